@@ -1,0 +1,354 @@
+"""Sets up a service to release, as its owner would have: through boto3, with everything it lends tagged."""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+ZONES = ("us-east-1a", "us-east-1b")
+ROLE = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}
+    ],
+}
+START = "#!/bin/sh\nexec /opt/service/start\n"
+
+
+@dataclass
+class Seeded:
+    """What stands after seeding; `route_arn` is what a profile names."""
+
+    service: str
+    route_arn: str
+    rule_arn: str | None
+    listener_arn: str
+    load_balancer_arn: str
+    load_balancer_dns: str
+    target_group_arn: str
+    group_name: str
+    launch_template_id: str
+    image_id: str
+    guard_alarm: str
+    vpc_id: str
+    subnet_ids: list[str]
+    profile: dict[str, Any]
+    builders: dict[str, str] = field(default_factory=dict)
+
+
+def service(
+    cloud: Any,
+    name: str = "shop",
+    version: str = "1.0.0",
+    instances: int = 3,
+    route: str = "rule",
+    sticky: bool = False,
+    *,
+    minimum: int = 2,
+    maximum: int = 9,
+    tracking: str = "requests",
+    tracking_target: float = 2400.0,
+    deregistration_delay: int = 300,
+    guard_percent: float = 5.0,
+    tagged: bool = True,
+    register: bool = False,
+    **profile: Any,
+) -> Seeded:
+    """A running service: network, image, load balancer, fleet, guard; `profile` overrides its profile.
+
+    `route` is "rule" (a path rule of a shared listener) or "listener" (its default action).
+    `tracking` is "requests" (per target and minute), "cpu" (percent) or "none".
+    """
+    tags = _tags(name) if tagged else [{"Key": "Name", "Value": name}]
+    vpc, subnets, security_group = _network(cloud, name)
+    image = _image(cloud, name, version)
+    template = _launch_template(cloud, name, image, security_group, tags)
+    balancer, dns = _load_balancer(cloud, name, subnets, security_group, tags)
+    targets = _target_group(cloud, f"{name}-1", vpc, deregistration_delay, tags)
+    listener, rule = _route(cloud, balancer, targets, route, sticky, tags)
+    group = _group(cloud, f"{name}-1", template, subnets, targets, (minimum, instances, maximum), tags)
+    _track(cloud, group, balancer, targets, tracking, tracking_target)
+    guard = _guard(cloud, name, balancer, guard_percent, tags)
+    document = {"route": rule or listener, "guards": [guard], **profile}
+    if register:
+        registered(cloud, name, document)
+    return Seeded(
+        name,
+        rule or listener,
+        rule,
+        listener,
+        balancer,
+        dns,
+        targets,
+        group,
+        template,
+        image,
+        guard,
+        vpc,
+        subnets,
+        document,
+    )
+
+
+def registered(cloud: Any, name: str, profile: dict[str, Any]) -> None:
+    cloud.client("ssm").put_parameter(
+        Name=f"/viridian/services/{name}",
+        Value=json.dumps(profile),
+        Type="String",
+        Tier="Intelligent-Tiering",
+        Overwrite=True,
+    )
+
+
+def builder(cloud: Any, version: str, fault: str | None = None, service: str = "shop") -> str:
+    """A standing instance, outside any group, that the image of `version` is baked from."""
+    ec2 = cloud.client("ec2")
+    subnets = ec2.describe_subnets(Filters=[{"Name": "tag:Name", "Values": [service]}])["Subnets"]
+    versions = ec2.describe_launch_template_versions(LaunchTemplateName=service, Versions=["1"])
+    image = versions["LaunchTemplateVersions"][0]["LaunchTemplateData"]["ImageId"]
+    tags = [
+        {"Key": "Name", "Value": f"{service}-builder-{version}"},
+        {"Key": "local:disk", "Value": json.dumps(disk(version, fault))},
+        *_tags(service),
+    ]
+    launched = ec2.run_instances(
+        ImageId=image,
+        InstanceType="t3.small",
+        MinCount=1,
+        MaxCount=1,
+        SubnetId=subnets[0]["SubnetId"],
+        MetadataOptions={"HttpTokens": "required", "HttpEndpoint": "enabled"},
+        TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+    )
+    return str(launched["Instances"][0]["InstanceId"])
+
+
+def disk(version: str, fault: str | None = None) -> dict[str, Any]:
+    """What the app on an instance's disk is, and what is wrong with it."""
+    return {"version": version, "fault": fault, "command": None}
+
+
+def _tags(name: str) -> list[dict[str, str]]:
+    return [{"Key": "viridian:managed", "Value": "true"}, {"Key": "viridian:service", "Value": name}]
+
+
+def _network(cloud: Any, name: str) -> tuple[str, list[str], str]:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=zone)["Subnet"][
+            "SubnetId"
+        ]
+        for index, zone in enumerate(ZONES)
+    ]
+    ec2.create_tags(Resources=[vpc, *subnets], Tags=[{"Key": "Name", "Value": name}])
+    group = ec2.create_security_group(GroupName=f"{name}-web", Description=f"{name}: HTTP", VpcId=vpc)[
+        "GroupId"
+    ]
+    ec2.authorize_security_group_ingress(
+        GroupId=group,
+        IpPermissions=[
+            {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
+        ],
+    )
+    return vpc, subnets, group
+
+
+def _image(cloud: Any, name: str, version: str) -> str:
+    ec2 = cloud.client("ec2")
+    image = str(
+        ec2.register_image(
+            Name=f"{name}-{version}",
+            Architecture="x86_64",
+            RootDeviceName="/dev/xvda",
+            VirtualizationType="hvm",
+        )["ImageId"]
+    )
+    ec2.create_tags(
+        Resources=[image],
+        Tags=[
+            {"Key": "viridian:version", "Value": version},
+            {"Key": "local:disk", "Value": json.dumps(disk(version))},
+        ],
+    )
+    return image
+
+
+def _instance_profile(cloud: Any, name: str) -> str:
+    iam = cloud.client("iam")
+    iam.create_role(RoleName=f"{name}-instance", AssumeRolePolicyDocument=json.dumps(ROLE))
+    profile = iam.create_instance_profile(InstanceProfileName=f"{name}-instance")["InstanceProfile"]
+    iam.add_role_to_instance_profile(InstanceProfileName=f"{name}-instance", RoleName=f"{name}-instance")
+    return str(profile["Arn"])
+
+
+def _launch_template(
+    cloud: Any, name: str, image: str, security_group: str, tags: list[dict[str, str]]
+) -> str:
+    created = cloud.client("ec2").create_launch_template(
+        LaunchTemplateName=name,
+        VersionDescription="as registered",
+        LaunchTemplateData={
+            "ImageId": image,
+            "InstanceType": "t3.small",
+            "SecurityGroupIds": [security_group],
+            "IamInstanceProfile": {"Arn": _instance_profile(cloud, name)},
+            "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
+            "UserData": base64.b64encode(START.encode()).decode(),
+        },
+        TagSpecifications=[{"ResourceType": "launch-template", "Tags": tags}],
+    )
+    return str(created["LaunchTemplate"]["LaunchTemplateId"])
+
+
+def _load_balancer(
+    cloud: Any, name: str, subnets: list[str], security_group: str, tags: list[dict[str, str]]
+) -> tuple[str, str]:
+    made = cloud.client("elbv2").create_load_balancer(
+        Name=name,
+        Type="application",
+        Scheme="internet-facing",
+        Subnets=subnets,
+        SecurityGroups=[security_group],
+        Tags=tags,
+    )["LoadBalancers"][0]
+    return made["LoadBalancerArn"], made["DNSName"]
+
+
+def _target_group(
+    cloud: Any, name: str, vpc: str, deregistration_delay: int, tags: list[dict[str, str]]
+) -> str:
+    elb = cloud.client("elbv2")
+    arn = str(
+        elb.create_target_group(
+            Name=name,
+            Protocol="HTTP",
+            Port=80,
+            VpcId=vpc,
+            TargetType="instance",
+            HealthCheckProtocol="HTTP",
+            HealthCheckPath="/health",
+            HealthCheckIntervalSeconds=10,
+            HealthCheckTimeoutSeconds=5,
+            HealthyThresholdCount=2,
+            UnhealthyThresholdCount=2,
+            Matcher={"HttpCode": "200"},
+            Tags=tags,
+        )["TargetGroups"][0]["TargetGroupArn"]
+    )
+    elb.modify_target_group_attributes(
+        TargetGroupArn=arn,
+        Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": str(deregistration_delay)}],
+    )
+    return arn
+
+
+def _route(
+    cloud: Any, balancer: str, targets: str, route: str, sticky: bool, tags: list[dict[str, str]]
+) -> tuple[str, str | None]:
+    elb = cloud.client("elbv2")
+    stickiness = {"Enabled": True, "DurationSeconds": 3600} if sticky else {"Enabled": False}
+    forward = {
+        "Type": "forward",
+        "ForwardConfig": {
+            "TargetGroups": [{"TargetGroupArn": targets, "Weight": 100}],
+            "TargetGroupStickinessConfig": stickiness,
+        },
+    }
+    nothing = {
+        "Type": "fixed-response",
+        "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"},
+    }
+    listener = elb.create_listener(
+        LoadBalancerArn=balancer,
+        Protocol="HTTP",
+        Port=80,
+        Tags=tags,
+        DefaultActions=[forward if route == "listener" else nothing],
+    )["Listeners"][0]["ListenerArn"]
+    if route == "listener":
+        return listener, None
+    rule = elb.create_rule(
+        ListenerArn=listener,
+        Priority=100,
+        Actions=[forward],
+        Tags=tags,
+        Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
+    )["Rules"][0]["RuleArn"]
+    return listener, rule
+
+
+def _group(
+    cloud: Any,
+    name: str,
+    template: str,
+    subnets: list[str],
+    targets: str,
+    sizes: tuple[int, int, int],
+    tags: list[dict[str, str]],
+) -> str:
+    minimum, desired, maximum = sizes
+    cloud.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        MinSize=minimum,
+        DesiredCapacity=desired,
+        MaxSize=maximum,
+        LaunchTemplate={"LaunchTemplateId": template, "Version": "1"},
+        VPCZoneIdentifier=",".join(subnets),
+        TargetGroupARNs=[targets],
+        HealthCheckType="ELB",
+        HealthCheckGracePeriod=120,
+        DefaultInstanceWarmup=60,
+        TerminationPolicies=["OldestInstance"],
+        Tags=[{**tag, "PropagateAtLaunch": False} for tag in tags]
+        + [{"Key": "Name", "Value": name, "PropagateAtLaunch": True}],
+    )
+    return name
+
+
+def _track(cloud: Any, group: str, balancer: str, targets: str, tracking: str, target: float) -> None:
+    if tracking == "none":
+        return
+    metric: dict[str, Any] = {"PredefinedMetricType": "ASGAverageCPUUtilization"}
+    if tracking == "requests":
+        label = f"{balancer.split(':loadbalancer/')[1]}/{targets.split(':')[-1]}"
+        metric = {"PredefinedMetricType": "ALBRequestCountPerTarget", "ResourceLabel": label}
+    cloud.client("autoscaling").put_scaling_policy(
+        AutoScalingGroupName=group,
+        PolicyName=tracking,
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingConfiguration={"PredefinedMetricSpecification": metric, "TargetValue": target},
+    )
+
+
+def _guard(cloud: Any, name: str, balancer: str, percent: float, tags: list[dict[str, str]]) -> str:
+    """Its owner's alarm: the load balancer's share of answers that are errors, its own and its targets'."""
+    dimension = [{"Name": "LoadBalancer", "Value": balancer.split(":loadbalancer/")[1]}]
+
+    def metric(key: str, metric_name: str) -> dict[str, Any]:
+        stat = {
+            "Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": metric_name, "Dimensions": dimension},
+            "Period": 60,
+            "Stat": "Sum",
+        }
+        return {"Id": key, "MetricStat": stat, "ReturnData": False}
+
+    alarm = f"{name}-errors"
+    rate = "100 * (FILL(own, 0) + FILL(targets, 0)) / (FILL(requests, 0) + FILL(own, 0))"
+    cloud.client("cloudwatch").put_metric_alarm(
+        AlarmName=alarm,
+        AlarmDescription=f"{name}: percent of answers that are errors",
+        Metrics=[
+            metric("requests", "RequestCount"),
+            metric("own", "HTTPCode_ELB_5XX_Count"),
+            metric("targets", "HTTPCode_Target_5XX_Count"),
+            {"Id": "rate", "Expression": rate, "Label": "errors", "ReturnData": True},
+        ],
+        ComparisonOperator="GreaterThanThreshold",
+        Threshold=percent,
+        EvaluationPeriods=1,
+        DatapointsToAlarm=1,
+        TreatMissingData="notBreaching",
+        Tags=tags,
+    )
+    return alarm
