@@ -18,7 +18,11 @@ GRACE = 10  # requests that an instance with the fault "third" answers well befo
 
 @dataclass
 class Counts:
-    """What one target group has seen since the start; seconds are cloud seconds."""
+    """What one target group has seen since the start; seconds are cloud seconds.
+
+    As on AWS, `requests` leaves out those for which no target could be chosen; `elb_5xx` has them.
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+    """
 
     requests: int = 0
     target_5xx: int = 0
@@ -45,24 +49,31 @@ class Plane(Protocol):
     def counts(self) -> dict[str, Counts]: ...
     def no_target_5xx(self) -> int:
         """The load balancers' own 5xx that belong to no group."""
+
     def route(self, listeners: Sequence[Listener]) -> None:
         """From now on requests follow these listeners."""
+
     def address(self, dns_name: str, port: int) -> tuple[str, int] | None:
         """Where a load balancer's port is reached on this machine."""
+
     def launch(self, instance: str, disk: Mapping[str, Any]) -> None:
         """The instance's app starts."""
+
     def kill(self, instance: str) -> None:
         """The instance is gone, with whatever it was answering."""
+
     def probe(self, checks: Sequence[tuple[str, str]]) -> list[int | None]:
         """The status that each (instance, path) answers now, None when it doesn't answer."""
+
     def place(self, group: str, target: str, state: State) -> None:
         """Up gets requests, down gets them only when all are down, draining finishes what it has."""
+
     def remove(self, group: str, target: str) -> None:
         """The target leaves the group; what is still in flight is cut."""
 
 
 def serving(targets: Mapping[str, State]) -> tuple[list[str], bool]:
-    """Who gets a group's requests, and whether it fails open: nobody is up, so everybody registered gets them.
+    """Who gets a group's requests, and whether it fails open: nobody is up, so all that are registered do.
 
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html
     """
@@ -109,7 +120,7 @@ class Flow:
 
 
 class ModelPlane:
-    """A load balancer as arithmetic: between two changes, each flow is spread over groups and targets by its share.
+    """A load balancer as arithmetic: between two changes, each flow is spread by shares over groups and targets.
 
     Real HTTP reaches it too, one small server for each listener, so that smoke tests find a port to talk to.
     """
@@ -140,9 +151,9 @@ class ModelPlane:
     def traffic(
         self, rate_per_second: float, dns_name: str | None = None, path: str = "/", sticky_share: float = 0.0
     ) -> None:
-        """From now on so many requests a cloud second arrive; without a DNS name, at every load balancer's first listener.
+        """From now on so many requests a cloud second arrive, `sticky_share` of them with their cookie.
 
-        `sticky_share` of them are clients that keep their cookie.
+        Without a DNS name they arrive at every load balancer, each time at its first listener.
         """
         with self._lock:
             self._advance()
@@ -163,7 +174,9 @@ class ModelPlane:
         """Requests and 500s by the version that answered."""
         with self._lock:
             self._advance()
-            return {version: Served(served.requests, served.errors) for version, served in self._versions.items()}
+            return {
+                version: Served(served.requests, served.errors) for version, served in self._versions.items()
+            }
 
     def route(self, listeners: Sequence[Listener]) -> None:
         with self._lock:
@@ -222,7 +235,7 @@ class ModelPlane:
             return status, headers, body
 
     def _turned(self, rule: Rule) -> str:
-        """Groups take turns by weight: a real request's way is decided without chance, so that runs repeat."""
+        """Groups take turns by weight: a real request's way is not left to chance, so runs repeat."""
         total = sum(weight for _, weight in rule.weights)
         turn = next(self._turn) * 7919 % total if total else 0
         for group, weight in rule.weights:
@@ -234,15 +247,15 @@ class ModelPlane:
     def _ask(self, group: str, path: str) -> tuple[int, dict[str, str], str]:
         targets, open_ = serving(self._groups.get(group, {}))
         totals = self._totals.setdefault(group, Totals())
+        if not targets:
+            totals.untargeted += 1
+            return 503, {}, ""
         totals.requests += 1
         totals.unhealthy_routing += open_
-        if not targets:
-            totals.elb_5xx += 1
-            return 503, {}, ""
         target = targets[next(self._turn) % len(targets)]
         app = self._apps.get(target)
         if app is None:
-            totals.elb_5xx += 1
+            totals.unanswered += 1
             return 502, {}, ""
         status = self._status(app, path)
         totals.target_5xx += status >= 500
@@ -306,16 +319,17 @@ class ModelPlane:
             return
         totals = self._totals.setdefault(group, Totals())
         targets, open_ = serving(self._groups.get(group, {}))
+        if not targets:
+            totals.untargeted += requests
+            return
         totals.requests += requests
         totals.unhealthy_routing += requests if open_ else 0
-        if not targets:
-            totals.elb_5xx += requests
         for target in targets:
             self._carry_to(self._apps.get(target), totals, requests / len(targets))
 
     def _carry_to(self, app: App | None, totals: "Totals", requests: float) -> None:
         if app is None:
-            totals.elb_5xx += requests
+            totals.unanswered += requests
             return
         errors = app.fail(requests)
         totals.target_5xx += errors
@@ -330,15 +344,16 @@ class Totals:
 
     requests: float = 0.0
     target_5xx: float = 0.0
-    elb_5xx: float = 0.0
+    untargeted: float = 0.0
+    unanswered: float = 0.0
     unhealthy_routing: float = 0.0
 
     def counts(self, response_seconds: float) -> Counts:
-        answered = int(self.requests) - int(self.elb_5xx)
+        answered = int(self.requests) - int(self.unanswered)
         return Counts(
             requests=int(self.requests),
             target_5xx=int(self.target_5xx),
-            elb_5xx=int(self.elb_5xx),
+            elb_5xx=int(self.untargeted + self.unanswered),
             response_seconds_sum=answered * response_seconds,
             response_seconds_max=response_seconds if answered else 0.0,
             response_count=answered,
@@ -361,7 +376,7 @@ def _serve(plane: ModelPlane, key: tuple[str, int]) -> ThreadingHTTPServer:
 
         do_HEAD = do_POST = do_GET
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

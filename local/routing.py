@@ -124,7 +124,9 @@ def _stickiness(config: Mapping[str, Any]) -> int:
 def _fixed(action: Mapping[str, Any]) -> Fixed:
     config = action.get("FixedResponseConfig") or {}
     return Fixed(
-        int(config.get("StatusCode", 200)), config.get("MessageBody") or "", config.get("ContentType") or "text/plain"
+        int(config.get("StatusCode", 200)),
+        config.get("MessageBody") or "",
+        config.get("ContentType") or "text/plain",
     )
 
 
@@ -143,7 +145,9 @@ def _holds(condition: Condition, request: Request) -> bool:
         case "host-header":
             return any(_like(request.host.lower(), value.lower()) for value in condition.values)
         case "http-header":
-            sent = {name.lower(): value for name, value in request.headers.items()}.get(condition.header.lower())
+            sent = {name.lower(): value for name, value in request.headers.items()}.get(
+                condition.header.lower()
+            )
             return sent is not None and any(_like(sent.lower(), value.lower()) for value in condition.values)
         case "http-request-method":
             return request.method in condition.values
