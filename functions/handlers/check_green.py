@@ -1,0 +1,26 @@
+"""Looks whether green is healthy enough, in every zone, to be tested."""
+
+from datetime import UTC, datetime
+
+from viridian import fleet
+from viridian.acts import green
+from viridian.aws import ledger
+from viridian.aws.function import handler
+from viridian.messages import CheckGreen, GreenChecked
+
+
+@handler(CheckGreen)
+def lambda_handler(ask: CheckGreen) -> GreenChecked:
+    """Raises DeadlinePassed with who isn't healthy and why."""
+    record = ledger.read(ask.service, ask.release, ask.epoch)
+    blue, candidate = green.both(record)
+    lack = green.lacks(record, blue, candidate)
+    record.ensure_green_in_time(datetime.now(UTC), lack)
+    state = fleet.readiness(candidate, blue, record.need, lack)
+    return GreenChecked(
+        state=state,
+        reason=lack or f"{candidate.healthy()} of {record.need} healthy",
+        endpoint=record.plan.endpoint,
+        standby=record.plan.standby.value,
+        tests=record.plan.profile.smoke_tests,
+    )

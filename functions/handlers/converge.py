@@ -1,0 +1,15 @@
+"""Takes the next safe step back to blue, from what AWS shows now; asked again until there is nothing left to do."""
+
+from viridian import converge
+from viridian.acts import way_back
+from viridian.aws.function import handler
+from viridian.messages import Converge, Converged
+
+
+@handler(Converge)
+def lambda_handler(ask: Converge) -> Converged:
+    """Depends on no event and no earlier answer: whoever calls it, and however often, it converges."""
+    failure = converge.first_error(ask.error, ask.cause)
+    hold = ask.error == "Inconclusive"
+    step = way_back.go_on(ask.service, ask.release, ask.execution, failure, hold=hold, overwrite=ask.overwrite)
+    return Converged(doing=step.reason, again_in=step.again_in, end=step.end, cause=step.cause)

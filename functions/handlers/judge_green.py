@@ -1,0 +1,24 @@
+"""Judges green by its alarms, the guards, and what it has served. Changes nothing in AWS."""
+
+from datetime import UTC, datetime
+
+from viridian import traffic, verdict
+from viridian.acts import evidence, green
+from viridian.aws import ledger, load_balancer
+from viridian.aws.function import handler
+from viridian.messages import GreenJudged, JudgeGreen
+
+
+@handler(JudgeGreen)
+def lambda_handler(ask: JudgeGreen) -> GreenJudged:
+    """Raises Drifted if somebody else wrote the weights, DeadlinePassed if the release has taken too long."""
+    now = datetime.now(UTC)
+    record = ledger.read(ask.service, ask.release, ask.epoch)
+    record.ensure_in_time(now)
+    traffic.ensure_ours(load_balancer.forward(record.plan.route), record.written[-1:])
+    blue, candidate = green.both(record)
+    found = verdict.judge(evidence.signals(record, blue, candidate, ask.shifted_at, now))
+    move = verdict.next_move(found, record.plan.profile, ask.step, (now - ask.shifted_at).total_seconds())
+    if move != "roll_back" and green.sags(record, blue, candidate):
+        return GreenJudged(verdict=found.outcome, reason="a fleet may fall below its floor", next="hold_floors")
+    return GreenJudged(verdict=found.outcome, reason=found.reason, next=move)

@@ -1,0 +1,25 @@
+"""Gives green its next share of the traffic. Safe to repeat: it sets weights, it never adds to them."""
+
+from datetime import UTC, datetime
+
+from viridian import fleet, traffic
+from viridian.acts import green
+from viridian.aws import ledger, load_balancer
+from viridian.aws.function import handler
+from viridian.messages import ShiftTraffic, TrafficShifted
+
+
+@handler(ShiftTraffic)
+def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
+    """Raises Drifted if the weights aren't ours, GreenUnfit if green can't carry them, NotKept if AWS shows others."""
+    record = ledger.read(ask.service, ask.release, ask.epoch)
+    record.ensure_in_time(datetime.now(UTC))
+    green.count_in_dns(record)
+    route = load_balancer.find_route(record.plan.route)
+    traffic.ensure_ours(route.forward, record.written)
+    blue, candidate = green.both(record)
+    fleet.ensure_fit(candidate, blue, record.need, cross_zone=record.plan.cross_zone)
+    weight = record.plan.profile.steps[ask.step].weight
+    wanted = traffic.split(record.plan, candidate.target_group, weight, route.forward)
+    shown = load_balancer.set_forward(route, wanted, record.fence())
+    return TrafficShifted(step=ask.step, weights=shown.weights, shifted_at=datetime.now(UTC))

@@ -1,0 +1,59 @@
+"""What a verdict rests on while a release runs, and what is kept of green before it is deleted."""
+
+from datetime import datetime
+
+import msgspec
+
+from viridian import verdict
+from viridian.acts import green
+from viridian.aws import alarms, auto_scaling, ledger, load_balancer
+from viridian.fleet import Side
+from viridian.record import Record
+from viridian.verdict import AlarmState, Signals
+
+_LIMIT = 30_000  # characters; an item of the ledger holds 400 KB
+
+
+def signals(record: Record, blue: Side, candidate: Side, since: datetime, now: datetime) -> Signals:
+    """Every alarm of the release as it is now, the waived ones that count again among them, and green's requests."""
+    plan = record.plan
+    asked = (*plan.profile.guards, *own_alarms(record))
+    states = alarms.states(asked)
+    return Signals(
+        asked=asked,
+        alarms=states,
+        waived=_still_waived(record, states, now),
+        requests=alarms.requests(
+            load_balancer.dimension(plan.load_balancer), load_balancer.dimension(candidate.target_group), since, now
+        ),
+        minimum_requests=plan.profile.thresholds.minimum_requests,
+        observed_seconds=(now - since).total_seconds(),
+        green_lacks=green.lacks(record, blue, candidate),
+        green_dead=candidate.healthy() == 0,
+    )
+
+
+def own_alarms(record: Record) -> tuple[str, ...]:
+    """The names of green's own alarms."""
+    found = green.wanted_alarms(record, record.green_target_group or "")
+    return tuple(alarm.name for alarm in found)
+
+
+def keep(record: Record, candidate: Side | None) -> None:
+    """Stores in the record what is about to be deleted: alarms, target health, scaling activities."""
+    states = alarms.states((*record.plan.profile.guards, *own_alarms(record)))
+    found = {
+        "alarms": [f"{alarm.name} {alarm.state} since {alarm.since:%H:%M:%S}: {alarm.reason}" for alarm in states],
+        "targets": [
+            f"{m.instance} in {m.zone}: {m.health} {m.reason}" for m in (candidate.members if candidate else ())
+        ],
+        "activities": auto_scaling.activities(candidate.group) if candidate else [],
+    }
+    ledger.note(record.fence(), evidence=msgspec.json.encode(found).decode()[:_LIMIT])
+
+
+def _still_waived(record: Record, states: tuple[AlarmState, ...], now: datetime) -> frozenset[str]:
+    waived = frozenset(record.plan.waive.alarms if record.plan.waive else ()) - frozenset(record.reinstated)
+    if back := verdict.reinstated(waived, states, now):
+        ledger.note(record.fence(), reinstated=[*record.reinstated, *sorted(back)])
+    return waived - back

@@ -1,0 +1,129 @@
+"""The two fleets of a release: green made, both held on their floors, green promoted."""
+
+from datetime import UTC, datetime, timedelta
+
+from viridian import fleet, names, signals, traffic
+from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer
+from viridian.errors import Busy, Drifted
+from viridian.fleet import Side
+from viridian.record import Record
+from viridian.signals import Alarm
+from viridian.traffic import Forward
+
+
+def make_target_group(record: Record) -> str:
+    """Green's target group, in use and so health-checked behind the standby rule before any traffic (aws-facts 4)."""
+    plan, fence = record.plan, record.fence()
+    like = load_balancer.find_target_group(plan.blue.target_group)
+    arn = load_balancer.make_target_group(plan.green_target_group, like, tags(record), fence)
+    if record.green_target_group != arn:
+        ledger.note(fence, green_target_group=arn)
+    set_standby(record, arn, green_weight=traffic.WHOLE)
+    return arn
+
+
+def set_standby(record: Record, green: str, *, green_weight: int) -> None:
+    """Both sides stay in the standby rule, so that neither ever drops out of use while weights change elsewhere."""
+    blue = record.plan.blue.target_group
+    sticky = record.plan.sticky_seconds
+    wanted = Forward(weights={green: green_weight, blue: traffic.WHOLE - green_weight}, sticky_seconds=sticky)
+    load_balancer.set_standby(record.plan.listener, record.plan.standby, wanted, tags(record), record.fence())
+
+
+def make_group(record: Record, target_group: str) -> None:
+    """Green's group on its own launch template version, with blue's scaling."""
+    plan, fence = record.plan, record.fence()
+    blue = auto_scaling.find(plan.blue.group)
+    if blue is None:
+        raise Drifted(f"blue's group {plan.blue.group} is gone")
+    version = images.version_for(plan.blue_launch_template, record.image or "", plan.release, fence)
+    if record.launch_template_version != version:
+        ledger.note(fence, launch_template_version=version, green_at=datetime.now(UTC))
+    auto_scaling.make_green(plan.green_group, blue, version, target_group, record.need, tags(record), fence)
+    label = "/".join((load_balancer.dimension(plan.load_balancer), load_balancer.dimension(target_group)))
+    auto_scaling.copy_policies(plan.green_group, plan.blue.group, label, fence)
+
+
+def make_alarms(record: Record, target_group: str) -> None:
+    """Green's own alarms."""
+    alarms.make(wanted_alarms(record, target_group), tags(record), record.fence())
+
+
+def wanted_alarms(record: Record, target_group: str) -> list[Alarm]:
+    """Green's own alarms, as they are to be."""
+    plan = record.plan
+    balancer, group = load_balancer.dimension(plan.load_balancer), load_balancer.dimension(target_group)
+    return signals.green_alarms(plan.service, plan.release, plan.profile.thresholds, balancer, group)
+
+
+def follow_need(record: Record) -> Record:
+    """The need as blue's size has it, while blue still has all the traffic; it only rises."""
+    blue = find_blue(record)
+    if blue is None or record.first_weight_at is not None or blue.desired <= record.need:
+        return record
+    ledger.note(record.fence(), need=blue.desired)
+    return ledger.read(record.plan.service, record.plan.release, record.epoch)
+
+
+def hold_floors(record: Record) -> None:
+    """Both fleets' floors at the need; what blue's was before is in the plan."""
+    for side in (find_blue(record), find_green(record)):
+        if side is not None and fleet.below(side, record.need):
+            auto_scaling.set_minimum(side, record.need, record.fence())
+
+
+def sags(record: Record, blue: Side, green: Side) -> bool:
+    """Whether either fleet may scale in below the need."""
+    return fleet.below(blue, record.need) or fleet.below(green, record.need)
+
+
+def count_in_dns(record: Record) -> None:
+    """From its first weight on green counts for the load balancer's place in DNS as blue does (aws-facts H1)."""
+    if record.first_weight_at is None and record.green_target_group:
+        blue = load_balancer.find_target_group(record.plan.blue.target_group)
+        failover = {k: v for k, v in blue.attributes.items() if k.startswith(load_balancer.DNS_FAILOVER)}
+        load_balancer.set_attributes(record.green_target_group, failover, record.fence())
+        ledger.note(record.fence(), first_weight_at=datetime.now(UTC))
+
+
+def promote(record: Record, green: Side) -> Record:
+    """Green gets the floor blue had, blue stays where one write reaches it until its time, and the route is free."""
+    plan, fence = record.plan, record.fence()
+    set_standby(record, green.target_group, green_weight=0)
+    auto_scaling.set_minimum(green, plan.blue.minimum, fence)
+    alarms.delete((alarm.name for alarm in wanted_alarms(record, green.target_group)), fence)
+    retire_at = datetime.now(UTC) + timedelta(minutes=plan.profile.keep_minutes)
+    ledger.end(fence, "Promoted", f"{plan.version} serves alone", retire_at=retire_at)
+    return ledger.find(plan.service, plan.release) or record
+
+
+def find_blue(record: Record) -> Side | None:
+    """Blue as it is now."""
+    return auto_scaling.find_side(record.plan.blue.group, record.plan.blue.target_group)
+
+
+def find_green(record: Record) -> Side | None:
+    """Green as it is now; None while there is none."""
+    if record.green_target_group is None:
+        return None
+    return auto_scaling.find_side(record.plan.green_group, record.green_target_group)
+
+
+def both(record: Record) -> tuple[Side, Side]:
+    """Blue and green, both of which must be there; either may be briefly unseen right after it was made."""
+    blue, green = find_blue(record), find_green(record)
+    if blue is None:
+        raise Drifted(f"blue's group {record.plan.blue.group} is gone")
+    if green is None:
+        raise Busy(f"green's group {record.plan.green_group} is not to be seen")
+    return blue, green
+
+
+def lacks(record: Record, blue: Side, green: Side) -> str:
+    """Why green can't carry the need, or nothing if it can."""
+    return fleet.shortfall(green, blue, record.need, cross_zone=record.plan.cross_zone)
+
+
+def tags(record: Record) -> dict[str, str]:
+    """What everything this release makes carries."""
+    return names.tags(record.plan.service, record.plan.release)

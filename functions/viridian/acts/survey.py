@@ -1,0 +1,95 @@
+"""Everything a plan is made from, read from AWS and checked as it is read."""
+
+import secrets
+from datetime import datetime
+
+from viridian import clone as cloning
+from viridian import names, plan, traffic
+from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer
+from viridian.errors import Refusal
+from viridian.plan import LaunchTemplate, Plan
+from viridian.request import AmiSource, InstanceSource, Profile, Request
+
+
+def make_plan(request: Request, profile: Profile, profile_version: int, execution: str, started_at: datetime) -> Plan:
+    """The plan of a release, or the Refusal that says what is in its way. Reads only."""
+    service = request.service
+    release = names.release(request.version, execution)
+    route = load_balancer.find_route(profile.route)
+    plan.ensure_lent("route", profile.route, load_balancer.tags(profile.route), service)
+    plan.ensure_lent("route", route.listener, load_balancer.tags(route.listener), service)
+    if holder := ledger.holder(profile.route):
+        raise Refusal("route", f"{profile.route} is held by {holder}", "Wait for it to end, or resolve it.")
+    blue_arn = traffic.find_blue(route.forward)
+    if len(route.forward.weights) >= 5:
+        raise Refusal(
+            "route", f"the rule lists {len(route.forward.weights)} target groups", "Leave room: AWS allows 5."
+        )
+    target_group = load_balancer.find_target_group(blue_arn)
+    plan.ensure_lent("route", blue_arn, target_group.tags, service)
+    group = auto_scaling.attached(blue_arn)
+    plan.ensure_lent("route", group["AutoScalingGroupName"], auto_scaling.tags(group), service)
+    specification = cloning.launch_template(group)
+    launches = LaunchTemplate(
+        template=specification["LaunchTemplateId"], version=str(specification.get("Version", "$Default"))
+    )
+    plan.ensure_numeric(launches, group["AutoScalingGroupName"])
+    plan.ensure_lent("route", launches.template, images.template_tags(launches.template), service)
+    auto_scaling.ensure_clonable(group["AutoScalingGroupName"])
+    blue = auto_scaling.side(group, blue_arn)
+    plan.ensure_serving(blue)
+    plan.ensure_guards(profile, request.waive, alarms.states(profile.guards))
+    _ensure_source(request, launches)
+    taken = load_balancer.priorities(route.listener, service)
+    standby = plan.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
+    return Plan(
+        service=service,
+        release=release,
+        version=request.version,
+        execution=execution,
+        started_at=started_at,
+        deadline=plan.times(profile, started_at),
+        route=profile.route,
+        listener=route.listener,
+        load_balancer=route.load_balancer,
+        endpoint=load_balancer.endpoint(route, plan.host(route.conditions)),
+        profile=profile,
+        profile_version=profile_version,
+        source=request.source,
+        build=request.build,
+        waive=request.waive,
+        blue=blue,
+        blue_launch_template=launches,
+        blue_owner=plan.iac_owner(auto_scaling.tags(group)),
+        before=route.forward,
+        sticky_seconds=target_group.sticky_seconds(),
+        cross_zone=load_balancer.cross_zone(target_group, route.load_balancer),
+        green_group=names.group(service, release),
+        green_target_group=names.target_group(service, release),
+        standby=standby,
+        steps=plan.in_words(profile),
+        makes=plan.makes(service, release, request.source, launches),
+        changes=plan.changes(profile.route, blue),
+        keeps=plan.keeps(blue, profile),
+    )
+
+
+def _ensure_source(request: Request, launches: LaunchTemplate) -> None:
+    source = request.source
+    if isinstance(source, InstanceSource):
+        field = "source.instance_id"
+        instance = images.find_instance(source.instance_id, field)
+        tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+        plan.ensure_quiet_source(instance, field, load_balancer.serving(source.instance_id))
+        plan.ensure_lent(field, source.instance_id, tags, request.service)
+    else:
+        _ensure_image(source, launches)
+
+
+def _ensure_image(source: AmiSource, launches: LaunchTemplate) -> None:
+    field = "source.image_id"
+    if (image := images.find(source.image_id)) is None:
+        raise Refusal(field, source.image_id, "Use an image that exists in this account and Region.")
+    blue_image = images.template_image(launches)
+    blue = images.find(blue_image) if blue_image and blue_image.startswith("ami-") else None
+    plan.ensure_usable_image(image, field, (blue or {}).get("Architecture"))

@@ -1,0 +1,163 @@
+"""The way back to blue, from whichever end it is entered: traffic first, then settled, then nothing left behind."""
+
+from datetime import UTC, datetime
+
+from viridian import converge, names, traffic
+from viridian.acts import evidence, green
+from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages
+from viridian.converge import Move, Picture
+from viridian.fleet import Side
+from viridian.record import Record
+
+_PAGED = ("Held", "RollbackIncomplete")
+
+
+class Step(Move, frozen=True, kw_only=True):
+    """A move that was made; `cause` begins with what failed first."""
+
+    cause: str = ""
+
+
+def begin(service: str, release: str, execution: str, failure: str, *, hold: bool, overwrite: bool) -> Step:
+    """Takes the release over and gives blue what it can carry; the rest is for `go_on`."""
+    record = ledger.find(service, release)
+    if record is None:
+        return _ended("Refused", f"release {release} of {service} never took its route: nothing was touched", failure)
+    if (answer := _answered(record, execution, failure)) is not None:
+        return answer
+    if record.status != "RollingBack" or record.converger != execution:
+        record = ledger.take_over(record, execution, failure, hold=hold, overwrite=overwrite)
+    return _make(record, converge.next_move(picture(record)))
+
+
+def go_on(service: str, release: str, execution: str, failure: str, *, hold: bool, overwrite: bool) -> Step:
+    """Makes moves until one of them needs time, or is the last."""
+    step = begin(service, release, execution, failure, hold=hold, overwrite=overwrite)
+    while step.again_in == 0 and step.end is None:
+        step = begin(service, release, execution, failure, hold=hold, overwrite=overwrite)
+    return step
+
+
+def picture(record: Record) -> Picture:
+    """Everything the next move depends on, read from AWS now."""
+    plan = record.plan
+    blue = green.find_blue(record) or Side(
+        group=plan.blue.group, target_group=plan.blue.target_group, minimum=0, desired=0, maximum=0
+    )
+    return Picture(
+        now=datetime.now(UTC),
+        deadline=record.rollback_by or plan.deadline,
+        forward=load_balancer.forward(plan.route),
+        blue=blue,
+        green=green.find_green(record),
+        green_target_group=record.green_target_group,
+        need=record.need,
+        floor_before=plan.blue.minimum,
+        settle_seconds=plan.profile.settle_seconds,
+        restored_at=record.restored_at,
+        written=record.written,
+        hold=record.hold,
+        overwrite=record.overwrite,
+        evidence_kept=record.evidence is not None,
+        leftovers=leftovers(record) if record.restored_at else (),
+    )
+
+
+def leftovers(record: Record) -> tuple[str, ...]:
+    """What this release made and is still there, in the order it is to be removed."""
+    plan = record.plan
+    ours = names.tags(plan.service, plan.release)
+    standby = load_balancer.find_standby(plan.listener, plan.service)
+    target_group = load_balancer.find_group_by_name(plan.green_target_group)
+    version = images.find_version(plan.blue_launch_template.template, plan.release)
+    image = images.find_by_name(names.image(plan.service, plan.release))
+    own = alarms.states(evidence.own_alarms(record)) if target_group else ()
+    found = (
+        f"Auto Scaling group {plan.green_group}" if auto_scaling.find(plan.green_group) else None,
+        f"standby rule {standby['RuleArn']}" if standby and _ours(standby["RuleArn"], ours) else None,
+        f"target group {plan.green_target_group}" if target_group else None,
+        f"version {version} of launch template {plan.blue_launch_template.template}" if version else None,
+        f"image {image['ImageId']}" if image else None,
+        *(f"alarm {alarm.name}" for alarm in own),
+    )
+    return tuple(name for name in found if name)
+
+
+def _answered(record: Record, execution: str, failure: str) -> Step | None:
+    """The answer where there is nothing to do: it has ended, or somebody else is at it."""
+    if record.status == "Promoted" and execution != record.plan.execution:
+        words = f"release {record.plan.release} is promoted: to go back, release the version that should serve"
+        return _ended("Refused", words, "Refusal")
+    if record.status in ("Promoted", "RolledBack"):
+        return _ended(record.status, record.outcome or "", record.failure or failure)
+    mine = record.converger == execution
+    if record.status in _PAGED and (mine or execution == record.plan.execution):
+        return _ended(record.status, record.outcome or "", record.failure or failure)
+    if record.status == "RollingBack" and not mine and record.rollback_by and datetime.now(UTC) < record.rollback_by:
+        return Step(act="AwaitSettled", reason=f"{record.converger} is rolling back", again_in=30)
+    return None
+
+
+def _make(record: Record, move: Move) -> Step:
+    """Carries out one move; every one of them may be carried out again."""
+    fence = record.fence()
+    sides = {side.group: side for side in (green.find_blue(record),) if side}
+    blue = sides.get(record.plan.blue.group)
+    match move.act:
+        case "RestoreTraffic":
+            _restore(record, move.green_weight)
+        case "RaiseBlue" if blue:
+            auto_scaling.raise_desired(blue, record.need, fence)
+        case "KeepEvidence":
+            evidence.keep(record, green.find_green(record))
+        case "RemoveGreen":
+            remove_green(record)
+        case "ReleaseFloors" if blue:
+            auto_scaling.set_minimum(blue, record.plan.blue.minimum, fence)
+        case "End":
+            return _end(record, move)
+    return Step(act=move.act, reason=move.reason, again_in=move.again_in)
+
+
+def _restore(record: Record, green_weight: int) -> None:
+    route = load_balancer.find_route(record.plan.route)
+    wanted = traffic.split(record.plan, record.green_target_group or "", green_weight, route.forward)
+    if not route.forward.alone(record.plan.blue.target_group):
+        load_balancer.set_forward(route, wanted, record.fence())
+    if green_weight == 0 and record.restored_at is None:
+        ledger.note(record.fence(), restored_at=datetime.now(UTC))
+
+
+def remove_green(record: Record) -> None:
+    """Removes what the release made: the fleet drains while it is still in use, then the rest goes."""
+    plan, fence = record.plan, record.fence()
+    ours = names.tags(plan.service, plan.release)
+    if arn := record.green_target_group:
+        if load_balancer.exists(arn):  # a group without targets may not take the load balancer out of DNS (C9)
+            load_balancer.leave_dns(arn, fence)
+        auto_scaling.empty(plan.green_group, fence)
+        if not auto_scaling.delete(plan.green_group, ours, fence):
+            return
+        alarms.delete(evidence.own_alarms(record), fence)
+        load_balancer.delete_standby(plan.listener, plan.service, fence)
+        load_balancer.delete_target_group(arn, fence)
+    images.delete_version(plan.blue_launch_template.template, plan.release, fence)
+    if (image := images.find_by_name(names.image(plan.service, plan.release))) is not None:
+        images.deregister(image["ImageId"], ours, fence)
+
+
+def _end(record: Record, move: Move) -> Step:
+    assert move.end is not None
+    cause = f"{record.failure or 'no cause known'}. {move.reason}"
+    if move.end in _PAGED:
+        pages.page(record.plan.service, record.plan.release, move.end, cause)
+    ledger.end(record.fence(), move.end, move.reason)
+    return _ended(move.end, move.reason, record.failure or "no cause known")
+
+
+def _ended(end: str, reason: str, failure: str) -> Step:
+    return Step(act="End", reason=reason, again_in=0, end=end, cause=f"{failure}. {reason}")  # type: ignore[arg-type]
+
+
+def _ours(rule: str, tags: dict[str, str]) -> bool:
+    return tags.items() <= load_balancer.tags(rule).items()

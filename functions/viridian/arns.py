@@ -1,0 +1,24 @@
+"""ARNs, taken apart."""
+
+from viridian.errors import Refusal
+
+
+def own(field: str, arn: str, function_arn: str) -> str:
+    """`arn` itself if it lies in the account and Region of `function_arn`, else a Refusal."""
+    partition, region, account = _place(function_arn)
+    if _place(arn) != (partition, region, account):
+        raise Refusal(
+            field, arn, f"Use an ARN of account {account} in {region}: one stack serves one account and Region."
+        )
+    return arn
+
+
+def suffix(arn: str) -> str:
+    """The part of a load balancer's or target group's ARN that CloudWatch uses as a dimension."""
+    resource = arn.split(":", 5)[5]
+    return resource.removeprefix("loadbalancer/")
+
+
+def _place(arn: str) -> tuple[str, str, str]:
+    _, partition, _, region, account, *_ = [*arn.split(":", 5), "", "", "", ""]
+    return partition, region, account

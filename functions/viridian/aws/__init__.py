@@ -1,0 +1,1 @@
+"""One module per AWS service: plain values out, named errors up. The only boto3."""

@@ -1,0 +1,91 @@
+"""CloudWatch: guards, green's own alarms, and the counts a verdict rests on."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from viridian import signals
+from viridian.aws import clients, ledger
+from viridian.fence import Fence
+from viridian.signals import Alarm
+from viridian.verdict import AlarmState
+
+
+def states(names: Iterable[str]) -> tuple[AlarmState, ...]:
+    """The alarms of these names that exist, composite ones included; the caller compares (aws-facts C7)."""
+    wanted = sorted(set(names))
+    if not wanted:
+        return ()
+    pages = (
+        clients.reader("cloudwatch")
+        .get_paginator("describe_alarms")
+        .paginate(AlarmNames=wanted, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    )
+    found = [alarm for page in pages for key in ("MetricAlarms", "CompositeAlarms") for alarm in page.get(key, [])]
+    return tuple(_state(alarm) for alarm in found)
+
+
+def make(alarms: Iterable[Alarm], tags: dict[str, str], fence: Fence) -> None:
+    """Makes those of green's alarms that aren't there yet."""
+    wanted = list(alarms)
+    standing = {alarm.name for alarm in states(alarm.name for alarm in wanted)}
+    for alarm in wanted:
+        if alarm.name not in standing:
+            with ledger.mutation(fence, "PutMetricAlarm", alarm.name):
+                clients.writer("cloudwatch").put_metric_alarm(
+                    AlarmName=alarm.name,
+                    AlarmDescription=alarm.description,
+                    ActionsEnabled=False,
+                    Metrics=list(alarm.metrics),
+                    ComparisonOperator="GreaterThanThreshold",
+                    Threshold=alarm.threshold,
+                    EvaluationPeriods=alarm.periods,
+                    TreatMissingData=alarm.missing,
+                    Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                )
+
+
+def delete(names: Iterable[str], fence: Fence) -> None:
+    """Deletes those of green's alarms that are there."""
+    if standing := sorted(alarm.name for alarm in states(names)):
+        with ledger.mutation(fence, "DeleteAlarms", ", ".join(standing)):
+            clients.writer("cloudwatch").delete_alarms(AlarmNames=standing)
+
+
+def requests(load_balancer: str, target_group: str, since: datetime, until: datetime) -> int:
+    """How many requests a target group has had; whole minutes only, as the load balancer publishes them."""
+    found = clients.reader("cloudwatch").get_metric_data(
+        MetricDataQueries=[
+            {
+                "Id": "requests",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": signals.NAMESPACE,
+                        "MetricName": "RequestCount",
+                        "Dimensions": [
+                            {"Name": "LoadBalancer", "Value": load_balancer},
+                            {"Name": "TargetGroup", "Value": target_group},
+                        ],
+                    },
+                    "Period": signals.PERIOD,
+                    "Stat": "Sum",
+                },
+            }
+        ],
+        StartTime=since.replace(second=0, microsecond=0),
+        EndTime=until + timedelta(minutes=1),
+    )
+    return int(sum(found["MetricDataResults"][0]["Values"]))
+
+
+def _state(alarm: dict[str, Any]) -> AlarmState:
+    periods = [alarm.get("Period") or 0]
+    periods += [m.get("Period") or m.get("MetricStat", {}).get("Period") or 0 for m in alarm.get("Metrics", [])]
+    return AlarmState(
+        name=alarm["AlarmName"],
+        arn=alarm["AlarmArn"],
+        state=alarm["StateValue"],
+        reason=alarm.get("StateReason", "")[:300],
+        since=alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"],
+        evaluation_seconds=max(periods) * int(alarm.get("EvaluationPeriods") or 1),
+    )

@@ -1,0 +1,184 @@
+"""EC2 Auto Scaling: the groups behind a route, their clones, floors and ends."""
+
+from typing import Any
+
+from viridian import clone
+from viridian.aws import clients, ledger, load_balancer
+from viridian.errors import Busy, Refusal
+from viridian.fence import Fence
+from viridian.fleet import Member, Side
+
+_STANDS = ("InService", "Pending", "Pending:Wait", "Pending:Proceed", "Standby", "EnteringStandby")
+
+
+def attached(target_group: str) -> dict[str, Any]:
+    """The one Auto Scaling group attached to a target group, as AWS shows it; a Refusal if it isn't one."""
+    pages = clients.reader("autoscaling").get_paginator("describe_auto_scaling_groups").paginate()
+    groups = [
+        group
+        for page in pages
+        for group in page["AutoScalingGroups"]
+        if target_group in group.get("TargetGroupARNs", [])
+        or any(source["Identifier"] == target_group for source in group.get("TrafficSources", []))
+    ]
+    if len(groups) != 1:
+        found = ", ".join(group["AutoScalingGroupName"] for group in groups) or "no Auto Scaling group"
+        raise Refusal("route", f"{target_group} is served by {found}", "Attach exactly one Auto Scaling group to it.")
+    if target_group not in groups[0].get("TargetGroupARNs", []):
+        raise Refusal(
+            "route",
+            f"{groups[0]['AutoScalingGroupName']} is attached as a traffic source",
+            "Attach the target group with AttachLoadBalancerTargetGroups.",
+        )
+    return dict(groups[0])
+
+
+def find(name: str) -> dict[str, Any] | None:
+    """A group by name, as AWS shows it."""
+    found = clients.reader("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+    return dict(found["AutoScalingGroups"][0]) if found["AutoScalingGroups"] else None
+
+
+def side(group: dict[str, Any], target_group: str) -> Side:
+    """A fleet as it is now: the group's sizes, and each instance with its state in the target group."""
+    states = load_balancer.health(target_group)
+    members = tuple(
+        Member(
+            instance=instance["InstanceId"],
+            zone=instance["AvailabilityZone"],
+            health=states.get(instance["InstanceId"], ("unregistered", ""))[0],
+            reason=states.get(instance["InstanceId"], ("", ""))[1],
+            capacity=int(instance.get("WeightedCapacity") or 1),
+        )
+        for instance in group.get("Instances", [])
+        if instance["LifecycleState"] in _STANDS
+    )
+    return Side(
+        group=group["AutoScalingGroupName"],
+        target_group=target_group,
+        minimum=int(group["MinSize"]),
+        desired=int(group["DesiredCapacity"]),
+        maximum=int(group["MaxSize"]),
+        members=members,
+    )
+
+
+def find_side(name: str, target_group: str) -> Side | None:
+    """A fleet by the name of its group; None once the group is gone."""
+    group = find(name)
+    return side(group, target_group) if group else None
+
+
+def tags(group: dict[str, Any]) -> dict[str, str]:
+    """A group's tags."""
+    return {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
+
+
+def ensure_clonable(name: str) -> None:
+    """Refuses a group with anything attached that green would silently lack."""
+    client = clients.reader("autoscaling")
+    policies = [p for p in _policies(name) if p["PolicyType"] != "TargetTrackingScaling"]
+    actions = client.describe_scheduled_actions(AutoScalingGroupName=name)["ScheduledUpdateGroupActions"]
+    suspended = (find(name) or {}).get("SuspendedProcesses", [])
+    warm = (find(name) or {}).get("WarmPoolConfiguration")
+    clone.ensure_carried(
+        name,
+        {
+            "a scaling policy other than target tracking": [p["PolicyName"] for p in policies],
+            "a scheduled action": [action["ScheduledActionName"] for action in actions],
+            "a suspended process": [process["ProcessName"] for process in suspended],
+            "a warm pool": ["WarmPoolConfiguration"] if warm else [],
+        },
+    )
+
+
+def make_green(
+    name: str, blue: dict[str, Any], version: str, target_group: str, need: int, tags: dict[str, str], fence: Fence
+) -> None:
+    """Green's group: blue's clone on its own target group, at the need from the first hour; an earlier try's is kept."""
+    if (found := find(name)) is None:
+        blue_name = blue["AutoScalingGroupName"]
+        hooks = clients.reader("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=blue_name)
+        with ledger.mutation(fence, "CreateAutoScalingGroup", name, after={"MinSize": need, "DesiredCapacity": need}):
+            clients.writer("autoscaling").create_auto_scaling_group(
+                AutoScalingGroupName=name,
+                **clone.members(blue, version),
+                MinSize=need,
+                DesiredCapacity=need,
+                MaxSize=int(blue["MaxSize"]),
+                TargetGroupARNs=[target_group],
+                Tags=clone.tags(blue, tags, name),
+                LifecycleHookSpecificationList=clone.hooks(hooks["LifecycleHooks"]),
+            )
+    elif not tags.items() <= {tag["Key"]: tag["Value"] for tag in found["Tags"]}.items():
+        raise Refusal("service", f"group {name} exists and is not this release's", "Delete or rename it.")
+
+
+def copy_policies(name: str, blue: str, label: str, fence: Fence) -> None:
+    """Blue's target tracking on green; one that is there already is left."""
+    standing = {policy["PolicyName"] for policy in _policies(name)}
+    for policy in clone.policies(_policies(blue), label):
+        if policy["PolicyName"] not in standing:
+            with ledger.mutation(fence, "PutScalingPolicy", f"{name}/{policy['PolicyName']}"):
+                clients.writer("autoscaling").put_scaling_policy(AutoScalingGroupName=name, **policy)
+
+
+def set_minimum(side: Side, minimum: int, fence: Fence) -> None:
+    """Sets a group's floor; AWS itself raises what it wants if that is below."""
+    if side.minimum != minimum:
+        with ledger.mutation(
+            fence, "UpdateAutoScalingGroup", side.group, before={"MinSize": side.minimum}, after={"MinSize": minimum}
+        ) as entry:
+            clients.writer("autoscaling").update_auto_scaling_group(AutoScalingGroupName=side.group, MinSize=minimum)
+            entry.shown = {"MinSize": int((find(side.group) or {}).get("MinSize", -1))}
+
+
+def raise_desired(side: Side, need: int, fence: Fence) -> None:
+    """Gives a group back its capacity: both its floor and what it wants become the need at least."""
+    if side.desired < need or side.minimum < need:
+        wanted = {"MinSize": max(side.minimum, need), "DesiredCapacity": max(side.desired, need)}
+        before = {"MinSize": side.minimum, "DesiredCapacity": side.desired}
+        with ledger.mutation(fence, "UpdateAutoScalingGroup", side.group, before=before, after=wanted):
+            clients.writer("autoscaling").update_auto_scaling_group(AutoScalingGroupName=side.group, **wanted)
+
+
+def empty(name: str, fence: Fence) -> None:
+    """Scales a group of ours in to nothing: its instances leave the load balancer, drain, and terminate."""
+    group = find(name)
+    if group and (int(group["MinSize"]) or int(group["DesiredCapacity"])):
+        with ledger.mutation(fence, "UpdateAutoScalingGroup", name, after={"MinSize": 0, "DesiredCapacity": 0}):
+            clients.writer("autoscaling").update_auto_scaling_group(
+                AutoScalingGroupName=name, MinSize=0, DesiredCapacity=0
+            )
+
+
+def delete(name: str, tags: dict[str, str], fence: Fence) -> bool:
+    """Deletes an empty group that carries our tags, never by force; answers whether it is gone (aws-facts A4)."""
+    group = find(name)
+    if group is None:
+        return True
+    if group["Instances"] or group.get("Status"):
+        return False
+    if not tags.items() <= {tag["Key"]: tag["Value"] for tag in group["Tags"]}.items():
+        raise Refusal("service", f"group {name} has lost the release's tags", "Delete it by hand.")
+    client = clients.writer("autoscaling")
+    try:
+        with ledger.mutation(fence, "DeleteAutoScalingGroup", name):
+            client.delete_auto_scaling_group(AutoScalingGroupName=name)
+    except (client.exceptions.ResourceInUseFault, client.exceptions.ScalingActivityInProgressFault) as error:
+        raise Busy(f"group {name} is not ready to go: {error}") from None
+    return find(name) is None
+
+
+def activities(name: str) -> list[str]:
+    """The last things a group did, in words, newest first."""
+    found = clients.reader("autoscaling").describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=20)
+    return [
+        f"{activity['StatusCode']}: {activity['Description']} {activity.get('StatusMessage', '')}".strip()
+        for activity in found["Activities"]
+    ]
+
+
+def _policies(name: str) -> list[dict[str, Any]]:
+    pages = clients.reader("autoscaling").get_paginator("describe_policies").paginate(AutoScalingGroupName=name)
+    return [policy for page in pages for policy in page["ScalingPolicies"]]

@@ -1,0 +1,84 @@
+"""Lambda: the edge of every function. It reads the message, names what AWS answered, logs once, and replies."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import msgspec
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from viridian.errors import Busy, NotPermitted, Refusal
+
+logger = Logger()
+
+_BUSY = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestLimitExceeded",
+    "TooManyRequestsException",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+    "TransactionConflictException",
+    "RequestTimeout",
+    "ResourceContention",
+    "ScalingActivityInProgress",
+    "ServiceUnavailable",
+    "Unavailable",
+    "InternalError",
+    "InternalFailure",
+    "InternalServerError",
+}
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
+
+Ask = TypeVar("Ask", bound=msgspec.Struct)
+Answer = TypeVar("Answer", bound=msgspec.Struct)
+
+
+def handler(kind: type[Ask]) -> Callable[[Callable[[Ask], Answer]], Callable[[Any, Any], dict[str, Any]]]:
+    """Makes a Lambda handler of a function from one message to another."""
+
+    def decorate(act: Callable[[Ask], Answer]) -> Callable[[Any, Any], dict[str, Any]]:
+        @wraps(act)
+        def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
+            ask = _read(event, kind)
+            told = {name: getattr(ask, name) for name in ("service", "release", "epoch") if hasattr(ask, name)}
+            logger.set_correlation_id(getattr(context, "aws_request_id", None))
+            with logger.append_context_keys(**told):
+                try:
+                    answer = act(ask)
+                except (ClientError, BotoCoreError) as error:
+                    logger.warning("AWS refused", error=str(error))
+                    raise _named(error) from error
+                except Exception as error:
+                    logger.warning(type(error).__name__, reason=str(error))
+                    raise
+                reply: dict[str, Any] = msgspec.to_builtins(answer)
+                logger.info(type(answer).__name__, **{key: value for key, value in reply.items() if key != "plan"})
+                return reply
+
+        return lambda_handler
+
+    return decorate
+
+
+def _read(event: Any, kind: type[Ask]) -> Ask:
+    try:
+        return msgspec.convert(event, kind)
+    except msgspec.ValidationError as error:
+        raise Refusal("message", str(error), f"Send what {kind.__name__} asks for.") from None
+
+
+def _named(error: ClientError | BotoCoreError) -> Exception:
+    """botocore names many errors `ClientError`; Step Functions can only catch by class name."""
+    if not isinstance(error, ClientError):
+        return Busy(f"no answer from AWS: {error}")
+    code, action = error.response["Error"].get("Code", "Unknown"), error.operation_name
+    if code in _BUSY or error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500:
+        return Busy(f"{action}: {code}")
+    if code in _DENIED:
+        return NotPermitted(f"{action}: {error.response['Error'].get('Message', code)}")
+    return error

@@ -1,0 +1,143 @@
+"""EC2: images, the instances they are made from, and launch template versions."""
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from viridian import names
+from viridian.aws import clients, ledger
+from viridian.errors import Refusal
+from viridian.fence import Fence
+from viridian.plan import LaunchTemplate, Plan
+
+
+def find(image: str) -> dict[str, Any] | None:
+    """An image of this account or shared with it; None if there is none, or if it is disabled (aws-facts I4)."""
+    try:
+        found = clients.reader("ec2").describe_images(ImageIds=[image])["Images"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("InvalidAMIID.NotFound", "InvalidAMIID.Unavailable"):
+            return None
+        raise
+    return dict(found[0]) if found else None
+
+
+def find_by_name(name: str) -> dict[str, Any] | None:
+    """An image of this account by its name."""
+    filters = [{"Name": "name", "Values": [name]}]
+    found = clients.reader("ec2").describe_images(Owners=["self"], Filters=filters)["Images"]
+    return dict(found[0]) if found else None
+
+
+def find_instance(instance: str, field: str) -> dict[str, Any]:
+    """An instance as AWS shows it; a Refusal if there is none."""
+    try:
+        found = clients.reader("ec2").describe_instances(InstanceIds=[instance])["Reservations"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidInstanceID.NotFound":
+            raise
+        found = []
+    if not found:
+        raise Refusal(field, instance, "Use an instance that exists in this account and Region.")
+    return dict(found[0]["Instances"][0])
+
+
+def bake(plan: Plan, instance: str, fence: Fence) -> str:
+    """Makes the release's image from an instance, which reboots; an earlier try's image is kept. Answers with its id."""
+    name = names.image(plan.service, plan.release)
+    if (found := find_by_name(name)) is not None:
+        return str(found["ImageId"])
+    specifications = [
+        {"ResourceType": kind, "Tags": [{"Key": k, "Value": v} for k, v in tags(plan).items()]}
+        for kind in ("image", "snapshot")
+    ]
+    with ledger.mutation(fence, "CreateImage", instance, after=name) as entry:
+        made = clients.writer("ec2").create_image(
+            InstanceId=instance,
+            Name=name,
+            Description=f"{plan.service} {plan.version}, release {plan.release}"[:255],
+            NoReboot=False,
+            TagSpecifications=specifications,
+        )
+        entry.shown = str(made["ImageId"])
+    return str(entry.shown)
+
+
+def tags(plan: Plan) -> dict[str, str]:
+    """What an image says of itself: the version, its parts, and the build it came from."""
+    core = plan.version.split("+")[0]
+    numbers, _, prerelease = core.partition("-")
+    major, minor, patch = numbers.split(".")
+    parts = {"version-major": major, "version-minor": minor, "version-patch": patch, "prerelease": prerelease}
+    build = {
+        "build-commit": plan.build.commit,
+        "build-id": plan.build.build_id,
+        "build-builder": plan.build.builder,
+        "build-url": plan.build.url,
+    }
+    told = {f"viridian:{key}": value for key, value in {**parts, **build}.items() if value}
+    return {
+        "Name": names.image(plan.service, plan.release),
+        names.VERSION: plan.version,
+        **told,
+        **names.tags(plan.service, plan.release),
+    }
+
+
+def deregister(image: str, ours: dict[str, str], fence: Fence) -> None:
+    """Removes an image that this release made, with its snapshots; one that is gone already is fine."""
+    found = find(image)
+    if found is None or found["State"] == "deregistered":
+        return
+    if not ours.items() <= {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}.items():
+        raise Refusal("source", f"image {image} has lost the release's tags", "Deregister it by hand.")
+    with ledger.mutation(fence, "DeregisterImage", image):
+        clients.writer("ec2").deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
+
+
+def version_for(blue: LaunchTemplate, image: str, release: str, fence: Fence) -> str:
+    """The number of a version of blue's launch template that differs in the image alone; an earlier try's is kept."""
+    description = f"viridian {release}"
+    if (found := find_version(blue.template, release)) is not None:
+        return found
+    with ledger.mutation(fence, "CreateLaunchTemplateVersion", blue.template, before=blue.version) as entry:
+        made = clients.writer("ec2").create_launch_template_version(
+            LaunchTemplateId=blue.template,
+            SourceVersion=blue.version,
+            VersionDescription=description,
+            LaunchTemplateData={"ImageId": image},
+            ClientToken=release,
+        )
+        entry.shown = str(made["LaunchTemplateVersion"]["VersionNumber"])
+    return str(entry.shown)
+
+
+def find_version(template: str, release: str) -> str | None:
+    """The number of the launch template version that a release made."""
+    pages = clients.reader("ec2").get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=template)
+    for page in pages:
+        for version in page["LaunchTemplateVersions"]:
+            if version.get("VersionDescription") == f"viridian {release}":
+                return str(version["VersionNumber"])
+    return None
+
+
+def delete_version(template: str, release: str, fence: Fence) -> None:
+    """Deletes the launch template version that a release made, if it is there."""
+    if (version := find_version(template, release)) is not None:
+        with ledger.mutation(fence, "DeleteLaunchTemplateVersions", template, before=version):
+            clients.writer("ec2").delete_launch_template_versions(LaunchTemplateId=template, Versions=[version])
+
+
+def template_tags(template: str) -> dict[str, str]:
+    """A launch template's tags."""
+    found = clients.reader("ec2").describe_launch_templates(LaunchTemplateIds=[template])["LaunchTemplates"][0]
+    return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
+
+
+def template_image(launch_template: LaunchTemplate) -> str | None:
+    """The image that a launch template version names."""
+    found = clients.reader("ec2").describe_launch_template_versions(
+        LaunchTemplateId=launch_template.template, Versions=[launch_template.version]
+    )["LaunchTemplateVersions"]
+    return found[0]["LaunchTemplateData"].get("ImageId") if found else None

@@ -1,0 +1,333 @@
+"""Elastic Load Balancing: routes and their weights, target groups and their health, the standby rule."""
+
+from typing import Any
+
+import msgspec
+
+from viridian import names, traffic
+from viridian.arns import suffix
+from viridian.aws import clients, ledger
+from viridian.errors import NotKept, Refusal
+from viridian.fence import Fence
+from viridian.plan import Endpoint, Standby
+from viridian.traffic import Forward
+
+DNS_FAILOVER = "target_group_health.dns_failover.minimum_healthy_targets"
+_OUT_OF_DNS = {f"{DNS_FAILOVER}.count": "off", f"{DNS_FAILOVER}.percentage": "off"}
+# What CreateTargetGroup takes of what DescribeTargetGroups shows; the rest is an attribute, or AWS's own.
+_CLONED = (
+    "Protocol",
+    "ProtocolVersion",
+    "Port",
+    "VpcId",
+    "HealthCheckProtocol",
+    "HealthCheckPort",
+    "HealthCheckEnabled",
+    "HealthCheckPath",
+    "HealthCheckIntervalSeconds",
+    "HealthCheckTimeoutSeconds",
+    "HealthyThresholdCount",
+    "UnhealthyThresholdCount",
+    "Matcher",
+    "TargetType",
+    "IpAddressType",
+)
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A listener's default action or a rule: `actions` and `conditions` as AWS shows them, `forward` what they mean."""
+
+    arn: str
+    listener: str
+    load_balancer: str
+    priority: int | None
+    conditions: tuple[dict[str, Any], ...]
+    actions: tuple[dict[str, Any], ...]
+    forward: Forward
+
+
+class TargetGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """A target group: its description, attributes and tags as AWS shows them."""
+
+    arn: str
+    description: dict[str, Any]
+    attributes: dict[str, str]
+    tags: dict[str, str]
+
+    def sticky_seconds(self) -> int:
+        """How long a client stays with its target; 0 if target stickiness is off."""
+        if self.attributes.get("stickiness.enabled") != "true":
+            return 0
+        return int(self.attributes.get("stickiness.lb_cookie.duration_seconds", 86_400))
+
+
+def find_route(arn: str) -> Route:
+    """The listener or rule of this ARN; a Refusal if there is none."""
+    client = clients.reader("elbv2")
+    listener = arn if ":listener/" in arn else "/".join(arn.replace(":listener-rule/", ":listener/").split("/")[:-1])
+    try:
+        found = client.describe_listeners(ListenerArns=[listener])["Listeners"][0]
+        if arn == listener:
+            return _route(arn, listener, found["LoadBalancerArn"], None, (), found["DefaultActions"])
+        rule = client.describe_rules(RuleArns=[arn])["Rules"][0]
+    except (client.exceptions.ListenerNotFoundException, client.exceptions.RuleNotFoundException, IndexError):
+        raise Refusal("route", arn, "Register a listener or rule that exists.") from None
+    if rule.get("IsDefault") or not str(rule["Priority"]).isdigit():
+        raise Refusal("route", arn, f"Register the default action by its listener's ARN: {listener}")
+    conditions = tuple(_condition(condition) for condition in rule["Conditions"])
+    return _route(arn, listener, found["LoadBalancerArn"], int(rule["Priority"]), conditions, rule["Actions"])
+
+
+def forward(route: str) -> Forward:
+    """The weights a route shows now."""
+    return find_route(route).forward
+
+
+def set_forward(route: Route, wanted: Forward, fence: Fence) -> Forward:
+    """Sets the whole forward action of a route, keeping its other actions; answers with what AWS then shows.
+
+    Raises NotKept if that is something else. Setting what is set already sends nothing.
+    """
+    if route.forward == wanted:
+        return wanted
+    actions = [_kept(action) if action["Type"] != "forward" else _action(wanted, action) for action in route.actions]
+    client = clients.writer("elbv2")
+    written = (route.forward, wanted)
+    with ledger.mutation(
+        fence, "ModifyRule" if route.priority else "ModifyListener", route.arn,
+        before=route.forward, after=wanted, written=written,
+    ) as entry:  # fmt: skip
+        if route.priority:
+            client.modify_rule(RuleArn=route.arn, Actions=actions)
+        else:
+            client.modify_listener(ListenerArn=route.arn, DefaultActions=actions)
+        entry.shown = shown = forward(route.arn)
+    if shown.weights != wanted.weights:
+        raise NotKept(f"wrote {traffic.describe(wanted)}, the rule shows {traffic.describe(shown)}")
+    return shown
+
+
+def find_target_group(arn: str) -> TargetGroup:
+    """One target group with its attributes and tags."""
+    client = clients.reader("elbv2")
+    attributes = client.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
+    return TargetGroup(
+        arn=arn,
+        description=client.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0],
+        attributes={attribute["Key"]: attribute["Value"] for attribute in attributes},
+        tags=tags(arn),
+    )
+
+
+def tags(arn: str) -> dict[str, str]:
+    """The tags of a load balancer, listener, rule or target group."""
+    found = clients.reader("elbv2").describe_tags(ResourceArns=[arn])["TagDescriptions"]
+    return {tag["Key"]: tag["Value"] for tag in (found[0]["Tags"] if found else [])}
+
+
+def health(target_group: str) -> dict[str, tuple[str, str]]:
+    """State and reason of each target, by instance id; DescribeTargetHealth has no pages (aws-facts E13)."""
+    found = clients.reader("elbv2").describe_target_health(TargetGroupArn=target_group)["TargetHealthDescriptions"]
+    return {
+        target["Target"]["Id"]: (target["TargetHealth"]["State"], target["TargetHealth"].get("Reason", ""))
+        for target in found
+    }
+
+
+def serving(instance: str) -> str | None:
+    """A target group in which an instance is registered, if any; EC2 can't tell, so all of them are asked."""
+    client = clients.reader("elbv2")
+    for page in client.get_paginator("describe_target_groups").paginate():
+        for group in page["TargetGroups"]:
+            if group.get("TargetType", "instance") == "instance" and instance in health(group["TargetGroupArn"]):
+                return str(group["TargetGroupName"])
+    return None
+
+
+def endpoint(route: Route, host: str | None) -> Endpoint:
+    """Where smoke tests reach the load balancer."""
+    client = clients.reader("elbv2")
+    balancer = client.describe_load_balancers(LoadBalancerArns=[route.load_balancer])["LoadBalancers"][0]
+    listener = client.describe_listeners(ListenerArns=[route.listener])["Listeners"][0]
+    return Endpoint(dns_name=balancer["DNSName"], protocol=listener["Protocol"], port=int(listener["Port"]), host=host)
+
+
+def priorities(listener: str, service: str) -> frozenset[int]:
+    """The rule priorities a listener has given away, this service's own standby rule's apart."""
+    own = (find_standby(listener, service) or {}).get("Priority")
+    taken = {str(rule["Priority"]) for rule in _rules(listener)} - {own, "default"}
+    return frozenset(int(priority) for priority in taken)
+
+
+def cross_zone(target_group: TargetGroup, load_balancer: str) -> bool:
+    """Whether targets get requests from every zone; the group's own setting beats the load balancer's."""
+    own = target_group.attributes.get("load_balancing.cross_zone.enabled", "use_load_balancer_configuration")
+    if own in ("true", "false"):
+        return own == "true"
+    found = clients.reader("elbv2").describe_load_balancer_attributes(LoadBalancerArn=load_balancer)["Attributes"]
+    return {item["Key"]: item["Value"] for item in found}.get("load_balancing.cross_zone.enabled", "true") == "true"
+
+
+def find_group_by_name(name: str) -> str | None:
+    """The ARN of the target group of this name."""
+    client = clients.reader("elbv2")
+    try:
+        return str(client.describe_target_groups(Names=[name])["TargetGroups"][0]["TargetGroupArn"])
+    except (client.exceptions.TargetGroupNotFoundException, IndexError):
+        return None
+
+
+def make_target_group(name: str, like: TargetGroup, tags: dict[str, str], fence: Fence) -> str:
+    """A target group cloned from `like`, or the one that an earlier try made; answers with its ARN.
+
+    Until its first weight it may not take the load balancer out of DNS (aws-facts H1).
+    """
+    if (found := find_group_by_name(name)) is None:
+        members = {key: like.description[key] for key in _CLONED if like.description.get(key) is not None}
+        kept = {key: value for key, value in like.tags.items() if not key.startswith(("aws:", "viridian:"))}
+        with ledger.mutation(fence, "CreateTargetGroup", name) as entry:
+            made = clients.writer("elbv2").create_target_group(Name=name, **members, Tags=_tags({**kept, **tags}))
+            entry.shown = found = str(made["TargetGroups"][0]["TargetGroupArn"])
+    set_attributes(found, {**like.attributes, **_OUT_OF_DNS}, fence)
+    return found
+
+
+def leave_dns(target_group: str, fence: Fence) -> None:
+    """A group that is about to lose its targets may not take the load balancer out of DNS either."""
+    set_attributes(target_group, _OUT_OF_DNS, fence)
+
+
+def set_attributes(target_group: str, wanted: dict[str, str], fence: Fence) -> None:
+    """Sets those attributes of a target group that differ."""
+    now = {a["Key"]: a["Value"] for a in _attributes(target_group)}
+    if change := {key: value for key, value in wanted.items() if now.get(key) != value}:
+        with ledger.mutation(fence, "ModifyTargetGroupAttributes", target_group, after=change):
+            clients.writer("elbv2").modify_target_group_attributes(
+                TargetGroupArn=target_group, Attributes=_tags(change)
+            )
+
+
+def delete_target_group(arn: str, fence: Fence) -> None:
+    """Deletes a target group of ours; one that is gone already is fine."""
+    if exists(arn):
+        with ledger.mutation(fence, "DeleteTargetGroup", arn):
+            clients.writer("elbv2").delete_target_group(TargetGroupArn=arn)
+
+
+def exists(target_group: str) -> bool:
+    """Whether a target group is still there."""
+    client = clients.reader("elbv2")
+    try:
+        return bool(client.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"])
+    except client.exceptions.TargetGroupNotFoundException:
+        return False
+
+
+def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str, str], fence: Fence) -> str:
+    """Makes the service's standby rule forward as wanted, creating it if there is none; answers with its ARN."""
+    actions = [_action(wanted, {"Type": "forward"})]
+    conditions = [_condition(condition) for condition in standby.conditions]
+    writer = clients.writer("elbv2")
+    if (rule := find_standby(listener, tags[names.SERVICE])) is None:
+        with ledger.mutation(fence, "CreateRule", listener, after=wanted) as entry:
+            made = writer.create_rule(
+                ListenerArn=listener,
+                Priority=standby.priority,
+                Conditions=conditions,
+                Actions=actions,
+                Tags=_tags(tags),
+            )
+            entry.shown = str(made["Rules"][0]["RuleArn"])
+        return str(entry.shown)
+    arn = str(rule["RuleArn"])
+    if _forward(rule["Actions"]) != wanted or [_condition(c) for c in rule["Conditions"]] != conditions:
+        with ledger.mutation(fence, "ModifyRule", arn, before=_forward(rule["Actions"]), after=wanted):
+            writer.modify_rule(RuleArn=arn, Conditions=conditions, Actions=actions)
+    return arn
+
+
+def find_standby(listener: str, service: str) -> dict[str, Any] | None:
+    """The rule whose header condition carries this service's standby value."""
+    for rule in _rules(listener):
+        for condition in rule["Conditions"]:
+            header = condition.get("HttpHeaderConfig", {})
+            if header.get("HttpHeaderName") == names.STANDBY_HEADER and any(
+                value.startswith(f"{service}.") for value in header.get("Values", [])
+            ):
+                return dict(rule)
+    return None
+
+
+def delete_standby(listener: str, service: str, fence: Fence) -> None:
+    """Deletes the service's standby rule, if it stands."""
+    if (rule := find_standby(listener, service)) is not None:
+        with ledger.mutation(fence, "DeleteRule", rule["RuleArn"]):
+            clients.writer("elbv2").delete_rule(RuleArn=rule["RuleArn"])
+
+
+def dimension(arn: str) -> str:
+    """What CloudWatch calls a load balancer or target group."""
+    return suffix(arn)
+
+
+def _route(arn: str, listener: str, balancer: str, priority: int | None, conditions: Any, actions: Any) -> Route:
+    return Route(
+        arn=arn,
+        listener=listener,
+        load_balancer=balancer,
+        priority=priority,
+        conditions=conditions,
+        actions=tuple(actions),
+        forward=_forward(actions),
+    )
+
+
+def _forward(actions: Any) -> Forward:
+    for action in actions:
+        if action["Type"] == "forward":
+            config = action.get("ForwardConfig") or {"TargetGroups": [{"TargetGroupArn": action["TargetGroupArn"]}]}
+            sticky = config.get("TargetGroupStickinessConfig", {})
+            enabled = str(sticky.get("Enabled", False)).lower() == "true"
+            groups = config["TargetGroups"]
+            return Forward(
+                weights={group["TargetGroupArn"]: int(group.get("Weight", 1)) for group in groups},
+                sticky_seconds=int(sticky.get("DurationSeconds", 3600)) if enabled else 0,
+            )
+    return Forward(weights={})
+
+
+def _action(forward: Forward, like: dict[str, Any]) -> dict[str, Any]:
+    sticky: dict[str, Any] = {"Enabled": forward.sticky_seconds > 0}
+    if forward.sticky_seconds:
+        sticky["DurationSeconds"] = forward.sticky_seconds
+    groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in forward.weights.items()]
+    config = {"TargetGroups": groups, "TargetGroupStickinessConfig": sticky}
+    order = {"Order": like["Order"]} if "Order" in like else {}
+    return {"Type": "forward", **order, "ForwardConfig": config}
+
+
+def _kept(action: dict[str, Any]) -> dict[str, Any]:
+    """Another action of the rule, as Modify takes it back: AWS never shows an OpenID client's secret, but keeps it."""
+    if action["Type"] != "authenticate-oidc":
+        return action
+    config = {**action["AuthenticateOidcConfig"], "UseExistingClientSecret": True}
+    return {**action, "AuthenticateOidcConfig": config}
+
+
+def _condition(condition: dict[str, Any]) -> dict[str, Any]:
+    """A condition as Create and Modify take it: `Values` beside a config of the same is refused."""
+    config = {key: value for key, value in condition.items() if key.endswith("Config") and value}
+    return {"Field": condition["Field"], **(config or {"Values": condition.get("Values", [])})}
+
+
+def _rules(listener: str) -> list[dict[str, Any]]:
+    pages = clients.reader("elbv2").get_paginator("describe_rules").paginate(ListenerArn=listener)
+    return [rule for page in pages for rule in page["Rules"]]
+
+
+def _attributes(target_group: str) -> list[dict[str, str]]:
+    return list(clients.reader("elbv2").describe_target_group_attributes(TargetGroupArn=target_group)["Attributes"])
+
+
+def _tags(values: dict[str, str]) -> list[dict[str, str]]:
+    return [{"Key": key, "Value": value} for key, value in values.items()]

@@ -1,0 +1,125 @@
+"""The way back: from what AWS shows now to the next safe step, whoever asks and however often."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from viridian import traffic
+from viridian.fleet import Side
+from viridian.traffic import Forward
+
+Act = Literal[
+    "RestoreTraffic", "AwaitSettled", "RaiseBlue", "AwaitBlue", "KeepEvidence", "RemoveGreen", "ReleaseFloors", "End"
+]
+End = Literal["RolledBack", "Held", "RollbackIncomplete", "Refused", "Promoted"]
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the next step depends on; `green` is None while none was made or once it is gone."""
+
+    now: datetime
+    deadline: datetime
+    forward: Forward
+    blue: Side
+    green: Side | None
+    green_target_group: str | None
+    need: int
+    floor_before: int
+    settle_seconds: int
+    restored_at: datetime | None
+    written: tuple[Forward, ...]
+    hold: bool
+    overwrite: bool
+    evidence_kept: bool
+    leftovers: tuple[str, ...]
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """The next step, why, and when to look again; `green_weight` and `end` where the act has one."""
+
+    act: Act
+    reason: str
+    again_in: int = 15
+    green_weight: int = 0
+    end: End | None = None
+
+
+def next_move(picture: Picture) -> Move:
+    """Traffic first; then nothing until it is settled; then capacity; then what is left behind."""
+    if not picture.forward.alone(picture.blue.target_group):
+        return _restore(picture)
+    if picture.restored_at is None:
+        return Move(act="RestoreTraffic", reason="blue serves alone", again_in=picture.settle_seconds)
+    if (rest := picture.settle_seconds - (picture.now - picture.restored_at).total_seconds()) > 0:
+        return Move(act="AwaitSettled", reason="the load balancer is settling", again_in=max(1, min(60, round(rest))))
+    if picture.hold:
+        return Move(act="End", end="Held", reason="all traffic is on blue; green stands, for a person to decide")
+    return _tidy(picture)
+
+
+def _restore(picture: Picture) -> Move:
+    green_group = picture.green_target_group or ""
+    others = [g for g in picture.forward.weights if g not in (picture.blue.target_group, green_group)]
+    foreign = not picture.overwrite and (
+        any(picture.forward.weights[group] > 0 for group in others)
+        or picture.forward.weights not in [f.weights for f in picture.written]
+    )
+    green_healthy = picture.green.healthy() if picture.green else 0
+    blue_healthy = picture.blue.healthy()
+    if foreign and not _dead(picture, green_healthy, blue_healthy):
+        return Move(
+            act="End",
+            end="Held",
+            reason=f"somebody else wrote {traffic.describe(picture.forward)}; it serves, so it is left as it is. "
+            'Start the rollback machine with "overwrite": true to put everything on blue',
+        )
+    weight = traffic.restore(picture.need, blue_healthy, green_healthy, picture.forward.of(green_group))
+    if weight is None:
+        return Move(
+            act="End", end="Held", reason=f"blue can't carry anything ({picture.blue.ailing()}): nothing was moved"
+        )
+    if weight and weight >= picture.forward.of(green_group):
+        if picture.now >= picture.deadline:
+            return Move(
+                act="End", end="Held", reason=f"blue carries {blue_healthy} of {picture.need}; the rest never came"
+            )
+        return Move(act="RaiseBlue", reason=f"blue carries {blue_healthy} of {picture.need} so far")
+    reason = "all traffic to blue" if weight == 0 else f"blue gets what its {blue_healthy} of {picture.need} carry"
+    return Move(act="RestoreTraffic", reason=reason, green_weight=weight, again_in=15)
+
+
+def _dead(picture: Picture, green_healthy: int, blue_healthy: int) -> bool:
+    """Whether a side with traffic has nobody to serve it: only then may foreign weights be written over."""
+    green_dead = picture.forward.of(picture.green_target_group or "") > 0 and green_healthy <= 0
+    blue_dead = picture.forward.of(picture.blue.target_group) > 0 and blue_healthy <= 0
+    return green_dead or blue_dead
+
+
+def _tidy(picture: Picture) -> Move:
+    late = picture.now >= picture.deadline
+    if picture.blue.desired < picture.need:
+        return Move(act="RaiseBlue", reason=f"blue wants {picture.blue.desired} of {picture.need}")
+    if (able := picture.blue.healthy()) < picture.need and not late:
+        return Move(act="AwaitBlue", reason=f"{able} of {picture.need} healthy in blue")
+    if not picture.evidence_kept:
+        return Move(act="KeepEvidence", reason="before green is deleted", again_in=0)
+    if picture.leftovers and not late:
+        return Move(act="RemoveGreen", reason=f"left: {', '.join(picture.leftovers)}", again_in=20)
+    if picture.blue.minimum == picture.need != picture.floor_before:
+        return Move(act="ReleaseFloors", reason=f"blue's minimum back to {picture.floor_before}", again_in=0)
+    if picture.leftovers:
+        return Move(act="End", end="RollbackIncomplete", reason=f"delete by hand: {', '.join(picture.leftovers)}")
+    if able < picture.need:
+        return Move(act="End", end="RollbackIncomplete", reason=f"{able} of {picture.need} healthy in blue")
+    return Move(act="End", end="RolledBack", reason="all traffic is on blue, nothing is left")
+
+
+def first_error(error: str, cause: str) -> str:
+    """The name and words of what failed; Lambda wraps the words in JSON, Step Functions doesn't."""
+    try:
+        told = msgspec.json.decode(cause)
+    except msgspec.DecodeError:
+        told = None
+    words = told.get("errorMessage", cause) if isinstance(told, dict) else cause
+    return f"{error}: {words}"[:1000].rstrip(": ")

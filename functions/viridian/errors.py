@@ -1,0 +1,52 @@
+"""The named errors of a release: Step Functions sees only the class name, so the names are the contract."""
+
+from typing import Any
+
+
+class Refusal(Exception):
+    """The request, the profile or what stands in AWS does not allow this release; nothing was touched."""
+
+    def __init__(self, field: str, value: Any, fix: str) -> None:
+        super().__init__(f"{field}: {_short(value)}. {fix}")
+        self.field, self.value, self.fix = field, value, fix
+
+
+class RouteLocked(Exception):
+    """Another release holds the route."""
+
+
+class Fenced(Exception):
+    """The route's epoch has moved on: whoever holds this fence may not write any more."""
+
+
+class Busy(Exception):
+    """AWS was throttled, away or slow, and may or may not have done it: read again, then retry."""
+
+
+class NotPermitted(Exception):
+    """AWS denied a call; the message names the action."""
+
+
+class NotKept(Exception):
+    """What AWS shows after a write is not what was written."""
+
+
+class Drifted(Exception):
+    """Somebody else changed the route while a release held it."""
+
+
+class DeadlinePassed(Exception):
+    """A wait, or the whole release, took longer than its profile allows."""
+
+
+class ImageFailed(Exception):
+    """The image did not become available, and never will."""
+
+
+class GreenUnfit(Exception):
+    """Green can't carry its next share: not enough healthy capacity, or a zone without any."""
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."

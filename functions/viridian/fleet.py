@@ -1,0 +1,80 @@
+"""What a fleet can carry, and the size below which neither may fall while a release runs."""
+
+from typing import Literal
+
+import msgspec
+
+from viridian.errors import GreenUnfit
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """One instance: its zone, the capacity it counts for, and its state as the load balancer sees it."""
+
+    instance: str
+    zone: str
+    health: str
+    reason: str = ""
+    capacity: int = 1
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """A fleet as AWS shows it: sizes are of the Auto Scaling group, health is the target group's."""
+
+    group: str
+    target_group: str
+    minimum: int
+    desired: int
+    maximum: int
+    members: tuple[Member, ...] = ()
+
+    def healthy(self) -> int:
+        """The capacity of the healthy instances."""
+        return sum(member.capacity for member in self.members if member.health == "healthy")
+
+    def healthy_by_zone(self) -> dict[str, int]:
+        """The same, per zone that has any."""
+        zones: dict[str, int] = {}
+        for member in self.members:
+            if member.health == "healthy":
+                zones[member.zone] = zones.get(member.zone, 0) + member.capacity
+        return zones
+
+    def ailing(self) -> str:
+        """Who isn't healthy, and why, in words."""
+        sick = [member for member in self.members if member.health != "healthy"]
+        return ", ".join(f"{m.instance} {m.health}{f' ({m.reason})' if m.reason else ''}" for m in sick[:5]) or "none"
+
+
+def shortfall(green: Side, blue: Side, need: int, *, cross_zone: bool) -> str:
+    """Why green can't carry the need yet, or nothing if it can.
+
+    Enough capacity in all, and some in every zone where blue has some: a zone's share in full when the load balancer
+    does not balance across zones.
+    """
+    if (able := green.healthy()) < need:
+        return f"{able} of {need} healthy in {green.group}: {green.ailing()}"
+    serving, standing = blue.healthy_by_zone(), green.healthy_by_zone()
+    whole = sum(serving.values())
+    for zone, share in sorted(serving.items()):
+        wanted = 1 if cross_zone else -(-share * need // whole)
+        if (there := standing.get(zone, 0)) < wanted:
+            return f"{there} of {wanted} healthy in zone {zone} of {green.group}"
+    return ""
+
+
+def ensure_fit(green: Side, blue: Side, need: int, *, cross_zone: bool) -> None:
+    """Raises GreenUnfit unless green can carry the need."""
+    if lack := shortfall(green, blue, need, cross_zone=cross_zone):
+        raise GreenUnfit(lack)
+
+
+def below(side: Side, floor: int) -> bool:
+    """Whether a fleet may scale in below the floor."""
+    return side.minimum < floor
+
+
+def readiness(green: Side, blue: Side, need: int, lack: str) -> Literal["healthy", "waiting", "short"]:
+    """Whether green may be tested: not before both floors are at the need, and the need is what blue has now."""
+    if blue.desired > need or below(blue, need) or below(green, need):
+        return "short"
+    return "waiting" if lack else "healthy"

@@ -1,0 +1,194 @@
+"""What the state machine says to each handler, and what it hears back."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from viridian.converge import End
+from viridian.plan import Endpoint, Plan
+from viridian.request import SmokeTest
+from viridian.verdict import Next, Outcome
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One message; an unknown field is a fault of the sender's."""
+
+
+class Ticket(Message):
+    """Which release a state acts for, and under which epoch."""
+
+    service: str
+    release: str
+    epoch: int
+
+
+class PlanRelease(Message):
+    """A request as it came in, not looked at yet."""
+
+    request: Any
+    execution: str
+    started_at: datetime
+
+
+class ReleasePlanned(Message):
+    """`plan` is what will be done; `dry_run` ends the execution here."""
+
+    service: str
+    release: str
+    dry_run: bool
+    plan: Plan
+
+
+class AcquireLock(Message):
+    """The plan whose route is wanted."""
+
+    plan: Plan
+
+
+class LockAcquired(Message):
+    """The epoch under which the release may write."""
+
+    epoch: int
+
+
+class BakeImage(Ticket):
+    """The release whose image is wanted."""
+
+
+class ImageBaked(Message):
+    """The image, which may still be pending."""
+
+    image: str
+
+
+class CheckImage(Ticket):
+    """The release whose image is awaited."""
+
+
+class ImageChecked(Message):
+    """Whether the image is `available` or still `pending`."""
+
+    image: str
+    state: Literal["available", "pending"]
+
+
+class CreateGreen(Ticket):
+    """The release whose green fleet is wanted."""
+
+
+class GreenCreated(Message):
+    """What was made."""
+
+    group: str
+    target_group: str
+    need: int
+
+
+class CheckGreen(Ticket):
+    """The release whose green fleet is awaited."""
+
+
+class GreenChecked(Message):
+    """`healthy` goes on, `waiting` looks again, `short` needs its floors held first; `smoke` is what to test."""
+
+    state: Literal["healthy", "waiting", "short"]
+    reason: str
+    endpoint: Endpoint
+    standby: str
+    tests: tuple[SmokeTest, ...]
+
+
+class RunSmokeTests(Message):
+    """Where green is reached, and what to ask it."""
+
+    service: str
+    release: str
+    endpoint: Endpoint
+    standby: str
+    tests: tuple[SmokeTest, ...]
+
+
+class SmokeTestsRun(Message):
+    """The verdict on green before it gets traffic."""
+
+    verdict: Outcome
+    reason: str
+
+
+class ShiftTraffic(Ticket):
+    """The step, counted from 0, whose weight green gets."""
+
+    step: int
+
+
+class TrafficShifted(Message):
+    """The weights as AWS shows them, and when the step began."""
+
+    step: int
+    weights: dict[str, int]
+    shifted_at: datetime
+
+
+class JudgeGreen(Ticket):
+    """The step that is being observed, and since when."""
+
+    step: int
+    shifted_at: datetime
+
+
+class GreenJudged(Message):
+    """The verdict, and what it means for the plot."""
+
+    verdict: Outcome
+    reason: str
+    next: Next | Literal["hold_floors"]
+
+
+class HoldFloors(Ticket):
+    """The release whose fleets may stand too low."""
+
+
+class FloorsHeld(Message):
+    """The size below which neither fleet may fall."""
+
+    need: int
+
+
+class Promote(Ticket):
+    """The release whose green has carried everything."""
+
+
+class ReleasePromoted(Message):
+    """Where the traffic is now, and until when blue is kept."""
+
+    weights: dict[str, int]
+    retire_at: datetime
+
+
+class RestoreBlue(Message):
+    """A release to roll back, who does it, and why."""
+
+    service: str
+    release: str
+    execution: str
+    error: str
+    cause: str = ""
+    overwrite: bool = False
+
+
+class BlueRestored(Message):
+    """What was done, and what the converge loop is to do next."""
+
+    doing: str
+    again_in: int
+    end: End | None = None
+    cause: str = ""
+
+
+class Converge(RestoreBlue):
+    """The same question, asked until it is answered with an end."""
+
+
+class Converged(BlueRestored):
+    """`end` once there is nothing left to do."""

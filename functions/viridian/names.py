@@ -1,0 +1,44 @@
+"""Names of what a release makes, built from validated ids: the same release always asks for the same names."""
+
+import hashlib
+import re
+
+MANAGED = "viridian:managed"
+SERVICE = "viridian:service"
+RELEASE = "viridian:release"
+VERSION = "viridian:version"
+STANDBY_HEADER = "x-viridian-standby"
+
+
+def release(version: str, execution: str) -> str:
+    """An id people can read, and no other execution has: `2.0.0-3f9c21`, at most 47 characters."""
+    return f"{re.sub('[^0-9A-Za-z.-]', '.', version)}-{_digest(execution, 6)}"
+
+
+def target_group(service: str, release_id: str) -> str:
+    """At most 32 characters, letters, digits and hyphens, as Elastic Load Balancing asks."""
+    return f"{service}-{_digest(f'{service}/{release_id}', 10)}"
+
+
+def group(service: str, release_id: str) -> str:
+    """The Auto Scaling group of a release."""
+    return f"viridian-{service}-{release_id}"
+
+
+def image(service: str, release_id: str) -> str:
+    """The image of a release; EC2 refuses a second one of the same name."""
+    return f"viridian-{service}-{release_id}"
+
+
+def alarm(service: str, release_id: str, signal: str) -> str:
+    """One of green's own alarms."""
+    return f"viridian-{service}-{release_id}-{signal}"
+
+
+def tags(service: str, release_id: str) -> dict[str, str]:
+    """What is put on everything a release makes; nothing is deleted without them."""
+    return {MANAGED: "true", SERVICE: service, RELEASE: release_id}
+
+
+def _digest(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:length]

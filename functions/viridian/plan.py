@@ -1,0 +1,225 @@
+"""The plan of a release: everything decided before anything is touched."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from viridian import names, verdict
+from viridian.errors import Refusal
+from viridian.fleet import Side
+from viridian.request import AmiSource, Build, InstanceSource, Profile, Waiver
+from viridian.traffic import Forward
+from viridian.verdict import AlarmState
+
+IAC_TAGS = ("aws:cloudformation:stack-name", "terraform", "Terraform", "ManagedBy")
+
+
+class LaunchTemplate(msgspec.Struct, frozen=True, kw_only=True):
+    """A launch template by id and numeric version."""
+
+    template: str
+    version: str
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the load balancer listens; `host` is what the rule wants in the Host header, if anything."""
+
+    dns_name: str
+    protocol: str
+    port: int
+    host: str | None = None
+
+
+class Standby(msgspec.Struct, frozen=True, kw_only=True):
+    """The rule through which the side that isn't serving is reached: conditions as Elastic Load Balancing takes them."""
+
+    value: str
+    priority: int
+    conditions: tuple[dict[str, Any], ...]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """One release, decided: copied into the record, and read from there by every later state."""
+
+    service: str
+    release: str
+    version: str
+    execution: str
+    started_at: datetime
+    deadline: datetime
+    route: str
+    listener: str
+    load_balancer: str
+    endpoint: Endpoint
+    profile: Profile
+    profile_version: int
+    source: InstanceSource | AmiSource
+    build: Build
+    waive: Waiver | None
+    blue: Side
+    blue_launch_template: LaunchTemplate
+    blue_owner: str | None
+    before: Forward
+    sticky_seconds: int
+    cross_zone: bool
+    green_group: str
+    green_target_group: str
+    standby: Standby
+    steps: tuple[str, ...] = ()
+    makes: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
+
+
+def times(profile: Profile, started_at: datetime) -> datetime:
+    """The moment after which the release may not go on: every wait at its longest, one after the other."""
+    deadlines = profile.deadlines
+    observing = sum(step.observe_minutes + profile.inconclusive.minutes for step in profile.steps)
+    return started_at + timedelta(minutes=deadlines.image_minutes + deadlines.healthy_minutes + observing + 30)
+
+
+def in_words(profile: Profile) -> tuple[str, ...]:
+    """The steps as a person would say them."""
+    return tuple(f"{step.weight}% for {step.observe_minutes} min" for step in profile.steps)
+
+
+def makes(service: str, release: str, source: InstanceSource | AmiSource, blue: LaunchTemplate) -> tuple[str, ...]:
+    """What a release makes, in the order it is made."""
+    baked = (f"image {names.image(service, release)}",) if isinstance(source, InstanceSource) else ()
+    return (
+        *baked,
+        f"target group {names.target_group(service, release)}",
+        f"a version of launch template {blue.template}, from version {blue.version}",
+        f"the standby rule of {service}",
+        f"Auto Scaling group {names.group(service, release)}",
+        f"alarms {names.alarm(service, release, '*')}",
+    )
+
+
+def changes(route: str, blue: Side) -> tuple[str, ...]:
+    """What a release changes of what was there before."""
+    return (
+        f"the weights of {route}, step by step",
+        f"MinSize of {blue.group}: {blue.minimum} to {blue.desired} while the release runs",
+    )
+
+
+def keeps(blue: Side, profile: Profile) -> tuple[str, ...]:
+    """What stays after promotion, and for how long."""
+    return (f"{blue.group} at {blue.desired} instances behind the standby rule, for {profile.keep_minutes} minutes",)
+
+
+def ensure_lent(field: str, resource: str, tags: Mapping[str, str], service: str) -> None:
+    """Refuses what its owner has not lent to Viridian for this service."""
+    for tag, wanted in ((names.MANAGED, "true"), (names.SERVICE, service)):
+        if tags.get(tag) != wanted:
+            raise Refusal(
+                field, f"{resource} has {tag}={tags.get(tag, 'no value')}", f"Tag it {tag}={wanted} to lend it."
+            )
+
+
+def iac_owner(tags: Mapping[str, str]) -> str | None:
+    """The infrastructure-as-code that owns a resource, by its tags."""
+    return next((f"{tag}={tags[tag]}" for tag in IAC_TAGS if tag in tags), None)
+
+
+def ensure_numeric(launch_template: LaunchTemplate, group: str) -> None:
+    """Refuses `$Latest` and `$Default`: blue would launch green's code when it scales out."""
+    if not launch_template.version.isdigit():
+        raise Refusal(
+            "route",
+            f"blue's group {group} launches version {launch_template.version} of {launch_template.template}",
+            "Give the group a launch template version by number.",
+        )
+
+
+def ensure_serving(blue: Side) -> None:
+    """Refuses to start from a blue that isn't whole: there would be nothing safe to go back to."""
+    if blue.desired < 1:
+        raise Refusal("route", f"blue's group {blue.group} wants {blue.desired} instances", "Scale it out first.")
+    if (able := blue.healthy()) < blue.desired:
+        raise Refusal(
+            "route",
+            f"{able} of {blue.desired} instances of blue's group {blue.group} are healthy: {blue.ailing()}",
+            "Start again once all of blue is healthy.",
+        )
+
+
+def ensure_guards(profile: Profile, waive: Waiver | None, alarms: Sequence[AlarmState]) -> None:
+    """Refuses guards that don't exist or are red, unless their redness is waived by name."""
+    found = {alarm.name: alarm for alarm in alarms}
+    for name in waive.alarms if waive else ():
+        if name not in profile.guards:
+            raise Refusal("waive.alarms", name, "Waive only what the profile lists under guards.")
+    for name in profile.guards:
+        if name not in found:
+            raise Refusal("guards", name, "Name a CloudWatch alarm that exists in this account and Region.")
+        if found[name].state == "ALARM" and not (waive and name in waive.alarms):
+            raise Refusal(
+                "guards",
+                f"{name} is in ALARM: {found[name].reason}",
+                'Wait until it is OK, or ship the fix with "waive": {"alarms": [...], "reason": "..."}.',
+            )
+    span = verdict.evidence_seconds(alarms)
+    for index, step in enumerate(profile.steps):
+        if span > 60 * (step.observe_minutes + profile.inconclusive.minutes):
+            raise Refusal(
+                f"steps[{index}].observe_minutes",
+                step.observe_minutes,
+                f"The guards need {span // 60} minutes to say anything: observe longer.",
+            )
+
+
+def ensure_quiet_source(instance: Mapping[str, Any], field: str, serving: str | None) -> None:
+    """Refuses an image source that serves or belongs to a group: making an image reboots it (aws-facts A20)."""
+    id_ = instance["InstanceId"]
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    if group := tags.get("aws:autoscaling:groupName"):
+        raise Refusal(field, f"{id_} belongs to Auto Scaling group {group}", "Use an instance outside any group.")
+    if serving:
+        raise Refusal(field, f"{id_} is registered in {serving}", "Use an instance that no target group lists.")
+    if (state := instance["State"]["Name"]) not in ("running", "stopped"):
+        raise Refusal(field, f"{id_} is {state}", "Use an instance that is running or stopped.")
+
+
+def ensure_usable_image(image: Mapping[str, Any], field: str, architecture: str | None) -> None:
+    """Refuses an image that isn't available or can't boot on blue's instance type."""
+    if image["State"] != "available":
+        raise Refusal(field, f"{image['ImageId']} is {image['State']}", "Use an image that is available.")
+    if architecture and image.get("Architecture") not in (None, architecture):
+        raise Refusal(field, f"{image['ImageId']} is {image['Architecture']}", f"Blue's image is {architecture}.")
+
+
+def standby(
+    conditions: Sequence[Mapping[str, Any]], priority: int | None, taken: Collection[int], token: str
+) -> Standby:
+    """The standby rule: the production rule's conditions plus the header, ahead of it; a Refusal if there is no room."""
+    spent = sum(len(_values(condition)) for condition in conditions)
+    if spent >= 5:
+        raise Refusal("route", f"the rule has {spent} condition values", "Leave room for one more: AWS allows five.")
+    free: Any = range(priority - 1, 0, -1) if priority else range(max(taken, default=0) + 1, 50_001)
+    place = next((number for number in free if number not in taken), None)
+    if place is None:
+        raise Refusal("route", f"the rule has priority {priority}", "Leave a free priority ahead of it.")
+    header = {
+        "Field": "http-header",
+        "HttpHeaderConfig": {"HttpHeaderName": names.STANDBY_HEADER, "Values": [token]},
+    }
+    return Standby(value=token, priority=place, conditions=(*(dict(c) for c in conditions), header))
+
+
+def host(conditions: Sequence[Mapping[str, Any]]) -> str | None:
+    """A host that the rule's conditions accept; a wildcard is filled with a word."""
+    for condition in conditions:
+        if condition["Field"] == "host-header":
+            return str(_values(condition)[0]).replace("*", "standby").replace("?", "x")
+    return None
+
+
+def _values(condition: Mapping[str, Any]) -> Sequence[Any]:
+    for key, config in condition.items():
+        if key.endswith("Config") and config:
+            return config.get("Values", ())
+    return condition.get("Values", ())

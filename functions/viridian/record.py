@@ -1,0 +1,61 @@
+"""What the ledger keeps of a release, and who may still act for it."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+
+from viridian.errors import DeadlinePassed
+from viridian.fence import Fence
+from viridian.plan import Plan
+from viridian.traffic import Forward
+
+SCHEMA = 1
+ENDED = ("Promoted", "RolledBack", "Refused")
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A release as the ledger has it; `written` are the weights it last wrote or was about to write, oldest first."""
+
+    plan: Plan
+    status: str
+    epoch: int
+    converger: str | None = None
+    failure: str | None = None
+    hold: bool = False
+    overwrite: bool = False
+    need: int = 0
+    image: str | None = None
+    image_is_ours: bool = False
+    launch_template_version: str | None = None
+    green_target_group: str | None = None
+    standby_rule: str | None = None
+    written: tuple[Forward, ...] = ()
+    green_at: datetime | None = None
+    first_weight_at: datetime | None = None
+    restored_at: datetime | None = None
+    rollback_by: datetime | None = None
+    reinstated: tuple[str, ...] = ()
+    evidence: str | None = None
+    ended_at: datetime | None = None
+    retire_at: datetime | None = None
+    outcome: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be done for this release."""
+        return self.status in ENDED
+
+    def ensure_in_time(self, now: datetime) -> None:
+        """Raises DeadlinePassed once the whole release has taken longer than all its waits together."""
+        if now > self.plan.deadline:
+            raise DeadlinePassed(f"the release was to end by {self.plan.deadline:%Y-%m-%dT%H:%M:%SZ}")
+
+    def ensure_green_in_time(self, now: datetime, lack: str) -> None:
+        """Raises DeadlinePassed once green has taken longer to become healthy than its profile allows."""
+        minutes = self.plan.profile.deadlines.healthy_minutes
+        if lack and self.green_at and now > self.green_at + timedelta(minutes=minutes):
+            raise DeadlinePassed(f"green is not healthy after {minutes} minutes: {lack}")
+
+    def fence(self) -> Fence:
+        """The right to write as this record last saw it."""
+        return Fence(service=self.plan.service, release=self.plan.release, route=self.plan.route, epoch=self.epoch)

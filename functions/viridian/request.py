@@ -1,0 +1,229 @@
+"""What a release asks for and what a service is registered with: the two documents people write."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from viridian.errors import Refusal
+
+T = TypeVar("T")
+
+SEMVER = (
+    r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?"
+    r"(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$(?!\n)"
+)
+ROUTE = r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:\d{12}:listener(-rule)?/app/[^/\s]+(/[0-9a-f]+){2,3}$(?!\n)"
+
+ServiceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$(?!\n)")]
+Version = Annotated[str, Meta(pattern=SEMVER, max_length=40)]
+Text = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)", max_length=256)]
+Minutes = Annotated[int, Meta(ge=1, le=1440)]
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A document that people write: nothing unknown is let in."""
+
+
+class Step(Document):
+    """Green's share in percent, and how long it carries that share before the next."""
+
+    weight: Annotated[int, Meta(ge=1, le=100)]
+    observe_minutes: Minutes
+
+
+class SmokeTest(Document):
+    """One request that green must answer before it gets any user traffic; never a host, that is AWS's to say."""
+
+    path: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$(?!\n)", max_length=512)]
+    method: Literal["GET", "HEAD"] = "GET"
+    status: Annotated[int, Meta(ge=100, le=599)] = 200
+    contains: Text | None = None
+    timeout_seconds: Annotated[int, Meta(ge=1, le=10)] = 5
+    attempts: Annotated[int, Meta(ge=1, le=5)] = 1
+
+
+class Thresholds(Document):
+    """The limits that green's own alarms are made from."""
+
+    error_percent: Annotated[float, Meta(gt=0, le=100)] = 1.0
+    latency_seconds: Annotated[float, Meta(gt=0, le=300)] | None = None
+    minimum_requests: Annotated[int, Meta(ge=1, le=1_000_000)] = 50
+
+
+class Inconclusive(Document):
+    """How long a verdict may stay open after a step's observe time, and what an open one then means."""
+
+    minutes: Minutes = 15
+    then: Literal["hold", "roll_back"] = "hold"
+
+
+class Deadlines(Document):
+    """How long each wait may take."""
+
+    image_minutes: Minutes = 60
+    healthy_minutes: Minutes = 20
+    rollback_minutes: Minutes = 60
+
+
+class InstanceSource(Document, tag_field="type", tag="instance"):
+    """An instance to make the image from; it must not serve, nor belong to a group."""
+
+    instance_id: Annotated[str, Meta(pattern=r"^i-[0-9a-f]{8,17}$(?!\n)")]
+
+
+class AmiSource(Document, tag_field="type", tag="ami"):
+    """An image that is ready."""
+
+    image_id: Annotated[str, Meta(pattern=r"^ami-[0-9a-f]{8,17}$(?!\n)")]
+
+
+class Build(Document):
+    """Where the version came from; ends up in the image's tags."""
+
+    commit: Text | None = None
+    build_id: Text | None = None
+    builder: Text | None = None
+    url: Text | None = None
+
+
+class Waiver(Document):
+    """Alarms that are red already and may stay so, and why: recorded with the release."""
+
+    alarms: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=10)]
+    reason: Annotated[str, Meta(min_length=10, max_length=512)]
+
+
+Steps = Annotated[tuple[Step, ...], Meta(min_length=1, max_length=20)]
+Guards = Annotated[tuple[Text, ...], Meta(max_length=10)]
+SmokeTests = Annotated[tuple[SmokeTest, ...], Meta(max_length=10)]
+Settle = Annotated[int, Meta(ge=0, le=900)]
+
+DEFAULT_STEPS = (
+    Step(weight=5, observe_minutes=10),
+    Step(weight=25, observe_minutes=10),
+    Step(weight=50, observe_minutes=10),
+    Step(weight=100, observe_minutes=10),
+)
+
+
+class Profile(Document):
+    """A service as it is registered in Parameter Store; a release may override all but the route."""
+
+    route: Annotated[str, Meta(pattern=ROUTE)]
+    steps: Steps = DEFAULT_STEPS
+    guards: Guards = ()
+    smoke_tests: SmokeTests = (SmokeTest(path="/"),)
+    thresholds: Thresholds = Thresholds()
+    inconclusive: Inconclusive = Inconclusive()
+    deadlines: Deadlines = Deadlines()
+    settle_seconds: Settle = 120
+    keep_minutes: Minutes = 60
+
+
+class Request(Document):
+    """One release, as it is asked for."""
+
+    service: ServiceName
+    version: Version
+    source: InstanceSource | AmiSource
+    build: Build = Build()
+    waive: Waiver | None = None
+    dry_run: bool = False
+    steps: Steps | UnsetType = UNSET
+    guards: Guards | UnsetType = UNSET
+    smoke_tests: SmokeTests | UnsetType = UNSET
+    thresholds: Thresholds | UnsetType = UNSET
+    inconclusive: Inconclusive | UnsetType = UNSET
+    deadlines: Deadlines | UnsetType = UNSET
+    settle_seconds: Settle | UnsetType = UNSET
+    keep_minutes: Minutes | UnsetType = UNSET
+
+
+FIXES = {
+    "service": "Use the name it is registered by: 2-20 of a-z, 0-9 and '-', beginning with a letter.",
+    "version": "Use a semantic version such as 1.4.2 or 2.0.0-rc.1, at most 40 characters.",
+    "source": 'Use {"type": "instance", "instance_id": "i-..."} or {"type": "ami", "image_id": "ami-..."}.',
+    "route": "Use the ARN of an Application Load Balancer's listener or listener rule.",
+    "steps": "List 1-20 of {weight: 1-100, observe_minutes: 1-1440}, rising to 100.",
+    "guards": "List up to 10 names of CloudWatch alarms.",
+    "smoke_tests": "List up to 10 of {path: '/...', method, status, contains, timeout_seconds: 1-10, attempts: 1-5}.",
+    "thresholds": "Use error_percent (above 0, up to 100), latency_seconds (above 0) and minimum_requests (1 or more).",
+    "inconclusive": "Use minutes (1-1440) and then ('hold' or 'roll_back').",
+    "deadlines": "Use image_minutes, healthy_minutes and rollback_minutes, each 1-1440.",
+    "settle_seconds": "Use a whole number from 0 to 900; 120 is the tested one.",
+    "keep_minutes": "Use a whole number from 1 to 1440.",
+    "waive": 'Use {"alarms": ["name"], "reason": "at least ten characters on why"}.',
+    "build": "Use commit, build_id, builder and url, each a line of text.",
+    "dry_run": "Use true or false.",
+}
+
+
+def parse(document: Any) -> Request:
+    """The request in `document`, or a Refusal that names the field, its value and the fix."""
+    return _convert(document, Request, "")
+
+
+def merge(request: Request, registered: Any) -> Profile:
+    """The profile this release runs by: what is registered, with the request's own fields over it."""
+    profile = _convert(registered, Profile, "profile.")
+    overrides = {name: value for name in FIXES if (value := getattr(request, name, UNSET)) is not UNSET}
+    merged = msgspec.structs.replace(profile, **{k: v for k, v in overrides.items() if hasattr(profile, k)})
+    _rising(merged.steps)
+    return merged
+
+
+def _rising(steps: tuple[Step, ...]) -> None:
+    for index, (before, after) in enumerate(zip(steps, steps[1:], strict=False), start=1):
+        if after.weight <= before.weight:
+            raise Refusal(f"steps[{index}].weight", after.weight, f"Make it more than the {before.weight} before it.")
+    if steps[-1].weight != 100:
+        raise Refusal(f"steps[{len(steps) - 1}].weight", steps[-1].weight, "Let the last step be 100.")
+    if (total := sum(step.observe_minutes for step in steps)) > 1440:
+        raise Refusal("steps", f"{total} minutes of observing", "Observe for 1440 minutes at most in all.")
+
+
+def _convert(document: Any, kind: type[T], prefix: str) -> T:
+    if not isinstance(document, Mapping):
+        raise Refusal(prefix.rstrip(".") or "request", document, "Use a JSON object.")
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise _refusal(document, str(error), prefix) from None
+
+
+def _refusal(document: Mapping[str, Any], words: str, prefix: str) -> Refusal:
+    """msgspec says what is wrong and where (`... - at `$.steps[0].weight``); people also need the value and the fix."""
+    complaint, _, place = words.partition(" - at `$")
+    path = place.rstrip("`").lstrip(".")
+    if (name := _quoted(complaint)) is not None:
+        path = f"{path}.{name}".lstrip(".")
+        missing = "missing required" in complaint
+        top = path.split(".")[0].split("[")[0]
+        known = "Remove it." if not missing else "Add it."
+        value = "missing" if missing else f"unknown field with value {_value(document, path)!r}"
+        return Refusal(prefix + path, value, f"{known} {FIXES.get(top, '')}".strip())
+    top = path.split(".")[0].split("[")[0]
+    if " matching regex" in complaint:
+        complaint = "It has not the form asked for"
+    return Refusal(prefix + (path or "request"), _value(document, path), f"{complaint}. {FIXES.get(top, '')}".strip())
+
+
+def _quoted(complaint: str) -> str | None:
+    """The field's name in "Object missing required field `x`" and "Object contains unknown field `x`"."""
+    if "required field" in complaint or "unknown field" in complaint:
+        return complaint.split("`")[-2]
+    return None
+
+
+def _value(document: Any, path: str) -> Any:
+    for part in path.replace("]", "").replace("[", ".").split("."):
+        if isinstance(document, Mapping):
+            document = document.get(part)
+        elif isinstance(document, list | tuple) and part.isdigit() and int(part) < len(document):
+            document = document[int(part)]
+        elif part:
+            return None
+    return document

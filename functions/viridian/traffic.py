@@ -1,0 +1,96 @@
+"""Where the traffic goes: pure decisions on a rule's weights."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from viridian.errors import Drifted, Refusal
+
+if TYPE_CHECKING:
+    from viridian.plan import Plan
+
+WHOLE = 100
+
+
+class Forward(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule's forward action says: weight per target group ARN, and the group stickiness in seconds (0: off)."""
+
+    weights: dict[str, int]
+    sticky_seconds: int = 0
+
+    def of(self, group: str) -> int:
+        """The weight of one target group; a group that isn't listed has none."""
+        return self.weights.get(group, 0)
+
+    def share(self, group: str) -> float:
+        """The part of new requests, 0 to 1, that goes to one target group."""
+        total = sum(self.weights.values())
+        return self.of(group) / total if total else 0.0
+
+    def alone(self, group: str) -> bool:
+        """Whether all the traffic goes to one target group."""
+        return self.of(group) > 0 and self.of(group) == sum(self.weights.values())
+
+
+def find_blue(forward: Forward) -> str:
+    """The one group to which the rule gives all weight; anything else is a Refusal."""
+    serving = [group for group, weight in forward.weights.items() if weight > 0]
+    if len(serving) != 1:
+        raise Refusal(
+            "route",
+            ", ".join(f"{_name(group)} at {weight}" for group, weight in forward.weights.items()) or "no target group",
+            "Give all weight to the one target group that serves now.",
+        )
+    return serving[0]
+
+
+def split(plan: "Plan", green: str, weight: int, now: Forward) -> Forward:
+    """Green at `weight` percent, blue at the rest; a side with nothing is not listed, so that sticky clients leave it.
+
+    Groups that are neither are kept as they are. Two groups whose targets are sticky need group stickiness (aws-facts
+    E12); what stickiness the rule had before the release it keeps.
+    """
+    blue = plan.blue.target_group
+    others = {group: share for group, share in now.weights.items() if group not in (blue, green)}
+    ours = {group: share for group, share in ((blue, WHOLE - weight), (green, weight)) if share > 0}
+    several = len(ours) + len(others) > 1
+    return Forward(
+        weights={**ours, **others},
+        sticky_seconds=plan.before.sticky_seconds or (plan.sticky_seconds if several else 0),
+    )
+
+
+def ensure_ours(now: Forward, written: Sequence[Forward]) -> None:
+    """Raises Drifted unless the rule shows one of the weights that this release has written or was about to."""
+    if now.weights not in [forward.weights for forward in written]:
+        raise Drifted(f"the rule shows {describe(now)}; this release last wrote {describe(written[-1])}")
+
+
+def ensure_alone(now: Forward, group: str) -> None:
+    """Raises Drifted unless one target group has all the traffic."""
+    if not now.alone(group):
+        raise Drifted(f"the rule shows {describe(now)} where {_name(group)} was to serve alone")
+
+
+def describe(forward: Forward) -> str:
+    """The weights in words, for logs and causes."""
+    return ", ".join(f"{_name(group)} {weight}" for group, weight in sorted(forward.weights.items())) or "nothing"
+
+
+def restore(need: int, blue_healthy: int, green_healthy: int, green_weight: int) -> int | None:
+    """Green's weight, in percent, once blue has all that it can carry; None where nothing may be moved.
+
+    Blue takes everything if it holds the need, or if green has nobody left; if it is short it gets the share that its
+    healthy capacity can carry, never less than it has now; if it has nobody, traffic stays where it is.
+    """
+    if blue_healthy <= 0:
+        return None
+    if green_weight == 0 or blue_healthy >= need or green_healthy <= 0:
+        return 0
+    return min(green_weight, WHOLE - (WHOLE * blue_healthy) // need)
+
+
+def _name(group: str) -> str:
+    parts = group.split("/")
+    return parts[1] if len(parts) > 2 else group
