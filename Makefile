@@ -1,0 +1,71 @@
+# `make demo` shows a release, `make test` and `make check` are what CI runs. Everything they need is made on first use, in here.
+
+SPEED ?= 30
+export SAM_CLI_TELEMETRY := 0
+export AWS_EC2_METADATA_DISABLED := true
+
+# A pyenv shim may stand on PATH for a Python it won't run, so each is tried; then pyenv's own folder is looked at.
+python = $(firstword \
+	$(shell p=$$(command -v python$(1)) && "$$p" -c '' 2>/dev/null && echo "$$p") \
+	$(wildcard $(shell pyenv root 2>/dev/null)/versions/$(1).*/bin/python))
+PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11))
+PIP_INSTALL := -m pip install -qq --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-control local test check bench clean
+
+help:
+	@echo "make demo          a good release, a bad one and a broken one, under live traffic (SPEED=$(SPEED))"
+	@echo "make demo-control  the same, done carelessly: it must lose requests"
+	@echo "make local         the local cloud, left up for the AWS CLI and a browser"
+	@echo "make test          all tests"
+	@echo "make check         linters, types, and the build of the stack"
+	@echo "make clean         remove everything that was made"
+
+demo: .venv/.stamp
+	@.venv/bin/python -m local.demo --speed $(SPEED)
+
+demo-control: .venv/.stamp
+	@.venv/bin/python -m local.demo --control --speed $(SPEED)
+
+local: .venv/.stamp
+	@.venv/bin/python -m local
+
+test: .venv/.stamp
+	@.venv/bin/python -m pytest -q -n 2
+
+bench: .venv/.stamp
+	@.venv/bin/python -m bench
+
+SOURCES = $(wildcard functions local tests bench)
+MACHINES = $(wildcard statemachine/*.asl.json)
+# SAM builds with the python3.13 that it finds first.
+SAM = env PATH="$(CURDIR)/.tools/sam/bin:$$PATH" AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam
+
+check: .venv/.stamp .tools/sam/.stamp .tools/checkov/.stamp node_modules/.stamp
+	@echo "ruff" && .venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check .
+	@echo "mypy" && .venv/bin/mypy --no-error-summary $(SOURCES)
+	@echo "asl-validator" && .ci/quietly node_modules/.bin/asl-validator $(MACHINES:%=--json-path %)
+	@echo "amazon-states-language-service" && node .ci/lint-asl.mjs $(MACHINES)
+	@echo "cfn-lint" && .venv/bin/cfn-lint template.yaml
+	@echo "checkov" && .ci/quietly .tools/checkov/bin/checkov --config-file .checkov.yaml
+	@echo "sam validate" && .ci/quietly $(SAM) validate --lint
+	@echo "sam build" && .ci/quietly $(SAM) build
+	@echo "all checks passed"
+
+clean:
+	@rm -rf .venv .tools .aws-sam node_modules out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/.stamp: requirements.txt functions/requirements.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.13, 3.12 or 3.11 is needed" >&2; exit 1; }
+	@echo "preparing .venv with $$("$(PYTHON)" --version); about a minute, once" >&2
+	@"$(PYTHON)" -m venv .venv && .venv/bin/python $(PIP_INSTALL) -r requirements.txt && touch $@
+
+.tools/%/.stamp: requirements-%.txt
+	@test -n "$(call python,3.13)" || { echo "Python 3.13 is needed: the functions are built for it" >&2; exit 1; }
+	@echo "preparing .tools/$*" >&2
+	@"$(call python,3.13)" -m venv .tools/$* && .tools/$*/bin/python $(PIP_INSTALL) -r $< && touch $@
+
+node_modules/.stamp: package.json
+	@echo "preparing node_modules" >&2
+	@npm install --no-package-lock --no-audit --no-fund --loglevel=error && touch $@
