@@ -45,7 +45,7 @@ def handler(kind: type[Ask]) -> Callable[[Callable[[Ask], Answer]], Callable[[An
         @wraps(act)
         def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
             ask = _read(event, kind)
-            told = {name: getattr(ask, name) for name in ("service", "release", "epoch") if hasattr(ask, name)}
+            told = {name: getattr(ask, name) for name in ("release", "epoch", "step") if hasattr(ask, name)}
             logger.set_correlation_id(getattr(context, "aws_request_id", None))
             with logger.append_context_keys(**told):
                 try:

@@ -78,9 +78,9 @@ def take_lock(plan: Plan) -> int:
     }
     lock = {
         **route,
-        "UpdateExpression": "SET #r = :r, service = :s, execution = :x, schema = :v, since = :t ADD epoch :one",
+        "UpdateExpression": "SET #r = :r, service = :s, execution = :x, #v = :v, since = :t ADD epoch :one",
         "ConditionExpression": "attribute_not_exists(#r)",
-        "ExpressionAttributeNames": {"#r": "release"},
+        "ExpressionAttributeNames": {"#r": "release", "#v": "schema"},
         "ExpressionAttributeValues": _pack(
             {
                 ":r": plan.release,

@@ -1,0 +1,1 @@
+"""What Viridian is measured against, and the measuring."""
