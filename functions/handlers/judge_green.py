@@ -20,5 +20,7 @@ def lambda_handler(ask: JudgeGreen) -> GreenJudged:
     found = verdict.judge(evidence.signals(record, blue, candidate, ask.shifted_at, now))
     move = verdict.next_move(found, record.plan.profile, ask.step, (now - ask.shifted_at).total_seconds())
     if move != "roll_back" and green.sags(record, blue, candidate):
-        return GreenJudged(verdict=found.outcome, reason="a fleet may fall below its floor", next="hold_floors")
+        return GreenJudged(
+            verdict=found.outcome, reason="a fleet may fall below its floor", next="hold_floors"
+        )
     return GreenJudged(verdict=found.outcome, reason=found.reason, next=move)

@@ -8,7 +8,9 @@ def own(field: str, arn: str, function_arn: str) -> str:
     partition, region, account = _place(function_arn)
     if _place(arn) != (partition, region, account):
         raise Refusal(
-            field, arn, f"Use an ARN of account {account} in {region}: one stack serves one account and Region."
+            field,
+            arn,
+            f"Use an ARN of account {account} in {region}: one stack serves one account and Region.",
         )
     return arn
 

@@ -73,10 +73,14 @@ def launch_template(blue: Mapping[str, Any]) -> Mapping[str, Any]:
     """The launch template that blue's group launches from; a Refusal if it has none."""
     mixed = blue.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
     if any("LaunchTemplateSpecification" in override for override in mixed.get("Overrides", [])):
-        raise Refusal("route", f"{_name(blue)} has a launch template per instance type", "Use one for all of them.")
+        raise Refusal(
+            "route", f"{_name(blue)} has a launch template per instance type", "Use one for all of them."
+        )
     found = mixed.get("LaunchTemplateSpecification") or blue.get("LaunchTemplate")
     if not found:
-        raise Refusal("route", f"{_name(blue)} has no launch template", "Move the group to a launch template.")
+        raise Refusal(
+            "route", f"{_name(blue)} has no launch template", "Move the group to a launch template."
+        )
     return dict(found)
 
 
@@ -89,7 +93,13 @@ def tags(blue: Mapping[str, Any], ours: Mapping[str, str], name: str) -> list[di
     }
     merged = {**kept, **{key: (value, True) for key, value in ours.items()}}
     return [
-        {"ResourceId": name, "ResourceType": "auto-scaling-group", "Key": k, "Value": v, "PropagateAtLaunch": p}
+        {
+            "ResourceId": name,
+            "ResourceType": "auto-scaling-group",
+            "Key": k,
+            "Value": v,
+            "PropagateAtLaunch": p,
+        }
         for k, (v, p) in merged.items()
     ]
 

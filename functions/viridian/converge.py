@@ -10,7 +10,14 @@ from viridian.fleet import Side
 from viridian.traffic import Forward
 
 Act = Literal[
-    "RestoreTraffic", "AwaitSettled", "RaiseBlue", "AwaitBlue", "KeepEvidence", "RemoveGreen", "ReleaseFloors", "End"
+    "RestoreTraffic",
+    "AwaitSettled",
+    "RaiseBlue",
+    "AwaitBlue",
+    "KeepEvidence",
+    "RemoveGreen",
+    "ReleaseFloors",
+    "End",
 ]
 End = Literal["RolledBack", "Held", "RollbackIncomplete", "Refused", "Promoted"]
 
@@ -52,9 +59,13 @@ def next_move(picture: Picture) -> Move:
     if picture.restored_at is None:
         return Move(act="RestoreTraffic", reason="blue serves alone", again_in=picture.settle_seconds)
     if (rest := picture.settle_seconds - (picture.now - picture.restored_at).total_seconds()) > 0:
-        return Move(act="AwaitSettled", reason="the load balancer is settling", again_in=max(1, min(60, round(rest))))
+        return Move(
+            act="AwaitSettled", reason="the load balancer is settling", again_in=max(1, min(60, round(rest)))
+        )
     if picture.hold:
-        return Move(act="End", end="Held", reason="all traffic is on blue; green stands, for a person to decide")
+        return Move(
+            act="End", end="Held", reason="all traffic is on blue; green stands, for a person to decide"
+        )
     return _tidy(picture)
 
 
@@ -77,15 +88,21 @@ def _restore(picture: Picture) -> Move:
     weight = traffic.restore(picture.need, blue_healthy, green_healthy, picture.forward.of(green_group))
     if weight is None:
         return Move(
-            act="End", end="Held", reason=f"blue can't carry anything ({picture.blue.ailing()}): nothing was moved"
+            act="End",
+            end="Held",
+            reason=f"blue can't carry anything ({picture.blue.ailing()}): nothing was moved",
         )
     if weight and weight >= picture.forward.of(green_group):
         if picture.now >= picture.deadline:
             return Move(
-                act="End", end="Held", reason=f"blue carries {blue_healthy} of {picture.need}; the rest never came"
+                act="End",
+                end="Held",
+                reason=f"blue carries {blue_healthy} of {picture.need}; the rest never came",
             )
         return Move(act="RaiseBlue", reason=f"blue carries {blue_healthy} of {picture.need} so far")
-    reason = "all traffic to blue" if weight == 0 else f"blue gets what its {blue_healthy} of {picture.need} carry"
+    reason = (
+        "all traffic to blue" if weight == 0 else f"blue gets what its {blue_healthy} of {picture.need} carry"
+    )
     return Move(act="RestoreTraffic", reason=reason, green_weight=weight, again_in=15)
 
 
@@ -109,7 +126,9 @@ def _tidy(picture: Picture) -> Move:
     if picture.blue.minimum == picture.need != picture.floor_before:
         return Move(act="ReleaseFloors", reason=f"blue's minimum back to {picture.floor_before}", again_in=0)
     if picture.leftovers:
-        return Move(act="End", end="RollbackIncomplete", reason=f"delete by hand: {', '.join(picture.leftovers)}")
+        return Move(
+            act="End", end="RollbackIncomplete", reason=f"delete by hand: {', '.join(picture.leftovers)}"
+        )
     if able < picture.need:
         return Move(act="End", end="RollbackIncomplete", reason=f"{able} of {picture.need} healthy in blue")
     return Move(act="End", end="RolledBack", reason="all traffic is on blue, nothing is left")

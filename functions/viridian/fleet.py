@@ -42,7 +42,10 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     def ailing(self) -> str:
         """Who isn't healthy, and why, in words."""
         sick = [member for member in self.members if member.health != "healthy"]
-        return ", ".join(f"{m.instance} {m.health}{f' ({m.reason})' if m.reason else ''}" for m in sick[:5]) or "none"
+        return (
+            ", ".join(f"{m.instance} {m.health}{f' ({m.reason})' if m.reason else ''}" for m in sick[:5])
+            or "none"
+        )
 
 
 def shortfall(green: Side, blue: Side, need: int, *, cross_zone: bool) -> str:

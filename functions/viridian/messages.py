@@ -15,7 +15,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """One message; an unknown field is a fault of the sender's."""
 
 
-class Ticket(Message):
+class Ticket(Message, frozen=True):
     """Which release a state acts for, and under which epoch."""
 
     service: str
@@ -23,7 +23,7 @@ class Ticket(Message):
     epoch: int
 
 
-class PlanRelease(Message):
+class PlanRelease(Message, frozen=True):
     """A request as it came in, not looked at yet."""
 
     request: Any
@@ -31,7 +31,7 @@ class PlanRelease(Message):
     started_at: datetime
 
 
-class ReleasePlanned(Message):
+class ReleasePlanned(Message, frozen=True):
     """`plan` is what will be done; `dry_run` ends the execution here."""
 
     service: str
@@ -40,44 +40,44 @@ class ReleasePlanned(Message):
     plan: Plan
 
 
-class AcquireLock(Message):
+class AcquireLock(Message, frozen=True):
     """The plan whose route is wanted."""
 
     plan: Plan
 
 
-class LockAcquired(Message):
+class LockAcquired(Message, frozen=True):
     """The epoch under which the release may write."""
 
     epoch: int
 
 
-class BakeImage(Ticket):
+class BakeImage(Ticket, frozen=True):
     """The release whose image is wanted."""
 
 
-class ImageBaked(Message):
+class ImageBaked(Message, frozen=True):
     """The image, which may still be pending."""
 
     image: str
 
 
-class CheckImage(Ticket):
+class CheckImage(Ticket, frozen=True):
     """The release whose image is awaited."""
 
 
-class ImageChecked(Message):
+class ImageChecked(Message, frozen=True):
     """Whether the image is `available` or still `pending`."""
 
     image: str
     state: Literal["available", "pending"]
 
 
-class CreateGreen(Ticket):
+class CreateGreen(Ticket, frozen=True):
     """The release whose green fleet is wanted."""
 
 
-class GreenCreated(Message):
+class GreenCreated(Message, frozen=True):
     """What was made."""
 
     group: str
@@ -85,11 +85,11 @@ class GreenCreated(Message):
     need: int
 
 
-class CheckGreen(Ticket):
+class CheckGreen(Ticket, frozen=True):
     """The release whose green fleet is awaited."""
 
 
-class GreenChecked(Message):
+class GreenChecked(Message, frozen=True):
     """`healthy` goes on, `waiting` looks again, `short` needs its floors held first; `smoke` is what to test."""
 
     state: Literal["healthy", "waiting", "short"]
@@ -99,7 +99,7 @@ class GreenChecked(Message):
     tests: tuple[SmokeTest, ...]
 
 
-class RunSmokeTests(Message):
+class RunSmokeTests(Message, frozen=True):
     """Where green is reached, and what to ask it."""
 
     service: str
@@ -109,20 +109,20 @@ class RunSmokeTests(Message):
     tests: tuple[SmokeTest, ...]
 
 
-class SmokeTestsRun(Message):
+class SmokeTestsRun(Message, frozen=True):
     """The verdict on green before it gets traffic."""
 
     verdict: Outcome
     reason: str
 
 
-class ShiftTraffic(Ticket):
+class ShiftTraffic(Ticket, frozen=True):
     """The step, counted from 0, whose weight green gets."""
 
     step: int
 
 
-class TrafficShifted(Message):
+class TrafficShifted(Message, frozen=True):
     """The weights as AWS shows them, and when the step began."""
 
     step: int
@@ -130,14 +130,14 @@ class TrafficShifted(Message):
     shifted_at: datetime
 
 
-class JudgeGreen(Ticket):
+class JudgeGreen(Ticket, frozen=True):
     """The step that is being observed, and since when."""
 
     step: int
     shifted_at: datetime
 
 
-class GreenJudged(Message):
+class GreenJudged(Message, frozen=True):
     """The verdict, and what it means for the plot."""
 
     verdict: Outcome
@@ -145,28 +145,28 @@ class GreenJudged(Message):
     next: Next | Literal["hold_floors"]
 
 
-class HoldFloors(Ticket):
+class HoldFloors(Ticket, frozen=True):
     """The release whose fleets may stand too low."""
 
 
-class FloorsHeld(Message):
+class FloorsHeld(Message, frozen=True):
     """The size below which neither fleet may fall."""
 
     need: int
 
 
-class Promote(Ticket):
+class Promote(Ticket, frozen=True):
     """The release whose green has carried everything."""
 
 
-class ReleasePromoted(Message):
+class ReleasePromoted(Message, frozen=True):
     """Where the traffic is now, and until when blue is kept."""
 
     weights: dict[str, int]
-    retire_at: datetime
+    retire_at: datetime | None
 
 
-class RestoreBlue(Message):
+class RestoreBlue(Message, frozen=True):
     """A release to roll back, who does it, and why."""
 
     service: str
@@ -177,7 +177,7 @@ class RestoreBlue(Message):
     overwrite: bool = False
 
 
-class BlueRestored(Message):
+class BlueRestored(Message, frozen=True):
     """What was done, and what the converge loop is to do next."""
 
     doing: str
@@ -186,9 +186,9 @@ class BlueRestored(Message):
     cause: str = ""
 
 
-class Converge(RestoreBlue):
+class Converge(RestoreBlue, frozen=True):
     """The same question, asked until it is answered with an end."""
 
 
-class Converged(BlueRestored):
+class Converged(BlueRestored, frozen=True):
     """`end` once there is nothing left to do."""

@@ -77,7 +77,9 @@ def times(profile: Profile, started_at: datetime) -> datetime:
     """The moment after which the release may not go on: every wait at its longest, one after the other."""
     deadlines = profile.deadlines
     observing = sum(step.observe_minutes + profile.inconclusive.minutes for step in profile.steps)
-    return started_at + timedelta(minutes=deadlines.image_minutes + deadlines.healthy_minutes + observing + 30)
+    return started_at + timedelta(
+        minutes=deadlines.image_minutes + deadlines.healthy_minutes + observing + 30
+    )
 
 
 def in_words(profile: Profile) -> tuple[str, ...]:
@@ -85,7 +87,9 @@ def in_words(profile: Profile) -> tuple[str, ...]:
     return tuple(f"{step.weight}% for {step.observe_minutes} min" for step in profile.steps)
 
 
-def makes(service: str, release: str, source: InstanceSource | AmiSource, blue: LaunchTemplate) -> tuple[str, ...]:
+def makes(
+    service: str, release: str, source: InstanceSource | AmiSource, blue: LaunchTemplate
+) -> tuple[str, ...]:
     """What a release makes, in the order it is made."""
     baked = (f"image {names.image(service, release)}",) if isinstance(source, InstanceSource) else ()
     return (
@@ -108,7 +112,9 @@ def changes(route: str, blue: Side) -> tuple[str, ...]:
 
 def keeps(blue: Side, profile: Profile) -> tuple[str, ...]:
     """What stays after promotion, and for how long."""
-    return (f"{blue.group} at {blue.desired} instances behind the standby rule, for {profile.keep_minutes} minutes",)
+    return (
+        f"{blue.group} at {blue.desired} instances behind the standby rule, for {profile.keep_minutes} minutes",
+    )
 
 
 def ensure_lent(field: str, resource: str, tags: Mapping[str, str], service: str) -> None:
@@ -116,7 +122,9 @@ def ensure_lent(field: str, resource: str, tags: Mapping[str, str], service: str
     for tag, wanted in ((names.MANAGED, "true"), (names.SERVICE, service)):
         if tags.get(tag) != wanted:
             raise Refusal(
-                field, f"{resource} has {tag}={tags.get(tag, 'no value')}", f"Tag it {tag}={wanted} to lend it."
+                field,
+                f"{resource} has {tag}={tags.get(tag, 'no value')}",
+                f"Tag it {tag}={wanted} to lend it.",
             )
 
 
@@ -138,7 +146,9 @@ def ensure_numeric(launch_template: LaunchTemplate, group: str) -> None:
 def ensure_serving(blue: Side) -> None:
     """Refuses to start from a blue that isn't whole: there would be nothing safe to go back to."""
     if blue.desired < 1:
-        raise Refusal("route", f"blue's group {blue.group} wants {blue.desired} instances", "Scale it out first.")
+        raise Refusal(
+            "route", f"blue's group {blue.group} wants {blue.desired} instances", "Scale it out first."
+        )
     if (able := blue.healthy()) < blue.desired:
         raise Refusal(
             "route",
@@ -177,9 +187,13 @@ def ensure_quiet_source(instance: Mapping[str, Any], field: str, serving: str | 
     id_ = instance["InstanceId"]
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
     if group := tags.get("aws:autoscaling:groupName"):
-        raise Refusal(field, f"{id_} belongs to Auto Scaling group {group}", "Use an instance outside any group.")
+        raise Refusal(
+            field, f"{id_} belongs to Auto Scaling group {group}", "Use an instance outside any group."
+        )
     if serving:
-        raise Refusal(field, f"{id_} is registered in {serving}", "Use an instance that no target group lists.")
+        raise Refusal(
+            field, f"{id_} is registered in {serving}", "Use an instance that no target group lists."
+        )
     if (state := instance["State"]["Name"]) not in ("running", "stopped"):
         raise Refusal(field, f"{id_} is {state}", "Use an instance that is running or stopped.")
 
@@ -189,7 +203,9 @@ def ensure_usable_image(image: Mapping[str, Any], field: str, architecture: str 
     if image["State"] != "available":
         raise Refusal(field, f"{image['ImageId']} is {image['State']}", "Use an image that is available.")
     if architecture and image.get("Architecture") not in (None, architecture):
-        raise Refusal(field, f"{image['ImageId']} is {image['Architecture']}", f"Blue's image is {architecture}.")
+        raise Refusal(
+            field, f"{image['ImageId']} is {image['Architecture']}", f"Blue's image is {architecture}."
+        )
 
 
 def standby(
@@ -198,8 +214,10 @@ def standby(
     """The standby rule: the production rule's conditions plus the header, ahead of it; a Refusal if there is no room."""
     spent = sum(len(_values(condition)) for condition in conditions)
     if spent >= 5:
-        raise Refusal("route", f"the rule has {spent} condition values", "Leave room for one more: AWS allows five.")
-    free: Any = range(priority - 1, 0, -1) if priority else range(max(taken, default=0) + 1, 50_001)
+        raise Refusal(
+            "route", f"the rule has {spent} condition values", "Leave room for one more: AWS allows five."
+        )
+    free = range(priority - 1, 0, -1) if priority else range(max(taken, default=0) + 1, 50_001)
     place = next((number for number in free if number not in taken), None)
     if place is None:
         raise Refusal("route", f"the rule has priority {priority}", "Leave a free priority ahead of it.")
@@ -218,8 +236,6 @@ def host(conditions: Sequence[Mapping[str, Any]]) -> str | None:
     return None
 
 
-def _values(condition: Mapping[str, Any]) -> Sequence[Any]:
-    for key, config in condition.items():
-        if key.endswith("Config") and config:
-            return config.get("Values", ())
-    return condition.get("Values", ())
+def _values(condition: Mapping[str, Any]) -> list[Any]:
+    configs = [config for key, config in condition.items() if key.endswith("Config") and config]
+    return list((configs[0] if configs else condition).get("Values", ()))

@@ -58,4 +58,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     def fence(self) -> Fence:
         """The right to write as this record last saw it."""
-        return Fence(service=self.plan.service, release=self.plan.release, route=self.plan.route, epoch=self.epoch)
+        return Fence(
+            service=self.plan.service, release=self.plan.release, route=self.plan.route, epoch=self.epoch
+        )

@@ -1,6 +1,7 @@
 """What a release asks for and what a service is registered with: the two documents people write."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -27,14 +28,14 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A document that people write: nothing unknown is let in."""
 
 
-class Step(Document):
+class Step(Document, frozen=True):
     """Green's share in percent, and how long it carries that share before the next."""
 
     weight: Annotated[int, Meta(ge=1, le=100)]
     observe_minutes: Minutes
 
 
-class SmokeTest(Document):
+class SmokeTest(Document, frozen=True):
     """One request that green must answer before it gets any user traffic; never a host, that is AWS's to say."""
 
     path: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$(?!\n)", max_length=512)]
@@ -45,7 +46,7 @@ class SmokeTest(Document):
     attempts: Annotated[int, Meta(ge=1, le=5)] = 1
 
 
-class Thresholds(Document):
+class Thresholds(Document, frozen=True):
     """The limits that green's own alarms are made from."""
 
     error_percent: Annotated[float, Meta(gt=0, le=100)] = 1.0
@@ -53,14 +54,14 @@ class Thresholds(Document):
     minimum_requests: Annotated[int, Meta(ge=1, le=1_000_000)] = 50
 
 
-class Inconclusive(Document):
+class Inconclusive(Document, frozen=True):
     """How long a verdict may stay open after a step's observe time, and what an open one then means."""
 
     minutes: Minutes = 15
     then: Literal["hold", "roll_back"] = "hold"
 
 
-class Deadlines(Document):
+class Deadlines(Document, frozen=True):
     """How long each wait may take."""
 
     image_minutes: Minutes = 60
@@ -68,19 +69,19 @@ class Deadlines(Document):
     rollback_minutes: Minutes = 60
 
 
-class InstanceSource(Document, tag_field="type", tag="instance"):
+class InstanceSource(Document, frozen=True, tag_field="type", tag="instance"):
     """An instance to make the image from; it must not serve, nor belong to a group."""
 
     instance_id: Annotated[str, Meta(pattern=r"^i-[0-9a-f]{8,17}$(?!\n)")]
 
 
-class AmiSource(Document, tag_field="type", tag="ami"):
+class AmiSource(Document, frozen=True, tag_field="type", tag="ami"):
     """An image that is ready."""
 
     image_id: Annotated[str, Meta(pattern=r"^ami-[0-9a-f]{8,17}$(?!\n)")]
 
 
-class Build(Document):
+class Build(Document, frozen=True):
     """Where the version came from; ends up in the image's tags."""
 
     commit: Text | None = None
@@ -89,7 +90,7 @@ class Build(Document):
     url: Text | None = None
 
 
-class Waiver(Document):
+class Waiver(Document, frozen=True):
     """Alarms that are red already and may stay so, and why: recorded with the release."""
 
     alarms: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=10)]
@@ -109,7 +110,7 @@ DEFAULT_STEPS = (
 )
 
 
-class Profile(Document):
+class Profile(Document, frozen=True):
     """A service as it is registered in Parameter Store; a release may override all but the route."""
 
     route: Annotated[str, Meta(pattern=ROUTE)]
@@ -123,7 +124,7 @@ class Profile(Document):
     keep_minutes: Minutes = 60
 
 
-class Request(Document):
+class Request(Document, frozen=True):
     """One release, as it is asked for."""
 
     service: ServiceName
@@ -176,9 +177,11 @@ def merge(request: Request, registered: Any) -> Profile:
 
 
 def _rising(steps: tuple[Step, ...]) -> None:
-    for index, (before, after) in enumerate(zip(steps, steps[1:], strict=False), start=1):
+    for index, (before, after) in enumerate(pairwise(steps), start=1):
         if after.weight <= before.weight:
-            raise Refusal(f"steps[{index}].weight", after.weight, f"Make it more than the {before.weight} before it.")
+            raise Refusal(
+                f"steps[{index}].weight", after.weight, f"Make it more than the {before.weight} before it."
+            )
     if steps[-1].weight != 100:
         raise Refusal(f"steps[{len(steps) - 1}].weight", steps[-1].weight, "Let the last step be 100.")
     if (total := sum(step.observe_minutes for step in steps)) > 1440:
@@ -208,7 +211,9 @@ def _refusal(document: Mapping[str, Any], words: str, prefix: str) -> Refusal:
     top = path.split(".")[0].split("[")[0]
     if " matching regex" in complaint:
         complaint = "It has not the form asked for"
-    return Refusal(prefix + (path or "request"), _value(document, path), f"{complaint}. {FIXES.get(top, '')}".strip())
+    return Refusal(
+        prefix + (path or "request"), _value(document, path), f"{complaint}. {FIXES.get(top, '')}".strip()
+    )
 
 
 def _quoted(complaint: str) -> str | None:

@@ -29,7 +29,9 @@ def green_alarms(
     """The alarms of one release; `load_balancer` and `target_group` are CloudWatch dimension values."""
     dims = {"LoadBalancer": load_balancer, "TargetGroup": target_group}
 
-    def alarm(signal: str, words: str, threshold: float, periods: int, missing: str, *metrics: dict[str, Any]) -> Alarm:
+    def alarm(
+        signal: str, words: str, threshold: float, periods: int, missing: str, *metrics: dict[str, Any]
+    ) -> Alarm:
         return Alarm(
             name=names.alarm(service, release, signal),
             signal=signal,
@@ -49,7 +51,9 @@ def green_alarms(
             "notBreaching",
             _metric("requests", "RequestCount", "Sum", dims),
             _metric("failures", "HTTPCode_Target_5XX_Count", "Sum", dims),
-            _expression(f"IF(requests >= {_floor(thresholds)}, 100 * FILL(failures, 0) / requests, 0)", "5xx percent"),
+            _expression(
+                f"IF(requests >= {_floor(thresholds)}, 100 * FILL(failures, 0) / requests, 0)", "5xx percent"
+            ),
         ),
         alarm(
             "unhealthy",
@@ -87,7 +91,9 @@ def _floor(thresholds: Thresholds) -> int:
     return max(1, thresholds.minimum_requests // 5)
 
 
-def _metric(id_: str, name: str, stat: str, dimensions: dict[str, str], *, returned: bool = False) -> dict[str, Any]:
+def _metric(
+    id_: str, name: str, stat: str, dimensions: dict[str, str], *, returned: bool = False
+) -> dict[str, Any]:
     return {
         "Id": id_,
         "MetricStat": {

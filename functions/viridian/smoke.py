@@ -23,7 +23,9 @@ def run(endpoint: Endpoint, value: str, tests: tuple[SmokeTest, ...]) -> Verdict
                 break
             complaints.append(complaint)
         else:
-            return Verdict("Failed", f"{test.method} {test.path}: {complaints[-1]} ({test.attempts} attempts)")
+            return Verdict(
+                "Failed", f"{test.method} {test.path}: {complaints[-1]} ({test.attempts} attempts)"
+            )
     return Verdict("Successful", f"{len(tests)} smoke tests passed")
 
 
@@ -52,7 +54,13 @@ def ensure_outside(address: str) -> None:
     """Raises OSError for addresses that are never a load balancer's: this host, link-local, instance metadata."""
     ip = ipaddress.ip_address(address)
     ip = getattr(ip, "ipv4_mapped", None) or ip
-    if ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast or str(ip) == "fd00:ec2::254":
+    if (
+        ip.is_loopback
+        or ip.is_link_local
+        or ip.is_unspecified
+        or ip.is_multicast
+        or str(ip) == "fd00:ec2::254"
+    ):
         raise OSError(f"{address} is no load balancer's address")
 
 
@@ -60,7 +68,9 @@ def _connect(endpoint: Endpoint, timeout: float) -> http.client.HTTPConnection:
     """Resolves once, checks, and connects to the address that was checked."""
     address = str(socket.getaddrinfo(endpoint.dns_name, endpoint.port, type=socket.SOCK_STREAM)[0][4][0])
     ensure_outside(address)
-    connection = http.client.HTTPConnection(endpoint.host or endpoint.dns_name, endpoint.port, timeout=timeout)
+    connection = http.client.HTTPConnection(
+        endpoint.host or endpoint.dns_name, endpoint.port, timeout=timeout
+    )
     connection.sock = socket.create_connection((address, endpoint.port), timeout)
     if endpoint.protocol == "HTTPS":
         # AWS names the address; the certificate names a domain that only its owner knows, unless the rule has a host.

@@ -39,7 +39,8 @@ def find_blue(forward: Forward) -> str:
     if len(serving) != 1:
         raise Refusal(
             "route",
-            ", ".join(f"{_name(group)} at {weight}" for group, weight in forward.weights.items()) or "no target group",
+            ", ".join(f"{_name(group)} at {weight}" for group, weight in forward.weights.items())
+            or "no target group",
             "Give all weight to the one target group that serves now.",
         )
     return serving[0]
@@ -75,7 +76,10 @@ def ensure_alone(now: Forward, group: str) -> None:
 
 def describe(forward: Forward) -> str:
     """The weights in words, for logs and causes."""
-    return ", ".join(f"{_name(group)} {weight}" for group, weight in sorted(forward.weights.items())) or "nothing"
+    return (
+        ", ".join(f"{_name(group)} {weight}" for group, weight in sorted(forward.weights.items()))
+        or "nothing"
+    )
 
 
 def restore(need: int, blue_healthy: int, green_healthy: int, green_weight: int) -> int | None:

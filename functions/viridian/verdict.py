@@ -64,7 +64,9 @@ def judge(signals: Signals) -> Verdict:
             "Inconclusive", f"{signals.observed_seconds:.0f} s observed, {span} s make an alarm's OK evidence"
         )
     if signals.requests < signals.minimum_requests:
-        return Verdict("Inconclusive", f"{signals.requests} requests to green, {signals.minimum_requests} needed")
+        return Verdict(
+            "Inconclusive", f"{signals.requests} requests to green, {signals.minimum_requests} needed"
+        )
     return Verdict("Successful", f"{signals.requests} requests to green, {len(watched)} alarms OK")
 
 

@@ -24,7 +24,10 @@ def signals(record: Record, blue: Side, candidate: Side, since: datetime, now: d
         alarms=states,
         waived=_still_waived(record, states, now),
         requests=alarms.requests(
-            load_balancer.dimension(plan.load_balancer), load_balancer.dimension(candidate.target_group), since, now
+            load_balancer.dimension(plan.load_balancer),
+            load_balancer.dimension(candidate.target_group),
+            since,
+            now,
         ),
         minimum_requests=plan.profile.thresholds.minimum_requests,
         observed_seconds=(now - since).total_seconds(),
@@ -43,9 +46,12 @@ def keep(record: Record, candidate: Side | None) -> None:
     """Stores in the record what is about to be deleted: alarms, target health, scaling activities."""
     states = alarms.states((*record.plan.profile.guards, *own_alarms(record)))
     found = {
-        "alarms": [f"{alarm.name} {alarm.state} since {alarm.since:%H:%M:%S}: {alarm.reason}" for alarm in states],
+        "alarms": [
+            f"{alarm.name} {alarm.state} since {alarm.since:%H:%M:%S}: {alarm.reason}" for alarm in states
+        ],
         "targets": [
-            f"{m.instance} in {m.zone}: {m.health} {m.reason}" for m in (candidate.members if candidate else ())
+            f"{m.instance} in {m.zone}: {m.health} {m.reason}"
+            for m in (candidate.members if candidate else ())
         ],
         "activities": auto_scaling.activities(candidate.group) if candidate else [],
     }

@@ -11,7 +11,9 @@ from viridian.plan import LaunchTemplate, Plan
 from viridian.request import AmiSource, InstanceSource, Profile, Request
 
 
-def make_plan(request: Request, profile: Profile, profile_version: int, execution: str, started_at: datetime) -> Plan:
+def make_plan(
+    request: Request, profile: Profile, profile_version: int, execution: str, started_at: datetime
+) -> Plan:
     """The plan of a release, or the Refusal that says what is in its way. Reads only."""
     service = request.service
     release = names.release(request.version, execution)

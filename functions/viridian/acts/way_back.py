@@ -22,12 +22,15 @@ def begin(service: str, release: str, execution: str, failure: str, *, hold: boo
     """Takes the release over and gives blue what it can carry; the rest is for `go_on`."""
     record = ledger.find(service, release)
     if record is None:
-        return _ended("Refused", f"release {release} of {service} never took its route: nothing was touched", failure)
+        return _ended(
+            "Refused", f"release {release} of {service} never took its route: nothing was touched", failure
+        )
     if (answer := _answered(record, execution, failure)) is not None:
         return answer
     if record.status != "RollingBack" or record.converger != execution:
         record = ledger.take_over(record, execution, failure, hold=hold, overwrite=overwrite)
-    return _make(record, converge.next_move(picture(record)))
+    seen = picture(record)
+    return _make(record, seen, converge.next_move(seen))
 
 
 def go_on(service: str, release: str, execution: str, failure: str, *, hold: bool, overwrite: bool) -> Step:
@@ -86,34 +89,39 @@ def leftovers(record: Record) -> tuple[str, ...]:
 def _answered(record: Record, execution: str, failure: str) -> Step | None:
     """The answer where there is nothing to do: it has ended, or somebody else is at it."""
     if record.status == "Promoted" and execution != record.plan.execution:
-        words = f"release {record.plan.release} is promoted: to go back, release the version that should serve"
+        words = (
+            f"release {record.plan.release} is promoted: to go back, release the version that should serve"
+        )
         return _ended("Refused", words, "Refusal")
     if record.status in ("Promoted", "RolledBack"):
         return _ended(record.status, record.outcome or "", record.failure or failure)
     mine = record.converger == execution
     if record.status in _PAGED and (mine or execution == record.plan.execution):
         return _ended(record.status, record.outcome or "", record.failure or failure)
-    if record.status == "RollingBack" and not mine and record.rollback_by and datetime.now(UTC) < record.rollback_by:
+    if (
+        record.status == "RollingBack"
+        and not mine
+        and record.rollback_by
+        and datetime.now(UTC) < record.rollback_by
+    ):
         return Step(act="AwaitSettled", reason=f"{record.converger} is rolling back", again_in=30)
     return None
 
 
-def _make(record: Record, move: Move) -> Step:
+def _make(record: Record, seen: Picture, move: Move) -> Step:
     """Carries out one move; every one of them may be carried out again."""
     fence = record.fence()
-    sides = {side.group: side for side in (green.find_blue(record),) if side}
-    blue = sides.get(record.plan.blue.group)
     match move.act:
         case "RestoreTraffic":
             _restore(record, move.green_weight)
-        case "RaiseBlue" if blue:
-            auto_scaling.raise_desired(blue, record.need, fence)
+        case "RaiseBlue":
+            auto_scaling.raise_desired(seen.blue, record.need, fence)
         case "KeepEvidence":
-            evidence.keep(record, green.find_green(record))
+            evidence.keep(record, seen.green)
         case "RemoveGreen":
             remove_green(record)
-        case "ReleaseFloors" if blue:
-            auto_scaling.set_minimum(blue, record.plan.blue.minimum, fence)
+        case "ReleaseFloors":
+            auto_scaling.set_minimum(seen.blue, record.plan.blue.minimum, fence)
         case "End":
             return _end(record, move)
     return Step(act=move.act, reason=move.reason, again_in=move.again_in)
@@ -133,7 +141,9 @@ def remove_green(record: Record) -> None:
     plan, fence = record.plan, record.fence()
     ours = names.tags(plan.service, plan.release)
     if arn := record.green_target_group:
-        if load_balancer.exists(arn):  # a group without targets may not take the load balancer out of DNS (C9)
+        if load_balancer.exists(
+            arn
+        ):  # a group without targets may not take the load balancer out of DNS (C9)
             load_balancer.leave_dns(arn, fence)
         auto_scaling.empty(plan.green_group, fence)
         if not auto_scaling.delete(plan.green_group, ours, fence):

@@ -21,7 +21,9 @@ def states(names: Iterable[str]) -> tuple[AlarmState, ...]:
         .get_paginator("describe_alarms")
         .paginate(AlarmNames=wanted, AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     )
-    found = [alarm for page in pages for key in ("MetricAlarms", "CompositeAlarms") for alarm in page.get(key, [])]
+    found = [
+        alarm for page in pages for key in ("MetricAlarms", "CompositeAlarms") for alarm in page.get(key, [])
+    ]
     return tuple(_state(alarm) for alarm in found)
 
 
@@ -80,7 +82,9 @@ def requests(load_balancer: str, target_group: str, since: datetime, until: date
 
 def _state(alarm: dict[str, Any]) -> AlarmState:
     periods = [alarm.get("Period") or 0]
-    periods += [m.get("Period") or m.get("MetricStat", {}).get("Period") or 0 for m in alarm.get("Metrics", [])]
+    periods += [
+        m.get("Period") or m.get("MetricStat", {}).get("Period") or 0 for m in alarm.get("Metrics", [])
+    ]
     return AlarmState(
         name=alarm["AlarmName"],
         arn=alarm["AlarmArn"],

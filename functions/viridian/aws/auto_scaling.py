@@ -23,7 +23,9 @@ def attached(target_group: str) -> dict[str, Any]:
     ]
     if len(groups) != 1:
         found = ", ".join(group["AutoScalingGroupName"] for group in groups) or "no Auto Scaling group"
-        raise Refusal("route", f"{target_group} is served by {found}", "Attach exactly one Auto Scaling group to it.")
+        raise Refusal(
+            "route", f"{target_group} is served by {found}", "Attach exactly one Auto Scaling group to it."
+        )
     if target_group not in groups[0].get("TargetGroupARNs", []):
         raise Refusal(
             "route",
@@ -93,13 +95,21 @@ def ensure_clonable(name: str) -> None:
 
 
 def make_green(
-    name: str, blue: dict[str, Any], version: str, target_group: str, need: int, tags: dict[str, str], fence: Fence
+    name: str,
+    blue: dict[str, Any],
+    version: str,
+    target_group: str,
+    need: int,
+    tags: dict[str, str],
+    fence: Fence,
 ) -> None:
     """Green's group: blue's clone on its own target group, at the need from the first hour; an earlier try's is kept."""
     if (found := find(name)) is None:
         blue_name = blue["AutoScalingGroupName"]
         hooks = clients.reader("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=blue_name)
-        with ledger.mutation(fence, "CreateAutoScalingGroup", name, after={"MinSize": need, "DesiredCapacity": need}):
+        with ledger.mutation(
+            fence, "CreateAutoScalingGroup", name, after={"MinSize": need, "DesiredCapacity": need}
+        ):
             clients.writer("autoscaling").create_auto_scaling_group(
                 AutoScalingGroupName=name,
                 **clone.members(blue, version),
@@ -127,9 +137,15 @@ def set_minimum(side: Side, minimum: int, fence: Fence) -> None:
     """Sets a group's floor; AWS itself raises what it wants if that is below."""
     if side.minimum != minimum:
         with ledger.mutation(
-            fence, "UpdateAutoScalingGroup", side.group, before={"MinSize": side.minimum}, after={"MinSize": minimum}
+            fence,
+            "UpdateAutoScalingGroup",
+            side.group,
+            before={"MinSize": side.minimum},
+            after={"MinSize": minimum},
         ) as entry:
-            clients.writer("autoscaling").update_auto_scaling_group(AutoScalingGroupName=side.group, MinSize=minimum)
+            clients.writer("autoscaling").update_auto_scaling_group(
+                AutoScalingGroupName=side.group, MinSize=minimum
+            )
             entry.shown = {"MinSize": int((find(side.group) or {}).get("MinSize", -1))}
 
 
@@ -146,7 +162,9 @@ def empty(name: str, fence: Fence) -> None:
     """Scales a group of ours in to nothing: its instances leave the load balancer, drain, and terminate."""
     group = find(name)
     if group and (int(group["MinSize"]) or int(group["DesiredCapacity"])):
-        with ledger.mutation(fence, "UpdateAutoScalingGroup", name, after={"MinSize": 0, "DesiredCapacity": 0}):
+        with ledger.mutation(
+            fence, "UpdateAutoScalingGroup", name, after={"MinSize": 0, "DesiredCapacity": 0}
+        ):
             clients.writer("autoscaling").update_auto_scaling_group(
                 AutoScalingGroupName=name, MinSize=0, DesiredCapacity=0
             )
@@ -172,7 +190,9 @@ def delete(name: str, tags: dict[str, str], fence: Fence) -> bool:
 
 def activities(name: str) -> list[str]:
     """The last things a group did, in words, newest first."""
-    found = clients.reader("autoscaling").describe_scaling_activities(AutoScalingGroupName=name, MaxRecords=20)
+    found = clients.reader("autoscaling").describe_scaling_activities(
+        AutoScalingGroupName=name, MaxRecords=20
+    )
     return [
         f"{activity['StatusCode']}: {activity['Description']} {activity.get('StatusMessage', '')}".strip()
         for activity in found["Activities"]
@@ -180,5 +200,7 @@ def activities(name: str) -> list[str]:
 
 
 def _policies(name: str) -> list[dict[str, Any]]:
-    pages = clients.reader("autoscaling").get_paginator("describe_policies").paginate(AutoScalingGroupName=name)
+    pages = (
+        clients.reader("autoscaling").get_paginator("describe_policies").paginate(AutoScalingGroupName=name)
+    )
     return [policy for page in pages for policy in page["ScalingPolicies"]]

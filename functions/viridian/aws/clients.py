@@ -21,13 +21,16 @@ _WRITE = Config(
 )
 
 
+_client: Any = boto3.client  # its overloads list every service by name; here the name is a variable
+
+
 @cache
 def reader(service: str) -> Any:
     """The client that reads from one service."""
-    return boto3.client(service, config=_READ)
+    return _client(service, config=_READ)
 
 
 @cache
 def writer(service: str) -> Any:
     """The client that changes things in one service."""
-    return boto3.client(service, config=_WRITE)
+    return _client(service, config=_WRITE)

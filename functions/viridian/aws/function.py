@@ -57,7 +57,9 @@ def handler(kind: type[Ask]) -> Callable[[Callable[[Ask], Answer]], Callable[[An
                     logger.warning(type(error).__name__, reason=str(error))
                     raise
                 reply: dict[str, Any] = msgspec.to_builtins(answer)
-                logger.info(type(answer).__name__, **{key: value for key, value in reply.items() if key != "plan"})
+                logger.info(
+                    type(answer).__name__, **{key: value for key, value in reply.items() if key != "plan"}
+                )
                 return reply
 
         return lambda_handler

@@ -114,7 +114,11 @@ def version_for(blue: LaunchTemplate, image: str, release: str, fence: Fence) ->
 
 def find_version(template: str, release: str) -> str | None:
     """The number of the launch template version that a release made."""
-    pages = clients.reader("ec2").get_paginator("describe_launch_template_versions").paginate(LaunchTemplateId=template)
+    pages = (
+        clients.reader("ec2")
+        .get_paginator("describe_launch_template_versions")
+        .paginate(LaunchTemplateId=template)
+    )
     for page in pages:
         for version in page["LaunchTemplateVersions"]:
             if version.get("VersionDescription") == f"viridian {release}":
@@ -126,12 +130,16 @@ def delete_version(template: str, release: str, fence: Fence) -> None:
     """Deletes the launch template version that a release made, if it is there."""
     if (version := find_version(template, release)) is not None:
         with ledger.mutation(fence, "DeleteLaunchTemplateVersions", template, before=version):
-            clients.writer("ec2").delete_launch_template_versions(LaunchTemplateId=template, Versions=[version])
+            clients.writer("ec2").delete_launch_template_versions(
+                LaunchTemplateId=template, Versions=[version]
+            )
 
 
 def template_tags(template: str) -> dict[str, str]:
     """A launch template's tags."""
-    found = clients.reader("ec2").describe_launch_templates(LaunchTemplateIds=[template])["LaunchTemplates"][0]
+    found = clients.reader("ec2").describe_launch_templates(LaunchTemplateIds=[template])["LaunchTemplates"][
+        0
+    ]
     return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
 
 

@@ -117,7 +117,9 @@ def find(service: str, release: str) -> Record | None:
     if not item:
         return None
     lock = _item(_route_key(msgspec.json.decode(item["plan"])["route"]))
-    fields = {name: msgspec.json.decode(value) if name in _DOCUMENTS else value for name, value in item.items()}
+    fields = {
+        name: msgspec.json.decode(value) if name in _DOCUMENTS else value for name, value in item.items()
+    }
     known = {name: fields[name] for name in Record.__struct_fields__ if name in fields}
     if lock.get("release") == release:
         known["epoch"] = lock["epoch"]
@@ -173,7 +175,9 @@ def take_over(record: Record, converger: str, failure: str, *, hold: bool, overw
 def end(fence: Fence, status: str, outcome: str, **fields: Any) -> None:
     """Writes a release's end; the route is free again, unless a person must decide first."""
     at = datetime.now(UTC).isoformat()
-    writes = [_note(fence, {"status": status, "outcome": outcome, "ended_at": at, "epoch": fence.epoch, **fields})]
+    writes = [
+        _note(fence, {"status": status, "outcome": outcome, "ended_at": at, "epoch": fence.epoch, **fields})
+    ]
     if status in _KEEPS_LOCK:
         writes.append(_holds(fence))
     else:
@@ -259,13 +263,21 @@ def _close(key: dict[str, str], outcome: str, shown: str) -> None:
 
 
 def _item(key: dict[str, str]) -> dict[str, Any]:
-    found = clients.reader("dynamodb").get_item(TableName=_table(), Key=_pack(key), ConsistentRead=True).get("Item", {})
+    found = (
+        clients.reader("dynamodb")
+        .get_item(TableName=_table(), Key=_pack(key), ConsistentRead=True)
+        .get("Item", {})
+    )
     values = {name: TypeDeserializer().deserialize(value) for name, value in found.items()}
-    return {name: int(value) if name in ("epoch", "need", "schema") else value for name, value in values.items()}
+    return {
+        name: int(value) if name in ("epoch", "need", "schema") else value for name, value in values.items()
+    }
 
 
 def _pack(item: dict[str, Any]) -> dict[str, Any]:
-    plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in item.items()}
+    plain = {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in item.items()
+    }
     return {name: TypeSerializer().serialize(value) for name, value in plain.items()}
 
 

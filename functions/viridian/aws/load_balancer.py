@@ -64,7 +64,9 @@ class TargetGroup(msgspec.Struct, frozen=True, kw_only=True):
 def find_route(arn: str) -> Route:
     """The listener or rule of this ARN; a Refusal if there is none."""
     client = clients.reader("elbv2")
-    listener = arn if ":listener/" in arn else "/".join(arn.replace(":listener-rule/", ":listener/").split("/")[:-1])
+    listener = (
+        arn if ":listener/" in arn else "/".join(arn.replace(":listener-rule/", ":listener/").split("/")[:-1])
+    )
     try:
         found = client.describe_listeners(ListenerArns=[listener])["Listeners"][0]
         if arn == listener:
@@ -90,7 +92,9 @@ def set_forward(route: Route, wanted: Forward, fence: Fence) -> Forward:
     """
     if route.forward == wanted:
         return wanted
-    actions = [_kept(action) if action["Type"] != "forward" else _action(wanted, action) for action in route.actions]
+    actions = [
+        _kept(action) if action["Type"] != "forward" else _action(wanted, action) for action in route.actions
+    ]
     client = clients.writer("elbv2")
     written = (route.forward, wanted)
     with ledger.mutation(
@@ -127,7 +131,9 @@ def tags(arn: str) -> dict[str, str]:
 
 def health(target_group: str) -> dict[str, tuple[str, str]]:
     """State and reason of each target, by instance id; DescribeTargetHealth has no pages (aws-facts E13)."""
-    found = clients.reader("elbv2").describe_target_health(TargetGroupArn=target_group)["TargetHealthDescriptions"]
+    found = clients.reader("elbv2").describe_target_health(TargetGroupArn=target_group)[
+        "TargetHealthDescriptions"
+    ]
     return {
         target["Target"]["Id"]: (target["TargetHealth"]["State"], target["TargetHealth"].get("Reason", ""))
         for target in found
@@ -139,7 +145,9 @@ def serving(instance: str) -> str | None:
     client = clients.reader("elbv2")
     for page in client.get_paginator("describe_target_groups").paginate():
         for group in page["TargetGroups"]:
-            if group.get("TargetType", "instance") == "instance" and instance in health(group["TargetGroupArn"]):
+            if group.get("TargetType", "instance") == "instance" and instance in health(
+                group["TargetGroupArn"]
+            ):
                 return str(group["TargetGroupName"])
     return None
 
@@ -149,7 +157,9 @@ def endpoint(route: Route, host: str | None) -> Endpoint:
     client = clients.reader("elbv2")
     balancer = client.describe_load_balancers(LoadBalancerArns=[route.load_balancer])["LoadBalancers"][0]
     listener = client.describe_listeners(ListenerArns=[route.listener])["Listeners"][0]
-    return Endpoint(dns_name=balancer["DNSName"], protocol=listener["Protocol"], port=int(listener["Port"]), host=host)
+    return Endpoint(
+        dns_name=balancer["DNSName"], protocol=listener["Protocol"], port=int(listener["Port"]), host=host
+    )
 
 
 def priorities(listener: str, service: str) -> frozenset[int]:
@@ -161,11 +171,13 @@ def priorities(listener: str, service: str) -> frozenset[int]:
 
 def cross_zone(target_group: TargetGroup, load_balancer: str) -> bool:
     """Whether targets get requests from every zone; the group's own setting beats the load balancer's."""
-    own = target_group.attributes.get("load_balancing.cross_zone.enabled", "use_load_balancer_configuration")
-    if own in ("true", "false"):
-        return own == "true"
-    found = clients.reader("elbv2").describe_load_balancer_attributes(LoadBalancerArn=load_balancer)["Attributes"]
-    return {item["Key"]: item["Value"] for item in found}.get("load_balancing.cross_zone.enabled", "true") == "true"
+    key = "load_balancing.cross_zone.enabled"
+    setting = target_group.attributes.get(key, "use_load_balancer_configuration")
+    if setting not in ("true", "false"):
+        client = clients.reader("elbv2")
+        found = client.describe_load_balancer_attributes(LoadBalancerArn=load_balancer)["Attributes"]
+        setting = next((str(item["Value"]) for item in found if item["Key"] == key), "true")
+    return setting == "true"
 
 
 def find_group_by_name(name: str) -> str | None:
@@ -186,7 +198,9 @@ def make_target_group(name: str, like: TargetGroup, tags: dict[str, str], fence:
         members = {key: like.description[key] for key in _CLONED if like.description.get(key) is not None}
         kept = {key: value for key, value in like.tags.items() if not key.startswith(("aws:", "viridian:"))}
         with ledger.mutation(fence, "CreateTargetGroup", name) as entry:
-            made = clients.writer("elbv2").create_target_group(Name=name, **members, Tags=_tags({**kept, **tags}))
+            made = clients.writer("elbv2").create_target_group(
+                Name=name, **members, Tags=_tags({**kept, **tags})
+            )
             entry.shown = found = str(made["TargetGroups"][0]["TargetGroupArn"])
     set_attributes(found, {**like.attributes, **_OUT_OF_DNS}, fence)
     return found
@@ -270,7 +284,9 @@ def dimension(arn: str) -> str:
     return suffix(arn)
 
 
-def _route(arn: str, listener: str, balancer: str, priority: int | None, conditions: Any, actions: Any) -> Route:
+def _route(
+    arn: str, listener: str, balancer: str, priority: int | None, conditions: Any, actions: Any
+) -> Route:
     return Route(
         arn=arn,
         listener=listener,
@@ -285,7 +301,9 @@ def _route(arn: str, listener: str, balancer: str, priority: int | None, conditi
 def _forward(actions: Any) -> Forward:
     for action in actions:
         if action["Type"] == "forward":
-            config = action.get("ForwardConfig") or {"TargetGroups": [{"TargetGroupArn": action["TargetGroupArn"]}]}
+            config = action.get("ForwardConfig") or {
+                "TargetGroups": [{"TargetGroupArn": action["TargetGroupArn"]}]
+            }
             sticky = config.get("TargetGroupStickinessConfig", {})
             enabled = str(sticky.get("Enabled", False)).lower() == "true"
             groups = config["TargetGroups"]
@@ -326,7 +344,9 @@ def _rules(listener: str) -> list[dict[str, Any]]:
 
 
 def _attributes(target_group: str) -> list[dict[str, str]]:
-    return list(clients.reader("elbv2").describe_target_group_attributes(TargetGroupArn=target_group)["Attributes"])
+    return list(
+        clients.reader("elbv2").describe_target_group_attributes(TargetGroupArn=target_group)["Attributes"]
+    )
 
 
 def _tags(values: dict[str, str]) -> list[dict[str, str]]:
