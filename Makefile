@@ -45,7 +45,9 @@ SAM = env PATH="$(CURDIR)/.tools/sam/bin:$$PATH" AWS_DEFAULT_REGION=us-east-1 .t
 check: .venv/.stamp .tools/sam/.stamp .tools/checkov/.stamp node_modules/.stamp
 	@echo "ruff" && .venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check .
 	@echo "mypy" && .venv/bin/mypy --no-error-summary $(SOURCES)
-	@echo "asl-validator" && .ci/quietly node_modules/.bin/asl-validator $(MACHINES:%=--json-path %)
+	@echo "asl-validator" && for machine in $(MACHINES); do \
+		.ci/quietly node_modules/.bin/asl-validator --json-definition "$$(sed 's/$${AWSPartition}/aws/' $$machine)" || exit 1; \
+	done
 	@echo "amazon-states-language-service" && node .ci/lint-asl.mjs $(MACHINES)
 	@echo "cfn-lint" && .venv/bin/cfn-lint template.yaml
 	@echo "checkov" && .ci/quietly .tools/checkov/bin/checkov --config-file .checkov.yaml
