@@ -1,0 +1,204 @@
+"""The local cloud: moto made real, in virtual time for tests, or served over HTTP in scaled time."""
+
+import json
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import boto3
+from moto import mock_aws
+from moto.server import ThreadedMotoServer
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+from local import machine, network, strict
+from local.alarms import Alarms
+from local.balancer import HAProxyPlane
+from local.calls import CLOUD, PERSON, Calls, made_by
+from local.clock import Clock, ScaledClock, VirtualClock
+from local.deploy import Stack, deploy
+from local.events import Events
+from local.fleet import Fleet
+from local.functions import Functions
+from local.images import Images
+from local.metrics import Metrics
+from local.plane import ModelPlane
+from local.reality import Reality
+from local.scaling import Scaling
+from local.template import ACCOUNT, REGION
+
+TICK_SECONDS = 5.0
+TICK_WALL_SECONDS = 0.1
+ENDED = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
+MOTO = {
+    "stepfunctions": {"execute_state_machine": True},
+    "lambda": {"use_docker": False},
+    "core": {"reset_boto3_session": True},
+}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How an execution stands, or how it ended."""
+
+    arn: str
+    status: str
+    error: str | None
+    cause: str | None
+    output: Any
+    history: list[dict[str, Any]]
+
+    @property
+    def states(self) -> list[str]:
+        """The names of the states it entered, in order."""
+        entered = [event for event in self.history if event["type"].endswith("StateEntered")]
+        return [event["stateEnteredEventDetails"]["name"] for event in entered]
+
+
+class Cloud:
+    """One account and Region. Use it as a context manager: nothing of it is left afterwards."""
+
+    def __init__(self, clock: Clock, reality: Reality, out: Path | None, port: int | None) -> None:
+        self.clock = clock
+        self.reality = reality
+        self.out = out
+        self._port = port
+        self._stack = ExitStack()
+        self._clients: dict[str, Any] = {}
+        self.endpoint: str | None = None
+
+    @classmethod
+    def virtual(cls, out: Path | None = None, reality: Reality | None = None) -> "Cloud":
+        """In this process, in virtual time, with a model of the load balancer."""
+        return cls(VirtualClock(), reality or Reality(), out, None)
+
+    @classmethod
+    def served(
+        cls, speed: float = 30, port: int = 0, out: Path | None = None, reality: Reality | None = None
+    ) -> "Cloud":
+        """Served over HTTP in scaled time, with HAProxy as the load balancer; port 0 takes a free one."""
+        return cls(ScaledClock(speed), reality or Reality(), out or Path("out/local"), port)
+
+    def __enter__(self) -> "Cloud":
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+        if kind is None and self._port is None and self.clock.failures:
+            raise RuntimeError("in the background: " + "\n".join(self.clock.failures))
+
+    # --- coming up and going down -------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        if self.out:
+            self.out.mkdir(parents=True, exist_ok=True)
+        clock, reality = self.clock, self.reality
+        self._stack.enter_context(mock_aws(config=MOTO))
+        self.calls = self._installed(Calls(clock, self.out, ACCOUNT, REGION))
+        clock.start()
+        self._stack.callback(clock.stop)
+        self.functions = self._installed(Functions(clock, self.out))
+        self.events = self._installed(Events(clock, self.functions, ACCOUNT, REGION))
+        self._stack.enter_context(machine.install(clock, self.events.execution_changed))
+        self.plane: Any = self._plane()
+        self.plane.start()
+        self._stack.callback(self.plane.stop)
+        network.install(self.plane)
+        self._stack.callback(network.uninstall)
+        strict.install(reality)
+        self._stack.callback(strict.uninstall)
+        self.images = self._installed(Images(clock, reality))
+        self.fleet = self._installed(Fleet(clock, self.plane, reality, self.images))
+        self.scaling = self._installed(Scaling(clock, reality))
+        self.metrics = self._installed(Metrics(clock, reality, self.plane))
+        self.alarms = self._installed(Alarms(clock, reality))
+        if self._port is not None:
+            self._serve(self._port)
+        self._tick()
+        self._stack.callback(clock.halt)
+
+    def _plane(self) -> Any:
+        if self._port is None:
+            return ModelPlane(self.clock, self.reality)
+        return HAProxyPlane(self.clock, self.reality, self.out or Path("out/local"))
+
+    def _installed(self, part: Any) -> Any:
+        part.install()
+        self._stack.callback(part.uninstall)
+        return part
+
+    def _serve(self, port: int) -> None:
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+        server.start()
+        self._stack.callback(server.stop)
+        host, bound = server.get_host_and_port()
+        self.endpoint = f"http://{host}:{bound}"
+        os.environ["MOTO_PORT"] = str(bound)
+
+    def _tick(self) -> None:
+        """In this order within one instant: instances, then what they served, then who looks at it."""
+        parts = [self.images, self.fleet, self.metrics, self.alarms, self.scaling, self.events]
+        speed = self.clock.speed
+        seconds = TICK_SECONDS if self._port is None else min(TICK_SECONDS, TICK_WALL_SECONDS * speed)
+        with made_by(CLOUD):
+            for part in parts:
+                self.clock.every(seconds, part.tick, type(part).__name__.lower())
+
+    # --- what people do with it ---------------------------------------------------------------------------
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of a person's."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
+        return self._clients[service]
+
+    def deploy(self, template: Path, parameters: Mapping[str, str] | None = None) -> Stack:
+        with made_by(CLOUD):
+            return deploy(Path(template), parameters or {}, self.functions)
+
+    def start(self, state_machine_arn: str, input: Mapping[str, Any], name: str | None = None) -> str:
+        with made_by(PERSON):
+            given = {"name": name or str(uuid.uuid4()), "input": json.dumps(input)}
+            started = self.client("stepfunctions").start_execution(stateMachineArn=state_machine_arn, **given)
+        return str(started["executionArn"])
+
+    def run(
+        self, state_machine_arn: str, input: Mapping[str, Any], name: str | None = None, timeout: float = 7 * 86400
+    ) -> Execution:
+        """Starts an execution and waits until it has ended; `timeout` in cloud seconds."""
+        arn = self.start(state_machine_arn, input, name)
+        return self.wait(arn, timeout)
+
+    def wait(self, execution_arn: str, timeout: float = 7 * 86400) -> Execution:
+        run = self._execution(execution_arn)
+        if not self.clock.until(lambda: run.status in ENDED, timeout):
+            raise TimeoutError(f"{execution_arn} still runs after {timeout} cloud seconds")
+        return self.execution(execution_arn)
+
+    def execution(self, execution_arn: str) -> Execution:
+        run = self._execution(execution_arn)
+        history = run.to_history_output()["events"]
+        return Execution(execution_arn, run.status, run.error, run.cause, run.output, history)
+
+    def until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Lets the world go on until the condition holds (True) or so many cloud seconds have passed (False)."""
+        return self.clock.until(condition, timeout)
+
+    @property
+    def lambda_invocations(self) -> list[dict[str, Any]]:
+        return self.functions.invocations
+
+    def _execution(self, arn: str) -> Any:
+        backend: Any = stepfunctions_parser_backends[ACCOUNT][REGION]
+        return backend.describe_execution(arn)
