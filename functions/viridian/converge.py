@@ -19,7 +19,7 @@ Act = Literal[
     "ReleaseFloors",
     "End",
 ]
-End = Literal["RolledBack", "Held", "RollbackIncomplete", "Refused", "Promoted"]
+End = Literal["RolledBack", "Held", "RollbackIncomplete", "Refused", "Promoted", "Retired"]
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):

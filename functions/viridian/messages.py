@@ -192,3 +192,29 @@ class Converge(RestoreBlue, frozen=True):
 
 class Converged(BlueRestored, frozen=True):
     """`end` once there is nothing left to do."""
+
+
+class RetireBlue(Message, frozen=True):
+    """A promoted release whose blue's time has come, and the execution that retires it."""
+
+    service: str
+    release: str
+    execution: str
+
+
+class BlueRetired(Message, frozen=True):
+    """What was done, and `end` once there is nothing left to do."""
+
+    doing: str
+    again_in: int
+    end: End | None = None
+
+
+class Sweep(Message, frozen=True):
+    """A minute has passed."""
+
+
+class Swept(Message, frozen=True):
+    """The executions that were started."""
+
+    started: tuple[str, ...]

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from datetime import datetime
 
 MANAGED = "viridian:managed"
 SERVICE = "viridian:service"
@@ -33,6 +34,11 @@ def image(service: str, release_id: str) -> str:
 def alarm(service: str, release_id: str, signal: str) -> str:
     """One of green's own alarms."""
     return f"viridian-{service}-{release_id}-{signal}"
+
+
+def retirement(release_id: str, now: datetime) -> str:
+    """The name of the execution that retires a release's blue: one in ten minutes at most; Step Functions allows 80."""
+    return f"{release_id}-retire-{now:%Y%m%d%H%M}"[:-1]
 
 
 def tags(service: str, release_id: str) -> dict[str, str]:

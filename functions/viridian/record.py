@@ -10,7 +10,8 @@ from viridian.plan import Plan
 from viridian.traffic import Forward
 
 SCHEMA = 1
-ENDED = ("Promoted", "RolledBack", "Refused")
+ENDED = ("Promoted", "Retired", "RolledBack")
+CLOSED = ("Retired", "RolledBack")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +20,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     status: str
     epoch: int
+    lock_execution: str | None = None
     converger: str | None = None
     failure: str | None = None
     hold: bool = False
@@ -44,6 +46,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def ended(self) -> bool:
         """Whether nothing more will be done for this release."""
         return self.status in ENDED
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether blue has been kept as long as it was to be."""
+        return self.retire_at is not None and now >= self.retire_at
 
     def ensure_in_time(self, now: datetime) -> None:
         """Raises DeadlinePassed once the whole release has taken longer than all its waits together."""

@@ -30,6 +30,12 @@ def set_standby(record: Record, green: str, *, green_weight: int) -> None:
     load_balancer.set_standby(record.plan.listener, record.plan.standby, wanted, tags(record), record.fence())
 
 
+def in_standby(record: Record, target_group: str) -> bool:
+    """Whether the service's standby rule keeps a target group in use."""
+    rule = load_balancer.find_standby(record.plan.listener, record.plan.service)
+    return rule is not None and target_group in load_balancer.weights_of(rule).weights
+
+
 def make_group(record: Record, target_group: str) -> None:
     """Green's group on its own launch template version, with blue's scaling."""
     plan, fence = record.plan, record.fence()

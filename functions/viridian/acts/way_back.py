@@ -88,13 +88,17 @@ def leftovers(record: Record) -> tuple[str, ...]:
 
 def _answered(record: Record, execution: str, failure: str) -> Step | None:
     """The answer where there is nothing to do: it has ended, or somebody else is at it."""
-    if record.status == "Promoted" and execution != record.plan.execution:
+    if record.status in ("Promoted", "Retired") and execution != record.plan.execution:
         words = (
             f"release {record.plan.release} is promoted: to go back, release the version that should serve"
         )
         return _ended("Refused", words, "Refusal")
-    if record.status in ("Promoted", "RolledBack"):
-        return _ended(record.status, record.outcome or "", record.failure or failure)
+    if record.ended:
+        return _ended(
+            "Promoted" if record.status == "Retired" else record.status,
+            record.outcome or "",
+            record.failure or failure,
+        )
     mine = record.converger == execution
     if record.status in _PAGED and (mine or execution == record.plan.execution):
         return _ended(record.status, record.outcome or "", record.failure or failure)

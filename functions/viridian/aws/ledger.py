@@ -14,8 +14,9 @@ from viridian.aws import clients
 from viridian.errors import Busy, Fenced, Refusal, RouteLocked
 from viridian.fence import Fence
 from viridian.plan import Plan
-from viridian.record import SCHEMA, Record
+from viridian.record import CLOSED, SCHEMA, Record
 
+OPEN = "open"  # the key of the index that lists what isn't over yet
 _DOCUMENTS = ("plan", "written")
 _KEEPS_LOCK = ("Held", "RollbackIncomplete")
 
@@ -65,7 +66,6 @@ def take_lock(plan: Plan) -> int:
 
     Taking it twice is harmless. Raises RouteLocked with the holder's name, or Refusal if the release has ended.
     """
-    route = {"TableName": _table(), "Key": _pack(_route_key(plan.route))}
     record = {
         "pk": _release_key(plan.service, plan.release),
         "sk": "record",
@@ -74,27 +74,14 @@ def take_lock(plan: Plan) -> int:
         "plan": _text(plan),
         "written": _text((plan.before,)),
         "need": plan.blue.desired,
-        "blue_floor_before": plan.blue.minimum,
+        "open": OPEN,
     }
-    lock = {
-        **route,
-        "UpdateExpression": "SET #r = :r, service = :s, execution = :x, #v = :v, since = :t ADD epoch :one",
-        "ConditionExpression": "attribute_not_exists(#r)",
-        "ExpressionAttributeNames": {"#r": "release", "#v": "schema"},
-        "ExpressionAttributeValues": _pack(
-            {
-                ":r": plan.release,
-                ":s": plan.service,
-                ":x": plan.execution,
-                ":v": SCHEMA,
-                ":t": datetime.now(UTC).isoformat(),
-                ":one": 1,
-            }
-        ),
-    }
+    held = {"release": plan.release, "service": plan.service, "execution": plan.execution, "schema": SCHEMA}
+    held["since"] = datetime.now(UTC)
+    lock = _set(_route_key(plan.route), held, "attribute_not_exists(#release)", add_epoch=True)
     put = {"TableName": _table(), "Item": _pack(record), "ConditionExpression": "attribute_not_exists(pk)"}
     try:
-        clients.reader("dynamodb").transact_write_items(TransactItems=[{"Update": lock}, {"Put": put}])
+        clients.reader("dynamodb").transact_write_items(TransactItems=[lock, {"Put": put}])
     except ClientError as error:
         if _reasons(error) is None:
             raise
@@ -122,7 +109,7 @@ def find(service: str, release: str) -> Record | None:
     }
     known = {name: fields[name] for name in Record.__struct_fields__ if name in fields}
     if lock.get("release") == release:
-        known["epoch"] = lock["epoch"]
+        known["epoch"], known["lock_execution"] = lock["epoch"], lock["execution"]
     return msgspec.convert({"epoch": 0, **known}, Record)
 
 
@@ -145,18 +132,12 @@ def take_over(record: Record, converger: str, failure: str, *, hold: bool, overw
     """
     fence = record.fence()
     minutes = record.plan.profile.deadlines.rollback_minutes
-    bump = {
-        "Update": {
-            "TableName": _table(),
-            "Key": _pack(_route_key(fence.route)),
-            "UpdateExpression": "SET epoch = :new, execution = :x",
-            "ConditionExpression": "epoch = :old AND #r = :r",
-            "ExpressionAttributeNames": {"#r": "release"},
-            "ExpressionAttributeValues": _pack(
-                {":old": fence.epoch, ":new": fence.epoch + 1, ":r": fence.release, ":x": converger}
-            ),
-        }
-    }
+    bump = _set(
+        _route_key(fence.route),
+        {"epoch": fence.epoch + 1, "execution": converger, "release": fence.release},
+        "#epoch = :old AND #release = :release",
+        {":old": fence.epoch},
+    )
     fields = {
         "status": "RollingBack",
         "converger": converger,
@@ -172,28 +153,50 @@ def take_over(record: Record, converger: str, failure: str, *, hold: bool, overw
     return taken
 
 
+def lock_to_retire(record: Record, execution: str) -> Record | None:
+    """Takes the free route once more for a promoted release, to retire its blue; None while another holds it.
+
+    A retirement that died leaves its lock behind; the next one takes it over.
+    """
+    if record.lock_execution != execution:
+        take = _set(
+            _route_key(record.plan.route),
+            {"release": record.plan.release, "service": record.plan.service, "execution": execution},
+            "attribute_not_exists(#release) OR #release = :release",
+            add_epoch=True,
+        )
+        try:
+            clients.reader("dynamodb").transact_write_items(TransactItems=[take])
+        except ClientError as error:
+            if _reasons(error) is None:
+                raise
+            return None
+    return find(record.plan.service, record.plan.release)
+
+
+def open_releases() -> list[tuple[str, str]]:
+    """Service and release of everything that isn't over: running, held, or promoted with its blue still kept."""
+    pages = (
+        clients.reader("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=_table(),
+            IndexName="Open",
+            KeyConditionExpression="#open = :open",
+            ExpressionAttributeNames={"#open": "open"},
+            ExpressionAttributeValues=_pack({":open": OPEN}),
+        )
+    )
+    keys = [item["pk"]["S"].split("#", 2) for page in pages for item in page["Items"]]
+    return [(service, release) for _, service, release in keys]
+
+
 def end(fence: Fence, status: str, outcome: str, **fields: Any) -> None:
     """Writes a release's end; the route is free again, unless a person must decide first."""
-    at = datetime.now(UTC).isoformat()
-    writes = [
-        _note(fence, {"status": status, "outcome": outcome, "ended_at": at, "epoch": fence.epoch, **fields})
-    ]
-    if status in _KEEPS_LOCK:
-        writes.append(_holds(fence))
-    else:
-        writes.append(
-            {
-                "Update": {
-                    "TableName": _table(),
-                    "Key": _pack(_route_key(fence.route)),
-                    "UpdateExpression": "REMOVE #r, execution, service, since",
-                    "ConditionExpression": "epoch = :e AND #r = :r",
-                    "ExpressionAttributeNames": {"#r": "release"},
-                    "ExpressionAttributeValues": _pack({":e": fence.epoch, ":r": fence.release}),
-                }
-            }
-        )
-    _transact(writes, fence)
+    at = datetime.now(UTC)
+    told = {"status": status, "outcome": outcome, "ended_at": at, "epoch": fence.epoch, **fields}
+    record = _note(fence, told, remove=("open",) if status in CLOSED else ())
+    _transact([record, _holds(fence) if status in _KEEPS_LOCK else _free(fence)], fence)
 
 
 def _lock_of(plan: Plan) -> int:
@@ -208,28 +211,53 @@ def _lock_of(plan: Plan) -> int:
 
 
 def _holds(fence: Fence) -> dict[str, Any]:
+    check = _conditional(
+        _route_key(fence.route), "epoch = :e AND #r = :r", {":e": fence.epoch, ":r": fence.release}
+    )
+    return {"ConditionCheck": {**check, "ExpressionAttributeNames": {"#r": "release"}}}
+
+
+def _free(fence: Fence) -> dict[str, Any]:
+    free = _conditional(
+        _route_key(fence.route), "epoch = :e AND #r = :r", {":e": fence.epoch, ":r": fence.release}
+    )
+    names = {"#r": "release", "#s": "service", "#x": "execution", "#t": "since"}
     return {
-        "ConditionCheck": {
-            "TableName": _table(),
-            "Key": _pack(_route_key(fence.route)),
-            "ConditionExpression": "epoch = :e AND #r = :r",
-            "ExpressionAttributeNames": {"#r": "release"},
-            "ExpressionAttributeValues": _pack({":e": fence.epoch, ":r": fence.release}),
-        }
+        "Update": {**free, "UpdateExpression": "REMOVE #r, #s, #x, #t", "ExpressionAttributeNames": names}
     }
 
 
-def _note(fence: Fence, fields: dict[str, Any]) -> dict[str, Any]:
+def _note(fence: Fence, fields: dict[str, Any], remove: tuple[str, ...] = ()) -> dict[str, Any]:
     values = {name: _text(value) if name in _DOCUMENTS else value for name, value in fields.items()}
+    key = {"pk": _release_key(fence.service, fence.release), "sk": "record"}
+    return _set(key, values, "attribute_exists(pk)", remove=remove)
+
+
+def _set(
+    key: dict[str, str],
+    fields: dict[str, Any],
+    condition: str,
+    values: dict[str, Any] | None = None,
+    *,
+    remove: tuple[str, ...] = (),
+    add_epoch: bool = False,
+) -> dict[str, Any]:
+    """An update of one item: every name goes through an alias, since DynamoDB reserves more words than one can know."""
+    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in fields)
+    expression += f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
+    expression += " ADD epoch :one" if add_epoch else ""
+    given = {**{f":{name}": value for name, value in fields.items()}, **(values or {})}
+    update = _conditional(key, condition, {**given, **({":one": 1} if add_epoch else {})})
+    names = {f"#{name}": name for name in (*fields, *remove)}
+    return {"Update": {**update, "UpdateExpression": expression, "ExpressionAttributeNames": names}}
+
+
+def _conditional(key: dict[str, str], condition: str, values: dict[str, Any]) -> dict[str, Any]:
     return {
-        "Update": {
-            "TableName": _table(),
-            "Key": _pack({"pk": _release_key(fence.service, fence.release), "sk": "record"}),
-            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
-            "ConditionExpression": "attribute_exists(pk)",
-            "ExpressionAttributeNames": {f"#{name}": name for name in values},
-            "ExpressionAttributeValues": _pack({f":{name}": value for name, value in values.items()}),
-        }
+        "TableName": _table(),
+        "Key": _pack(key),
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": _pack(values),
     }
 
 

@@ -272,6 +272,11 @@ def find_standby(listener: str, service: str) -> dict[str, Any] | None:
     return None
 
 
+def weights_of(rule: dict[str, Any]) -> Forward:
+    """Where a rule, as AWS shows it, forwards to."""
+    return _forward(rule["Actions"])
+
+
 def delete_standby(listener: str, service: str, fence: Fence) -> None:
     """Deletes the service's standby rule, if it stands."""
     if (rule := find_standby(listener, service)) is not None:

@@ -1,0 +1,78 @@
+"""What becomes of blue once its time has come: out of use, scaled in to nothing, and gone if a release of ours made it."""
+
+from datetime import UTC, datetime
+
+from viridian import names, traffic
+from viridian.acts import green
+from viridian.aws import auto_scaling, executions, ledger, load_balancer, pages
+from viridian.converge import Move
+from viridian.errors import Refusal
+from viridian.record import Record
+
+
+def due(now: datetime) -> list[Record]:
+    """The promoted releases whose blue has been kept long enough."""
+    found = [ledger.find(service, release) for service, release in ledger.open_releases()]
+    return [record for record in found if record and record.status == "Promoted" and record.is_due(now)]
+
+
+def start(record: Record) -> str:
+    """Starts the retirement of one release's blue, at most once in ten minutes however often it is called."""
+    name = names.retirement(record.plan.release, datetime.now(UTC))
+    return executions.start_retirement(name, {"service": record.plan.service, "release": record.plan.release})
+
+
+def retire(service: str, release: str, execution: str) -> Move:
+    """The next step of a retirement; asked again until it answers with an end."""
+    record = ledger.find(service, release)
+    if record is None or record.status not in ("Promoted", "Retired"):
+        status = record.status if record else "not in the ledger"
+        raise Refusal(
+            "release", f"{release} of {service} is {status}", "Only a promoted release's blue retires."
+        )
+    if record.status == "Retired":
+        return Move(act="End", end="Retired", reason=record.outcome or "")
+    if not record.is_due(datetime.now(UTC)):
+        raise Refusal("release", release, f"Its blue is kept until {record.retire_at}.")
+    locked = ledger.lock_to_retire(record, execution)
+    if locked is None:
+        return Move(
+            act="AwaitSettled", reason=f"the route is held by {ledger.holder(record.plan.route)}", again_in=60
+        )
+    return _retire(locked)
+
+
+def _retire(record: Record) -> Move:
+    blue, fence = record.plan.blue, record.fence()
+    forward = load_balancer.forward(record.plan.route)
+    if forward.of(blue.target_group) > 0:
+        reason = f"blue serves again ({traffic.describe(forward)}), so it stays as it is"
+        pages.page(record.plan.service, record.plan.release, "Held", reason)
+        ledger.end(fence, "Promoted", reason, retire_at=None)
+        return Move(act="End", end="Held", reason=reason)
+    if green.in_standby(record, blue.target_group):
+        load_balancer.delete_standby(record.plan.listener, record.plan.service, fence)
+    auto_scaling.empty(blue.group, fence)
+    group = auto_scaling.find(blue.group)
+    if group and group["Instances"]:
+        return Move(
+            act="RemoveGreen",
+            reason=f"{len(group['Instances'])} instances of {blue.group} drain",
+            again_in=30,
+        )
+    kept = _remove_ours(record, auto_scaling.tags(group) if group else {})
+    ledger.end(fence, "Retired", kept)
+    return Move(act="End", end="Retired", reason=kept)
+
+
+def _remove_ours(record: Record, tags: dict[str, str]) -> str:
+    """Deletes what an earlier release made; what its owner lent stays, at zero."""
+    blue, fence = record.plan.blue, record.fence()
+    made = {key: value for key, value in tags.items() if key in (names.MANAGED, names.SERVICE, names.RELEASE)}
+    if tags and names.RELEASE not in made:
+        return f"{blue.group} stays, at zero: it was lent, not made by a release"
+    if not auto_scaling.delete(blue.group, made, fence):
+        raise Refusal("service", f"group {blue.group} has instances again", "Look for who scales it out.")
+    if load_balancer.exists(blue.target_group) and names.RELEASE in load_balancer.tags(blue.target_group):
+        load_balancer.delete_target_group(blue.target_group, fence)
+    return f"{blue.group} and its target group are gone"
