@@ -6,6 +6,7 @@ from moto.cloudwatch.exceptions import InvalidParameterCombination, ResourceNotF
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult
 
+from local import metric_math
 from local.hooks import Hooks
 
 METRICS_PER_ALARM = 10
@@ -51,4 +52,19 @@ def _put_metric_alarm(original: Any, response: CloudWatchResponse) -> Any:
         raise ValidationError(f"Metrics list must contain at most {METRICS_PER_ALARM} metrics")
     if metrics and sum(metric.get("ReturnData", True) for metric in metrics) != 1:
         raise ValidationError("Exactly one element of the metrics list should return data.")
+    for metric in metrics:
+        _check_expression(metric, {each["Id"] for each in metrics})
     return original(response)
+
+
+def _check_expression(metric: dict[str, Any], ids: set[str]) -> None:
+    try:
+        unknown = metric_math.identifiers(metric["Expression"]) - ids if "Expression" in metric else set()
+    except metric_math.MathError as error:
+        raise ValidationError(
+            f"Invalid metrics list: error in expression {metric['Id']!r}: {error}"
+        ) from error
+    if unknown:
+        raise ValidationError(
+            f"Invalid metrics list: {', '.join(sorted(unknown))} in {metric['Id']!r} is unknown"
+        )

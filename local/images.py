@@ -1,0 +1,137 @@
+"""Images take their time: they pend, their source reboots, and its disk goes with them (aws-facts.md A20, I1-I3)."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import ec2_backends
+from moto.ec2.responses.amis import AmisResponse
+
+from local.hooks import Hooks
+
+ACCOUNT, REGION = "123456789012", "us-east-1"
+CARRIED = {
+    "Architecture": "architecture",
+    "RootDeviceName": "root_device_name",
+    "VirtualizationType": "virtualization_type",
+    "BootMode": "boot_mode",
+}
+
+
+class Images:
+    """Every image made while installed, and what is on its disk."""
+
+    def __init__(self, clock: Any, reality: Any) -> None:
+        self._clock, self._reality = clock, reality
+        self._hooks = Hooks()
+        self._disks: dict[str, dict[str, Any]] = {}
+        self._due: dict[str, float] = {}
+        self._rebooted: dict[str, float] = {}
+
+    def install(self) -> None:
+        self._hooks.set(AmisResponse, "create_image", self._as_method(self._create))
+        self._hooks.wrap(AmisResponse, "register_image", self._register)
+        self._hooks.wrap(AmisResponse, "deregister_image", self._deregister)
+
+    def uninstall(self) -> None:
+        self._hooks.undo()
+
+    def tick(self, now: float) -> None:
+        for image_id in [image_id for image_id, due in self._due.items() if due <= now]:
+            del self._due[image_id]
+            image = self._backend().amis.get(image_id)
+            if image is not None and image.state == "pending":
+                image.state = "available"
+
+    def disk_of(self, image_id: str) -> dict[str, Any]:
+        """What an instance launched from this image starts with: version, fault, command."""
+        if image_id in self._disks:
+            return dict(self._disks[image_id])
+        tags = self._tags(image_id)
+        if "local:disk" in tags:
+            return dict(json.loads(tags["local:disk"]))
+        return {"version": tags.get("viridian:version", "unknown"), "fault": None, "command": None}
+
+    def disk_of_instance(self, instance_id: str) -> dict[str, Any]:
+        tags = self._tags(instance_id)
+        if "local:disk" in tags:
+            return dict(json.loads(tags["local:disk"]))
+        return self.disk_of(self._backend().get_instance(instance_id).image_id)
+
+    def rebooting(self, instance_id: str) -> bool:
+        """Its state stays `running`, but nothing on it answers."""
+        return bool(self._rebooted.get(instance_id, 0.0) > self._clock.now())
+
+    def _backend(self) -> Any:
+        return ec2_backends[ACCOUNT][REGION]
+
+    def _tags(self, resource: str) -> dict[str, str]:
+        return dict(self._backend().tags.get(resource, {}))
+
+    @staticmethod
+    def _as_method(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda response: call(response)
+
+    def _create(self, response: Any) -> ActionResult:
+        backend = response.ec2_backend
+        instance_id, name = response._get_param("InstanceId"), response._get_param("Name")
+        instance = backend.get_instance(instance_id)
+        if instance.state == "terminated":
+            raise EC2ClientError("IncorrectInstanceState", f"Instance '{instance_id}' is terminated")
+        self._check_name(backend, name)
+        response.error_on_dryrun()
+        specs = response._get_param("TagSpecifications", [])
+        image = backend.create_image(
+            instance_id,
+            name,
+            response._get_param("Description", ""),
+            tag_specifications=[spec for spec in specs if spec["ResourceType"] == "image"],
+        )
+        for tag in (tag for spec in specs if spec["ResourceType"] == "snapshot" for tag in spec["Tags"]):
+            image.ebs_snapshot.add_tag(tag["Key"], tag["Value"])
+        self._disks[image.id] = self.disk_of_instance(instance_id)
+        if self._reality.images_pend:
+            image.state = "pending"
+            self._due[image.id] = self._clock.now() + self._reality.image_seconds
+        if self._reality.sources_reboot and not response._get_bool_param("NoReboot", False):
+            self._reboot(instance)
+        return ActionResult({"ImageId": image.id})
+
+    def _reboot(self, instance: Any) -> None:
+        if instance.state == "running":
+            instance.reboot()
+            self._rebooted[instance.id] = self._clock.now() + self._reality.image_reboot_seconds
+
+    def _check_name(self, backend: Any, name: str) -> None:
+        taken = (image for image in backend.amis.values() if image.owner_id == backend.account_id)
+        if same := next((image.id for image in taken if image.name == name), None):
+            raise EC2ClientError(
+                "InvalidAMIName.Duplicate", f"AMI name {name} is already in use by AMI {same}"
+            )
+
+    def _register(self, original: Any, response: Any) -> ActionResult:
+        """What is registered keeps its architecture and tags; moto takes only the name."""
+        params = response._get_params()
+        self._check_name(response.ec2_backend, params["Name"])
+        answer: ActionResult = original(response)
+        result: Any = answer.result
+        image = response.ec2_backend.amis[result["ImageId"]]
+        for member, attribute in CARRIED.items():
+            if member in params:
+                setattr(image, attribute, params[member])
+        for spec in params.get("TagSpecifications", []):
+            if spec["ResourceType"] == "image":
+                image.add_tags({tag["Key"]: tag["Value"] for tag in spec["Tags"]})
+        return answer
+
+    def _deregister(self, original: Any, response: Any) -> ActionResult:
+        """Snapshots stay, unless they are asked to go along."""
+        image = response.ec2_backend.amis.get(response._get_param("ImageId"))
+        original(response)
+        results = []
+        if image is not None and response._get_bool_param("DeleteAssociatedSnapshots", False):
+            response.ec2_backend.delete_snapshot(image.ebs_snapshot.id)
+            results.append({"SnapshotId": image.ebs_snapshot.id, "ReturnCode": "success"})
+        return ActionResult({"Return": True, "DeleteSnapshotResults": results})

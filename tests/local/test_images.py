@@ -1,0 +1,150 @@
+"""Reality of AWS that moto leaves out: images pend, reboot their source and carry its disk."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from local import seed, strict
+from local.images import Images
+from local.reality import Reality
+
+ACCOUNT = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 1_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    clock = Clock()
+    images = Images(clock, Reality())
+    with mock_aws():
+        strict.install(Reality())
+        images.install()
+        yield SimpleNamespace(
+            client=lambda name: boto3.client(name, **ACCOUNT),  # type: ignore[call-overload]
+            clock=clock,
+            images=images,
+        )
+        images.uninstall()
+        strict.uninstall()
+
+
+@pytest.fixture
+def builder(cloud: SimpleNamespace) -> str:
+    seed.service(cloud, tracking="none")
+    return seed.builder(cloud, "2.0.0", fault="third")
+
+
+def bake(cloud: SimpleNamespace, builder: str, **request: Any) -> str:
+    made = cloud.client("ec2").create_image(InstanceId=builder, **{"Name": "shop-2.0.0", **request})
+    return str(made["ImageId"])
+
+
+def state(cloud: SimpleNamespace, image: str) -> str:
+    return str(cloud.client("ec2").describe_images(ImageIds=[image])["Images"][0]["State"])
+
+
+def later(cloud: SimpleNamespace, seconds: float) -> None:
+    cloud.clock.time += seconds
+    cloud.images.tick(cloud.clock.now())
+
+
+def test_an_image_pends_until_its_time_has_come(cloud: SimpleNamespace, builder: str) -> None:
+    """I2."""
+    image = bake(cloud, builder)
+    later(cloud, 59)
+    assert state(cloud, image) == "pending"
+    with pytest.raises(ClientError, match=r"InvalidAMIID\.Unavailable"):
+        cloud.client("ec2").run_instances(ImageId=image, MinCount=1, MaxCount=1)
+    later(cloud, 1)
+    assert state(cloud, image) == "available"
+    cloud.client("ec2").run_instances(ImageId=image, MinCount=1, MaxCount=1)
+
+
+def test_an_image_gone_before_its_time_does_not_come_back(cloud: SimpleNamespace, builder: str) -> None:
+    """I2."""
+    image = bake(cloud, builder)
+    cloud.client("ec2").deregister_image(ImageId=image)
+    later(cloud, 60)
+    assert (
+        cloud.client("ec2").describe_images(
+            Owners=["self"], Filters=[{"Name": "image-id", "Values": [image]}]
+        )["Images"]
+        == []
+    )
+
+
+def test_the_source_reboots_unless_told_not_to(cloud: SimpleNamespace, builder: str) -> None:
+    """A20, I1."""
+    bake(cloud, builder, NoReboot=True)
+    assert not cloud.images.rebooting(builder)
+    bake(cloud, builder, Name="again")
+    assert cloud.images.rebooting(builder)
+    later(cloud, 30)
+    assert not cloud.images.rebooting(builder)
+
+
+def test_a_stopped_source_has_nothing_to_reboot(cloud: SimpleNamespace, builder: str) -> None:
+    """I1."""
+    cloud.client("ec2").stop_instances(InstanceIds=[builder])
+    bake(cloud, builder)
+    assert not cloud.images.rebooting(builder)
+
+
+def test_an_image_carries_its_sources_disk(cloud: SimpleNamespace, builder: str) -> None:
+    """I1: the image is what the instance was then."""
+    image = bake(cloud, builder)
+    assert cloud.images.disk_of(image) == {"version": "2.0.0", "fault": "third", "command": None}
+    cloud.client("ec2").create_tags(
+        Resources=[builder], Tags=[{"Key": "local:disk", "Value": '{"version": "9.9.9"}'}]
+    )
+    assert cloud.images.disk_of(image)["version"] == "2.0.0"
+    assert cloud.images.disk_of_instance(builder)["version"] == "9.9.9"
+    later(cloud, 60)
+    launched = cloud.client("ec2").run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]
+    assert cloud.images.disk_of_instance(launched["InstanceId"])["version"] == "2.0.0"
+
+
+def test_an_image_without_a_disk_has_its_tagged_version(cloud: SimpleNamespace) -> None:
+    ec2 = cloud.client("ec2")
+    image = ec2.register_image(
+        Name="ready",
+        Architecture="arm64",
+        TagSpecifications=[
+            {"ResourceType": "image", "Tags": [{"Key": "viridian:version", "Value": "3.1.0"}]}
+        ],
+    )["ImageId"]
+    assert cloud.images.disk_of(image) == {"version": "3.1.0", "fault": None, "command": None}
+    assert ec2.describe_images(ImageIds=[image])["Images"][0]["Architecture"] == "arm64"
+
+
+def test_a_name_is_used_once(cloud: SimpleNamespace, builder: str) -> None:
+    """I2 (InvalidAMIName.Duplicate; faults.md, "What moto gets wrong")."""
+    image = bake(cloud, builder)
+    with pytest.raises(ClientError, match=r"InvalidAMIName\.Duplicate.*" + image):
+        bake(cloud, builder)
+
+
+def test_snapshots_can_be_tagged_and_go_with_their_image(cloud: SimpleNamespace, builder: str) -> None:
+    """I3."""
+    ec2 = cloud.client("ec2")
+    tags = [{"Key": "viridian:release", "Value": "r1"}]
+    specs = [{"ResourceType": kind, "Tags": tags} for kind in ("image", "snapshot")]
+    kept, gone = (bake(cloud, builder, Name=name, TagSpecifications=specs) for name in ("kept", "gone"))
+    ec2.deregister_image(ImageId=kept)
+    answer = ec2.deregister_image(ImageId=gone, DeleteAssociatedSnapshots=True)
+    assert answer["DeleteSnapshotResults"][0]["ReturnCode"] == "success"
+    left = ec2.describe_snapshots(Filters=[{"Name": "tag:viridian:release", "Values": ["r1"]}])["Snapshots"]
+    assert [kept in snapshot["Description"] for snapshot in left] == [True]
