@@ -1,0 +1,113 @@
+"""One word runs through state, handler, function, substitution, event and test, and every Task is complete."""
+
+import ast
+import json
+import re
+
+import pytest
+
+from tests import stack
+from tests.stack import ROOT, State
+
+TRANSIENT = {
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+    "Busy",
+}
+WRITE_ROUTES = {"ShiftTrafficFunction", "PromoteFunction", "RestoreBlueFunction", "ConvergeFunction"}
+FUNCTIONS = stack.resources("Serverless::Function")
+MACHINES = sorted(stack.machines())
+WHOLE_EXECUTIONS = {"release", "rollback"}  # sample inputs of machines, not of handlers
+
+
+def snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def stems(pattern: str) -> set[str]:
+    return {path.name.split(".")[0].removeprefix("test_") for path in ROOT.glob(pattern)} - {"__init__"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_one_word_names_a_step_everywhere(function: str) -> None:
+    state = function.removesuffix("Function")
+    stem = snake(state)
+
+    assert FUNCTIONS[function]["Handler"] == f"handlers.{stem}.lambda_handler"
+    module = ast.parse((ROOT / "functions" / "handlers" / f"{stem}.py").read_text())
+    assert "lambda_handler" in [node.name for node in module.body if isinstance(node, ast.FunctionDef)]
+    assert state in {task.name for task in stack.tasks() if stack.function_of(task) == function}
+    assert isinstance(json.loads((ROOT / "events" / f"{stem}.json").read_text()), dict)
+    assert "def test_" in (ROOT / "tests" / "unit" / f"test_{stem}.py").read_text()
+
+
+def test_no_handler_and_no_event_is_left_over() -> None:
+    known = {snake(function.removesuffix("Function")) for function in FUNCTIONS}
+    assert stems("functions/handlers/*.py") == known
+    assert stems("events/*.json") - WHOLE_EXECUTIONS == known
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_substitution_is_used_and_every_use_is_substituted(machine: str) -> None:
+    used = set(re.findall(r"\$\{(\w+)\}", json.dumps(stack.machines()[machine])))
+    given = stack.resources("Serverless::StateMachine")[machine]["DefinitionSubstitutions"]
+    assert used == set(given)
+    for name, value in given.items():
+        if name != "AWSPartition":
+            assert value == {"Ref": f"{name.removesuffix('Arn')}.Version"}, "a running release keeps its code"
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_may_call_its_own_steps_and_no_others(machine: str) -> None:
+    role = stack.resources("Serverless::StateMachine")[machine]["Role"]["Fn::GetAtt"][0]
+    (policy,) = stack.resources("IAM::Role")[role]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    called = {stack.function_of(task) for task in stack.tasks() if task.machine == machine}
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert {resource["Fn::Sub"] for resource in statement["Resource"]} == {
+        f"${{{name}.Arn}}:*" for name in called
+    }
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_a_machine_ends_by_itself_before_its_pipeline_gives_up(machine: str) -> None:
+    definition = stack.machines()[machine]
+    assert definition["QueryLanguage"] == "JSONata"
+    assert 0 < definition["TimeoutSeconds"] < 7 * 24 * 3600
+
+
+@pytest.mark.parametrize("state", stack.states(), ids=str)
+def test_every_state_says_what_it_is_for(state: State) -> None:
+    assert len(state.body.get("Comment", "")) > 10
+
+
+@pytest.mark.parametrize("task", stack.tasks(), ids=str)
+def test_every_task_is_complete(task: State) -> None:
+    assert task.body["Resource"] == "arn:${AWSPartition}:states:::lambda:invoke"
+    assert task.name.startswith(stack.function_of(task).removesuffix("Function"))
+    assert set(task.body["Retry"][0]["ErrorEquals"]) >= TRANSIENT
+    for retry in task.body["Retry"]:
+        assert retry["JitterStrategy"] == "FULL"
+        assert retry["MaxAttempts"] > 0
+        assert "States.ALL" not in retry["ErrorEquals"]
+
+
+@pytest.mark.parametrize("task", stack.tasks(), ids=str)
+def test_a_function_is_over_before_its_task_gives_up(task: State) -> None:
+    function = stack.function_of(task)
+    timeout = FUNCTIONS[function]["Timeout"]
+    assert timeout < task.body["TimeoutSeconds"], "a late writer would outlive the task that knows of it"
+    if function in WRITE_ROUTES:
+        assert timeout <= 15, "so long does a rollback wait to be settled"
+
+
+def test_the_functions_that_write_routes_are_the_ones_kept_short() -> None:
+    routes = {"RoutePolicy"}
+    writers = {
+        name
+        for name, properties in FUNCTIONS.items()
+        if routes & {policy.get("Ref") for policy in properties.get("Policies", [])}
+    }
+    assert writers == WRITE_ROUTES
