@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -117,15 +117,43 @@ def keeps(blue: Side, profile: Profile) -> tuple[str, ...]:
     )
 
 
-def ensure_lent(field: str, resource: str, tags: Mapping[str, str], service: str) -> None:
-    """Refuses what its owner has not lent to Viridian for this service."""
-    for tag, wanted in ((names.MANAGED, "true"), (names.SERVICE, service)):
-        if tags.get(tag) != wanted:
-            raise Refusal(
-                field,
-                f"{resource} has {tag}={tags.get(tag, 'no value')}",
-                f"Tag it {tag}={wanted} to lend it.",
-            )
+class Lent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a service must lend to be released: what it is, its id, and its tags; `shared` ones name no service."""
+
+    kind: Literal["elbv2", "ec2", "autoscaling"]
+    id: str
+    tags: dict[str, str]
+    shared: bool = False
+
+
+def ensure_lent(field: str, service: str, *things: Lent) -> None:
+    """Refuses what its owner has not lent, all of it at once, with the commands that lend it."""
+    missing = [
+        thing
+        for thing in things
+        if thing.tags.get(names.MANAGED) != "true"
+        or (not thing.shared and thing.tags.get(names.SERVICE) != service)
+    ]
+    if missing:
+        raise Refusal(
+            field,
+            f"not lent to service {service}: {', '.join(thing.id for thing in missing)}",
+            f"Tag it, with your own credentials: {'; '.join(_lend(thing, service) for thing in missing)}",
+        )
+
+
+def _lend(thing: Lent, service: str) -> str:
+    """The AWS CLI line that tags one thing."""
+    tags = {names.MANAGED: "true"} if thing.shared else {names.MANAGED: "true", names.SERVICE: service}
+    pairs = " ".join(f"Key={key},Value={value}" for key, value in tags.items())
+    if thing.kind == "elbv2":
+        return f"aws elbv2 add-tags --resource-arns {thing.id} --tags {pairs}"
+    if thing.kind == "ec2":
+        return f"aws ec2 create-tags --resources {thing.id} --tags {pairs}"
+    group = f"ResourceId={thing.id},ResourceType=auto-scaling-group,PropagateAtLaunch=false"
+    return "aws autoscaling create-or-update-tags --tags " + " ".join(
+        f"{group},Key={key},Value={value}" for key, value in tags.items()
+    )
 
 
 def iac_owner(tags: Mapping[str, str]) -> str | None:

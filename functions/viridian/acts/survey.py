@@ -2,12 +2,14 @@
 
 import secrets
 from datetime import datetime
+from typing import Any
 
 from viridian import clone as cloning
 from viridian import names, plan, traffic
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer
+from viridian.aws.load_balancer import Route, TargetGroup
 from viridian.errors import Refusal
-from viridian.plan import LaunchTemplate, Plan
+from viridian.plan import LaunchTemplate, Lent, Plan
 from viridian.request import AmiSource, InstanceSource, Profile, Request
 
 
@@ -17,26 +19,22 @@ def make_plan(
     """The plan of a release, or the Refusal that says what is in its way. Reads only."""
     service = request.service
     release = names.release(request.version, execution)
-    route = load_balancer.find_route(profile.route)
-    plan.ensure_lent("route", profile.route, load_balancer.tags(profile.route), service)
-    plan.ensure_lent("route", route.listener, load_balancer.tags(route.listener), service)
     if holder := ledger.holder(profile.route):
-        raise Refusal("route", f"{profile.route} is held by {holder}", "Wait for it to end, or resolve it.")
+        raise Refusal("route", f"{profile.route} is held by {holder}", "Wait for it to end, or roll it back.")
+    route = load_balancer.find_route(profile.route)
     blue_arn = traffic.find_blue(route.forward)
     if len(route.forward.weights) >= 5:
         raise Refusal(
             "route", f"the rule lists {len(route.forward.weights)} target groups", "Leave room: AWS allows 5."
         )
     target_group = load_balancer.find_target_group(blue_arn)
-    plan.ensure_lent("route", blue_arn, target_group.tags, service)
     group = auto_scaling.attached(blue_arn)
-    plan.ensure_lent("route", group["AutoScalingGroupName"], auto_scaling.tags(group), service)
     specification = cloning.launch_template(group)
     launches = LaunchTemplate(
         template=specification["LaunchTemplateId"], version=str(specification.get("Version", "$Default"))
     )
     plan.ensure_numeric(launches, group["AutoScalingGroupName"])
-    plan.ensure_lent("route", launches.template, images.template_tags(launches.template), service)
+    _ensure_lent(service, route, target_group, group, launches)
     auto_scaling.ensure_clonable(group["AutoScalingGroupName"])
     blue = auto_scaling.side(group, blue_arn)
     plan.ensure_serving(blue)
@@ -76,6 +74,21 @@ def make_plan(
     )
 
 
+def _ensure_lent(
+    service: str, route: Route, blue: TargetGroup, group: dict[str, Any], launches: LaunchTemplate
+) -> None:
+    listener = Lent(kind="elbv2", id=route.listener, tags=load_balancer.tags(route.listener), shared=True)
+    rule = Lent(kind="elbv2", id=route.arn, tags=load_balancer.tags(route.arn))
+    plan.ensure_lent(
+        "route",
+        service,
+        *((rule, listener) if route.priority else (rule,)),
+        Lent(kind="elbv2", id=blue.arn, tags=blue.tags),
+        Lent(kind="autoscaling", id=group["AutoScalingGroupName"], tags=auto_scaling.tags(group)),
+        Lent(kind="ec2", id=launches.template, tags=images.template_tags(launches.template)),
+    )
+
+
 def _ensure_source(request: Request, launches: LaunchTemplate) -> None:
     source = request.source
     if isinstance(source, InstanceSource):
@@ -83,7 +96,7 @@ def _ensure_source(request: Request, launches: LaunchTemplate) -> None:
         instance = images.find_instance(source.instance_id, field)
         tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
         plan.ensure_quiet_source(instance, field, load_balancer.serving(source.instance_id))
-        plan.ensure_lent(field, source.instance_id, tags, request.service)
+        plan.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
     else:
         _ensure_image(source, launches)
 
