@@ -265,7 +265,8 @@ def _fill(series: Series, with_: Any, grid: Sequence[int]) -> Series:
     if with_ == "LINEAR":
         return _linear(series, stamps)
     if isinstance(with_, dict):
-        return {at: series.get(at, with_.get(at, 0.0)) for at in stamps if at in series or at in with_}
+        other: Series = with_
+        return {at: series[at] if at in series else other[at] for at in stamps if at in series or at in other}
     number = float(with_)
     return {at: series.get(at, number) for at in stamps}
 
