@@ -46,6 +46,7 @@ LEFT = {
     "TrafficSources": "the target group is attached by TargetGroupARNs (aws-facts A2)",
     "DeletionProtection": "green must be deletable until it is promoted",
 }
+_DEFAULT_ROLE = "/AWSServiceRoleForAutoScaling"
 _HOOK = (
     "LifecycleHookName",
     "LifecycleTransition",
@@ -61,6 +62,8 @@ _POLICY = ("PolicyName", "PolicyType", "EstimatedInstanceWarmup", "TargetTrackin
 def members(blue: Mapping[str, Any], version: str) -> dict[str, Any]:
     """Blue's own settings as CreateAutoScalingGroup takes them, launching this version of blue's launch template."""
     carried = {name: blue[name] for name in CARRIED if blue.get(name) not in (None, "", [], {})}
+    if carried.get("ServiceLinkedRoleARN", "").endswith(_DEFAULT_ROLE):
+        del carried["ServiceLinkedRoleARN"]  # AWS uses it anyway; naming it would need iam:PassRole on it
     if "MixedInstancesPolicy" not in carried:
         return {**carried, "LaunchTemplate": _versioned(blue["LaunchTemplate"], version)}
     mixed = dict(carried["MixedInstancesPolicy"])
