@@ -25,6 +25,7 @@ class Time(Protocol):
 class Images(Protocol):
     def disk_of(self, image_id: str) -> dict[str, Any]: ...
     def disk_of_instance(self, instance_id: str) -> dict[str, Any] | None: ...
+    def rebooting(self, instance_id: str) -> bool: ...
 
 
 @dataclass
@@ -75,6 +76,8 @@ class Fleet:
         life = self._lives.setdefault(instance.id, Life(now, now))
         if instance.state == "pending" and now >= life.running:
             _show(instance, "running", 16)
+        if self._images.rebooting(instance.id):
+            self._restart(instance, now)
         booted = instance.state == "running" and life.answering is not None and now >= life.answering
         if booted and (self.groups.holds(instance.id) or self.targets.is_registered(instance.id)):
             life.answering, life.killed = None, None
@@ -108,10 +111,12 @@ class Fleet:
     def _rebooted(self, original: Any, instance: Any) -> Any:
         """A reboot keeps the instance "running"; its app is away until it has booted."""
         answer = original(instance)
-        self._plane.kill(instance.id)
-        now = self._clock.now()
-        self._lives[instance.id] = Life(now, now + self._reality.boot_seconds)
+        self._restart(instance, self._clock.now())
         return answer
+
+    def _restart(self, instance: Any, now: float) -> None:
+        self._plane.kill(instance.id)
+        self._lives[instance.id] = Life(now, now + self._reality.boot_seconds)
 
     def _boot(self, instance: Any) -> None:
         running = self._clock.now() + self._reality.launch_seconds

@@ -33,12 +33,16 @@ class Hand:
 class Disks:
     def __init__(self) -> None:
         self.fault: str | None = None
+        self.imaged: str | None = None
 
     def disk_of(self, image_id: str) -> dict[str, Any]:
         return {"version": image_id, "fault": self.fault}
 
     def disk_of_instance(self, instance_id: str) -> dict[str, Any] | None:
         return None
+
+    def rebooting(self, instance_id: str) -> bool:
+        return instance_id == self.imaged
 
 
 class World:
@@ -380,10 +384,16 @@ def test_a_new_target_needs_one_good_check_a_sick_one_as_many_as_set(world: Worl
 
 def test_a_rebooted_instance_is_away_until_it_has_booted(world: World) -> None:
     """aws-facts: A20."""
-    world.group(desired=1)
+    world.group(desired=1, HealthCheckType="EC2")
     world.after(100)
     world.ec2.reboot_instances(InstanceIds=[world.members()[0]["InstanceId"]])
     assert world.get()[0] == 502
+    world.after(25)
+    assert world.get()[0] == 200
+    world.disks.imaged = world.members()[0]["InstanceId"]
+    world.after(5)
+    assert world.get()[0] == 502
+    world.disks.imaged = None
     world.after(25)
     assert world.get()[0] == 200
 
