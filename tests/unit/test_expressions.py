@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-import jsonata  # type: ignore[import-untyped]
+import jsonata
 import pytest
 
 from tests import stack

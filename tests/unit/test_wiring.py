@@ -19,7 +19,8 @@ TRANSIENT = {
 WRITE_ROUTES = {"ShiftTrafficFunction", "PromoteFunction", "RestoreBlueFunction", "ConvergeFunction"}
 FUNCTIONS = stack.resources("Serverless::Function")
 MACHINES = sorted(stack.machines())
-WHOLE_EXECUTIONS = {"release", "rollback"}  # sample inputs of machines, not of handlers
+ON_A_SCHEDULE = {"SweepFunction"}  # no state calls these
+WHOLE_EXECUTIONS = {"release", "retire", "rollback"}  # sample inputs of machines, not of handlers
 
 
 def snake(name: str) -> str:
@@ -38,7 +39,10 @@ def test_one_word_names_a_step_everywhere(function: str) -> None:
     assert FUNCTIONS[function]["Handler"] == f"handlers.{stem}.lambda_handler"
     module = ast.parse((ROOT / "functions" / "handlers" / f"{stem}.py").read_text())
     assert "lambda_handler" in [node.name for node in module.body if isinstance(node, ast.FunctionDef)]
-    assert state in {task.name for task in stack.tasks() if stack.function_of(task) == function}
+    if function in ON_A_SCHEDULE:
+        assert {event["Type"] for event in FUNCTIONS[function]["Events"].values()} == {"ScheduleV2"}
+    else:
+        assert state in {task.name for task in stack.tasks() if stack.function_of(task) == function}
     assert isinstance(json.loads((ROOT / "events" / f"{stem}.json").read_text()), dict)
     assert "def test_" in (ROOT / "tests" / "unit" / f"test_{stem}.py").read_text()
 
