@@ -1,5 +1,6 @@
 """Reality of AWS that moto leaves out: what is refused, merged, kept and deleted along."""
 
+import threading
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -509,3 +510,84 @@ class TestAlarms:
         two = [{**query, "ReturnData": True} for query in eleven[:2]]
         assert refusal(lambda: self.put(cloud, **plain, Metrics=two)) == "ValidationError"
         self.put(cloud, **plain, Metrics=eleven[:10])
+
+
+class TestLedger:
+    @pytest.fixture
+    def table(self, cloud: SimpleNamespace) -> str:
+        cloud.client("dynamodb").create_table(
+            TableName="releases",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        return "releases"
+
+    def put(self, table: str, key: str, condition: str | None = None) -> dict[str, Any]:
+        put = {"TableName": table, "Item": {"pk": {"S": key}}}
+        return {"Put": {**put, "ConditionExpression": condition} if condition else put}
+
+    def test_of_many_takers_one_wins_and_nothing_else_is_written(
+        self, cloud: SimpleNamespace, table: str
+    ) -> None:
+        """P5, F80: two writers at once don't break each other's transactions."""
+        dynamodb = cloud.client("dynamodb")
+        codes: list[str] = []
+
+        def take(lock: int, taker: int) -> None:
+            items = [
+                self.put(table, f"lock-{lock}", "attribute_not_exists(pk)"),
+                self.put(table, f"record-{lock}-{taker}"),
+            ]
+            try:
+                dynamodb.transact_write_items(TransactItems=items)
+                codes.append("taken")
+            except ClientError as error:
+                codes.append(error.response["Error"]["Code"])
+
+        takers = [threading.Thread(target=take, args=(n // 4, n % 4)) for n in range(80)]
+        for taker in takers:
+            taker.start()
+        for taker in takers:
+            taker.join()
+        assert codes.count("taken") == 20
+        assert codes.count("TransactionCanceledException") == 60
+        assert dynamodb.scan(TableName=table)["Count"] == 40
+
+    def test_a_repeated_transaction_is_done_once(self, cloud: SimpleNamespace, table: str) -> None:
+        """I7, for the ledger: a token stands for one transaction."""
+        dynamodb = cloud.client("dynamodb")
+        count = {
+            "Update": {
+                "TableName": table,
+                "Key": {"pk": {"S": "counter"}},
+                "UpdateExpression": "ADD n :one",
+                "ExpressionAttributeValues": {":one": {"N": "1"}},
+            }
+        }
+        for _ in range(2):
+            dynamodb.transact_write_items(TransactItems=[count], ClientRequestToken="a-token")
+        item = dynamodb.get_item(TableName=table, Key={"pk": {"S": "counter"}}, ConsistentRead=True)["Item"]
+        assert item["n"] == {"N": "1"}
+        other = {"TransactItems": [self.put(table, "x")], "ClientRequestToken": "a-token"}
+        assert refusal(dynamodb.transact_write_items, **other) == "IdempotentParameterMismatchException"
+
+    def test_a_cancelled_transaction_says_why_item_by_item(self, cloud: SimpleNamespace, table: str) -> None:
+        """P5: what the ledger's adapter reads the holder from."""
+        dynamodb = cloud.client("dynamodb")
+        dynamodb.put_item(TableName=table, Item={"pk": {"S": "lock"}, "by": {"S": "r1"}})
+        check: dict[str, Any] = {
+            "ConditionCheck": {
+                "TableName": table,
+                "Key": {"pk": {"S": "lock"}},
+                "ConditionExpression": "attribute_not_exists(pk)",
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+        with pytest.raises(ClientError) as cancelled:
+            dynamodb.transact_write_items(TransactItems=[self.put(table, "new"), check])
+        response: Any = cancelled.value.response
+        first, second = response["CancellationReasons"]
+        assert first["Code"] == "None"
+        assert (second["Code"], second["Item"]["by"]) == ("ConditionalCheckFailed", {"S": "r1"})
+        assert "Item" not in dynamodb.get_item(TableName=table, Key={"pk": {"S": "new"}})
