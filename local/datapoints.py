@@ -1,6 +1,7 @@
 """Reads what was published to CloudWatch: exact dimensions, aligned periods, every statistic an alarm may name."""
 
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ class Datapoints:
     def __init__(self) -> None:
         self._read: list[MetricDatumBase] | None = None
         self._count = 0
+        self._lock = threading.Lock()
         self._index: dict[Key, list[tuple[float, MetricDatumBase]]] = {}
 
     def series(
@@ -33,7 +35,8 @@ class Datapoints:
         unit: str | None = None,
     ) -> Series:
         """The statistic by period start, from `start` (inclusive) to `end` (exclusive); epoch seconds."""
-        self._follow(backend.metric_data)
+        with self._lock:
+            self._follow(backend.metric_data)
         periods: dict[int, list[MetricDatumBase]] = {}
         for at, datum in self._index.get(key, []):
             if start <= at < end and unit in (None, datum.unit):

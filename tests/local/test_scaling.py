@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,14 @@ from local import seed, strict
 from local.reality import Reality
 from local.scaling import Scaling
 
-ACCOUNT = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
+
+@cache
+def client(service: str) -> Any:
+    """A person's client; making one takes longer than most tests."""
+    credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    return boto3.client(service, region_name="us-east-1", **credentials)  # type: ignore[call-overload]
+
+
 START = 1_800_000_000.0 // 60 * 60
 
 
@@ -31,8 +39,8 @@ class World(SimpleNamespace):
     clock: Clock
     scaling: Scaling
 
-    def client(self, name: str) -> Any:
-        return boto3.client(name, **ACCOUNT)  # type: ignore[call-overload]
+    def client(self, service: str) -> Any:
+        return client(service)
 
     def minutes(self, shop: seed.Seeded, *per_target: float | None) -> None:
         for value in per_target:

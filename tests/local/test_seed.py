@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,12 @@ from local import seed, strict
 from local.images import Images
 from local.reality import Reality
 
-ACCOUNT = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
+
+@cache
+def client(service: str) -> Any:
+    """A person's client; making one takes longer than most tests."""
+    credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    return boto3.client(service, region_name="us-east-1", **credentials)  # type: ignore[call-overload]
 
 
 @pytest.fixture
@@ -25,7 +31,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
         strict.install(Reality())
         images.install()
         yield SimpleNamespace(
-            client=lambda name: boto3.client(name, **ACCOUNT),  # type: ignore[call-overload]
+            client=client,
             images=images,
         )
         images.uninstall()

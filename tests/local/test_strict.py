@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,12 @@ from moto import mock_aws
 from local import seed, strict
 from local.reality import Reality
 
-ACCOUNT = {"region_name": "us-east-1", "aws_access_key_id": "x", "aws_secret_access_key": "x"}
+
+@cache
+def client(service: str) -> Any:
+    """A person's client; making one takes longer than most tests."""
+    credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    return boto3.client(service, region_name="us-east-1", **credentials)  # type: ignore[call-overload]
 
 
 @pytest.fixture
@@ -21,7 +27,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     with mock_aws():
         strict.install(Reality())
-        yield SimpleNamespace(client=lambda name: boto3.client(name, **ACCOUNT))  # type: ignore[call-overload]
+        yield SimpleNamespace(client=client)
         strict.uninstall()
 
 
