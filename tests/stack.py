@@ -15,6 +15,11 @@ PARAMETERS = {
     "InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/shop",
     "KmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
 }
+_ARNS = {
+    "AWS::DynamoDB::Table": f"dynamodb:{REGION}:{ACCOUNT}:table/",
+    "AWS::Serverless::StateMachine": f"states:{REGION}:{ACCOUNT}:stateMachine:",
+    "AWS::SNS::Topic": f"sns:{REGION}:{ACCOUNT}:",
+}
 
 
 class State(NamedTuple):
@@ -50,9 +55,8 @@ def resolve(value: Any) -> Any:
 
 
 def _attribute(logical_id: str, name: str) -> str:
-    service = template()["Resources"][logical_id]["Type"].split("::")[1].lower()
-    kind = "table/" if service == "dynamodb" else ""
-    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{kind}{logical_id}"
+    kind = template()["Resources"][logical_id]["Type"]
+    return f"arn:aws:{_ARNS.get(kind, kind)}{logical_id}"
 
 
 @cache
