@@ -81,6 +81,7 @@ core.register_action("route", { "http-req" }, function(txn)
   local group = pinned(rule, request) or drawn(rule)
   if not group then return end
   txn:set_var("txn.group", group.slot)
+  if group.open then txn:set_var("txn.open", "1") end
   if rule.sticky then
     txn:set_var("txn.cookie", "AWSALBTG=" .. group.cookie .. "; Max-Age=" .. rule.sticky .. "; Path=/")
   end

@@ -41,7 +41,7 @@ global
 defaults
     mode http
     log global
-    log-format "request %b %s %ST %ts %Tr"
+    log-format "request %b %s %ST %ts %Tr %[var(txn.open)]"
     retries 0
     no option redispatch
     timeout connect 1s
@@ -183,7 +183,9 @@ class HAProxyPlane:
                 with self._lock:
                     self._count(*fields)
 
-    def _count(self, backend: str, server: str, status: str, ended: str, milliseconds: str) -> None:
+    def _count(
+        self, backend: str, server: str, status: str, ended: str, milliseconds: str, fails_open: str
+    ) -> None:
         group = next((arn for arn, slot in self._slots.items() if slot == backend), None)
         failed = int(status) >= 500 or int(status) < 0
         if group is None:
@@ -196,7 +198,7 @@ class HAProxyPlane:
         if server == "<NOSRV>":
             return
         counts.requests += 1
-        counts.unhealthy_routing += group in self._open
+        counts.unhealthy_routing += fails_open == "1"
         if answered:
             seconds = int(milliseconds) / 1000 * self._clock.speed
             counts.response_count += 1
@@ -213,8 +215,7 @@ class HAProxyPlane:
             self._free_slots()
             for door in sorted(doors - set(self._frontends)):
                 self._frontends[door] = _first_free(self._ports, self._frontends.values(), "listeners")
-            self._write_routes(listeners)
-            self._say("routes load", expected="loaded")
+            self._publish()
 
     def address(self, dns_name: str, port: int) -> tuple[str, int] | None:
         name = self._frontends.get((dns_name.lower(), port))
@@ -265,7 +266,9 @@ class HAProxyPlane:
         """Every server of the group as its target's state, and the others', want it."""
         targets = self._groups.get(group, {})
         chosen, fails_open = serving({target: placed.state for target, placed in targets.items()})
-        (self._open.add if fails_open else self._open.discard)(group)
+        if fails_open != (group in self._open):
+            (self._open.add if fails_open else self._open.discard)(group)
+            self._publish()
         for target, placed in targets.items():
             self._show(group, target, placed, "ready" if target in chosen else "drain")
 
@@ -311,6 +314,10 @@ class HAProxyPlane:
             if group in routed or self._groups.get(group) or slot in busy
         }
 
+    def _publish(self) -> None:
+        self._write_routes(self._listeners)
+        self._say("routes load", expected="loaded")
+
     def _write_routes(self, listeners: Sequence[Listener]) -> None:
         tables = [
             f"  [{_quoted(self._frontends[each.dns_name.lower(), each.port])}] = {{\n"
@@ -321,10 +328,7 @@ class HAProxyPlane:
         (self._here / "routes.lua").write_text("return {\n" + "".join(tables) + "}\n")
 
     def _rule(self, rule: Rule) -> str:
-        groups = ", ".join(
-            f"{{slot = {_quoted(self._slot(group))}, cookie = {_quoted(cookie_of(group))}, weight = {weight}}}"
-            for group, weight in rule.weights
-        )
+        groups = ", ".join(self._share(group, weight) for group, weight in rule.weights)
         conditions = ", ".join(map(_condition, rule.conditions))
         fixed = ""
         if rule.fixed:
@@ -332,6 +336,11 @@ class HAProxyPlane:
             fixed = f", fixed = {{status = {rule.fixed.status}, kind = {kind}, body = {body}}}"
         sticky = f", sticky = {rule.sticky}" if rule.sticky else ""
         return f"{{conditions = {{{conditions}}}, groups = {{{groups}}}{sticky}{fixed}}}"
+
+    def _share(self, group: str, weight: int) -> str:
+        slot, cookie = _quoted(self._slot(group)), _quoted(cookie_of(group))
+        fails_open = ", open = true" if group in self._open else ""
+        return f"{{slot = {slot}, cookie = {cookie}, weight = {weight}{fails_open}}}"
 
     def _say(self, command: str, expected: str = "") -> str:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:

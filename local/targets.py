@@ -30,7 +30,10 @@ class Time(Protocol):
 
 @dataclass
 class Target:
-    """One registration; `streak` counts equal answers in a row, `placed` is what the plane was told."""
+    """One registration: `streak` counts equal answers in a row, `placed` is what the plane was told.
+
+    `used` is when its group was last listed by a rule.
+    """
 
     state: str
     next_check: float
@@ -38,6 +41,7 @@ class Target:
     last_good: bool = False
     checked: bool = False
     placed: State | None = None
+    used: float | None = None
 
 
 class Targets:
@@ -121,12 +125,12 @@ class Targets:
         used = self._in_use()
         registered = {(group.arn, target) for group in self._groups() for target in list(group.targets)}
         for key in registered:
-            self._draining.pop(key, None)
+            came_back = self._draining.pop(key, None) is not None
             target = self._targets.setdefault(key, Target("unused", now))
-            if (target.state == "unused") == (key[0] in used):
-                self._targets[key] = Target(
-                    "initial" if key[0] in used else "unused", now, placed=target.placed
-                )
+            if came_back or (target.state == "unused") == (key[0] in used):
+                state = "initial" if key[0] in used else "unused"
+                target = self._targets[key] = Target(state, now, placed=target.placed, used=target.used)
+            target.used = now if key[0] in used else target.used
         for key in set(self._targets) - registered - set(self._draining):
             self._drain(key, now)
 
@@ -140,11 +144,13 @@ class Targets:
     def _drain(self, key: Key, now: float) -> None:
         target = self._targets.setdefault(key, Target("unused", now))
         group = self._backend().target_groups.get(key[0])
-        if target.state == "unused" or group is None or not self._reality.targets_drain:
+        delay = float(group.attributes["deregistration_delay.timeout_seconds"]) if group else 0.0
+        idle = target.used is None or now - target.used >= delay  # nothing can still be in flight
+        if idle or not self._reality.targets_drain:
             self._cut(key)
             return
         target.state = "draining"
-        self._draining[key] = now + float(group.attributes["deregistration_delay.timeout_seconds"])
+        self._draining[key] = now + delay
         self._put(key, target, "draining")
 
     def _finish_draining(self, now: float) -> None:

@@ -4,6 +4,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import boto3
@@ -16,6 +17,11 @@ from local.plane import ModelPlane
 from local.reality import Reality
 
 IMAGE = "ami-12c6146b"
+
+
+@cache
+def client(service: str) -> Any:
+    return boto3.client(service, "us-east-1")  # type: ignore[call-overload]
 
 
 class Hand:
@@ -52,8 +58,7 @@ class World:
         self.clock, self.disks = Hand(), Disks()
         self.plane = ModelPlane(self.clock, reality)
         self.fleet = Fleet(self.clock, self.plane, reality, self.disks)
-        self.ec2, self.elb = boto3.client("ec2", "us-east-1"), boto3.client("elbv2", "us-east-1")
-        self.groups = boto3.client("autoscaling", "us-east-1")
+        self.ec2, self.elb, self.groups = client("ec2"), client("elbv2"), client("autoscaling")
         self.vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         self.subnets = [
             self.ec2.create_subnet(
@@ -256,6 +261,38 @@ def test_scale_in_drains_first_and_shows_it(world: World) -> None:
     assert len(world.members()) == 1
     gone = world.ec2.describe_instances(InstanceIds=[leaving])["Reservations"][0]["Instances"][0]
     assert gone["State"]["Name"] == "terminated"
+
+
+def test_what_is_in_flight_drains_even_when_the_group_has_just_left_its_rule(world: World) -> None:
+    world.group()
+    world.after(100)
+    green = world.target_group("green")
+    world.elb.modify_rule(RuleArn=world.rule, Actions=forward((green, 1)))
+    world.after(30)
+    assert world.states() == ["unused", "unused"]
+    world.groups.set_desired_capacity(AutoScalingGroupName="shop-1", DesiredCapacity=1)
+    world.after(10)
+    assert world.states() == ["draining", "unused"]
+    world.after(300)
+    world.groups.update_auto_scaling_group(AutoScalingGroupName="shop-1", MinSize=0, DesiredCapacity=0)
+    world.after(10)  # a delay after the last request there's nothing left to wait for
+    assert world.states() == []
+
+
+def test_a_target_registered_again_stops_draining(world: World) -> None:
+    world.group(desired=1)
+    world.after(100)
+    target = [{"Id": world.members()[0]["InstanceId"]}]
+    world.groups.suspend_processes(AutoScalingGroupName="shop-1", ScalingProcesses=["AddToLoadBalancer"])
+    world.elb.deregister_targets(TargetGroupArn=world.blue, Targets=target)
+    world.after(50)
+    assert world.states() == ["draining"]
+    assert world.get()[0] == 503
+    world.elb.register_targets(TargetGroupArn=world.blue, Targets=target)
+    world.after(10)
+    assert world.states() == ["healthy"]
+    world.after(300)
+    assert world.get()[0] == 200
 
 
 def test_a_terminated_instance_is_replaced_and_its_successor_registered(world: World) -> None:
