@@ -1,6 +1,7 @@
 """One time for the emulated world: virtual, where it jumps when nobody can run, or a multiple of real time."""
 
 import contextvars
+import functools
 import heapq
 import itertools
 import threading
@@ -15,6 +16,8 @@ from typing import Any, Protocol
 from unittest.mock import patch
 
 import time_machine
+
+Ticks = Callable[[float], None] | list[Callable[[float], None]]
 
 START = 1_767_603_600.0  # Monday 2026-01-05 09:00 UTC: the same first moment in every virtual run
 _real_sleep = time.sleep
@@ -38,7 +41,7 @@ class Clock(Protocol):
     def now(self) -> float: ...
     def wall(self) -> float: ...
     def sleep(self, cloud_seconds: float) -> None: ...
-    def every(self, cloud_seconds: float, fn: Callable[[float], None], name: str) -> None: ...
+    def every(self, cloud_seconds: float, fns: Ticks, name: str) -> None: ...
     def spawn(self, fn: Callable[[], None], name: str) -> Any: ...
     def until(self, condition: Callable[[], bool], timeout: float) -> bool: ...
     def threads(self) -> types.SimpleNamespace: ...
@@ -88,12 +91,24 @@ class _Timing:
         while self._undo:
             self._undo.pop().__exit__(None, None, None)
 
-    def _ticking(self, cloud_seconds: float, fn: Callable[[float], None], name: str) -> None:
+    def spawn(self, fn: Callable[[], None], name: str) -> Any:
+        raise NotImplementedError
+
+    def every(self, cloud_seconds: float, fns: Ticks, name: str) -> None:
+        """Calls fn(now), or several one after the other, each so many cloud seconds.
+
+        A failure is kept in `failures` (in virtual time the next `until` raises it); the ticker goes on.
+        """
+        ticks = fns if isinstance(fns, list) else [fns]
+        self.spawn(lambda: self._ticking(cloud_seconds, ticks, name), name)
+
+    def _ticking(self, cloud_seconds: float, ticks: list[Callable[[float], None]], name: str) -> None:
         due = self.now()
         while not self._stopping:
             due = max(due + cloud_seconds, self.now())
             self.sleep(due - self.now())
-            self._guarded(lambda: fn(self.now()), name)
+            for tick in ticks:
+                self._guarded(functools.partial(tick, self.now()), name)
 
     def _guarded(self, fn: Callable[[], Any], name: str) -> None:
         try:
@@ -182,10 +197,6 @@ class VirtualClock(_Timing):
 
     def sleep(self, cloud_seconds: float) -> None:
         self._pause(self._me(), max(0.0, cloud_seconds))
-
-    def every(self, cloud_seconds: float, fn: Callable[[float], None], name: str) -> None:
-        """Calls fn(now) each so many cloud seconds; a failure is kept and raised by the next `until`."""
-        self.spawn(lambda: self._ticking(cloud_seconds, fn, name), name)
 
     def spawn(self, fn: Callable[[], None], name: str) -> "_VirtualThread":
         thread = self.thread_class(target=lambda: self._guarded(fn, name), name=name)
@@ -418,10 +429,6 @@ class ScaledClock(_Timing):
     def sleep(self, cloud_seconds: float) -> None:
         if self._stopped.wait(max(0.0, cloud_seconds) / self._speed):
             raise ClockStopped
-
-    def every(self, cloud_seconds: float, fn: Callable[[float], None], name: str) -> None:
-        """Calls fn(now) each so many cloud seconds; a failure is kept in `failures`, the ticker goes on."""
-        self.spawn(lambda: self._ticking(cloud_seconds, fn, name), name)
 
     def spawn(self, fn: Callable[[], None], name: str) -> "_ScaledThread":
         thread = self.thread_class(target=fn, name=name)

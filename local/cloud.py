@@ -1,6 +1,8 @@
 """The local cloud: moto made real, in virtual time for tests, or served over HTTP in scaled time."""
 
+import functools
 import json
+import logging
 import os
 import uuid
 from collections.abc import Callable, Mapping
@@ -9,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
+from moto.core.base_backend import BackendDict
 from moto.server import ThreadedMotoServer
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -39,6 +43,21 @@ MOTO = {
     "lambda": {"use_docker": False},
     "core": {"reset_boto3_session": True},
 }
+
+
+@functools.lru_cache(maxsize=1)
+def _session() -> boto3.Session:
+    """One session for all clouds of a process: it has read botocore's models, and knows no real account."""
+    return boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
+
+
+_slow_backend = BackendDict.__getitem__
+
+
+def _backend(backends: Any, account: str) -> Any:
+    """moto looks through all its services each time it is asked for one; the tickers ask a great deal."""
+    found = dict.get(backends, account)
+    return _slow_backend(backends, account) if found is None else found
 
 
 @dataclass(frozen=True)
@@ -105,6 +124,8 @@ class Cloud:
             self.out.mkdir(parents=True, exist_ok=True)
         clock, reality = self.clock, self.reality
         self._stack.enter_context(mock_aws(config=MOTO))
+        self._stack.enter_context(patch.object(BackendDict, "__getitem__", _backend))
+        self._stack.enter_context(patch.object(boto3, "DEFAULT_SESSION", _session()))
         self.calls = self._installed(Calls(clock, self.out, ACCOUNT, REGION))
         clock.start()
         self._stack.callback(clock.stop)
@@ -139,6 +160,7 @@ class Cloud:
         return part
 
     def _serve(self, port: int) -> None:
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
         server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
         server.start()
         self._stack.callback(server.stop)
@@ -149,11 +171,11 @@ class Cloud:
     def _tick(self) -> None:
         """In this order within one instant: instances, then what they served, then who looks at it."""
         parts = [self.images, self.fleet, self.metrics, self.alarms, self.scaling, self.events]
-        speed = self.clock.speed
-        seconds = TICK_SECONDS if self._port is None else min(TICK_SECONDS, TICK_WALL_SECONDS * speed)
+        seconds = TICK_SECONDS
+        if self._port is not None:
+            seconds = min(TICK_SECONDS, TICK_WALL_SECONDS * self.clock.speed)
         with made_by(CLOUD):
-            for part in parts:
-                self.clock.every(seconds, part.tick, type(part).__name__.lower())
+            self.clock.every(seconds, [part.tick for part in parts], "the world")
 
     # --- what people do with it ---------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 from moto.stepfunctions.parser.asl.component.state.fail import state_fail
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function import timestamp, wait_function
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
-from moto.stepfunctions.parser.asl.parse import asl_parser
+from moto.stepfunctions.parser.asl.parse import asl_parser, preprocessor
 from moto.stepfunctions.parser.backend import execution, execution_worker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
@@ -87,6 +87,7 @@ def _replacements(clock: Clock, on_status: StatusChanged) -> list[tuple[Any, str
         (wait_function.WaitFunction, "_wait_interval", functools.partialmethod(_wait, clock)),
         (timestamp.Timestamp, "_get_wait_seconds", _seconds_to_timestamp),
         (asl_parser.AmazonStateLanguageParser, "parse", staticmethod(_parse)),
+        (preprocessor.Preprocessor, "_inner_string_of", staticmethod(_text)),
         (execution_worker.ExecutionWorker, "_execution_logic", _run_as(execution_worker.ExecutionWorker)),
         (execution.Execution, "start", _start(on_status)),
         (execution.Execution, "stop", _stop(on_status)),
@@ -117,6 +118,16 @@ def _query_evaluation_error(env: Any, cause: str) -> FailureEventException:
         event_details=EventDetails(evaluationFailedEventDetails=details),
     )
     return FailureEventException(failure_event=failure)
+
+
+def _text(parser_rule_context: Any) -> str | None:
+    """A string of the definition with its escapes resolved, which moto leaves as they stand."""
+    raw = parser_rule_context.getText()
+    return str(json.loads(raw)) if raw.startswith('"') else _kept(raw)
+
+
+def _kept(raw: str) -> str | None:
+    return None if raw == "null" else raw
 
 
 # --- errors -----------------------------------------------------------------------------------------------
@@ -209,11 +220,10 @@ def _share_clients(hooks: ExitStack) -> None:
 
 def _clients() -> Callable[..., Any]:
     once = Config(parameter_validation=False, retries={"total_max_attempts": 1})
-    session = boto3.Session(aws_access_key_id="states", aws_secret_access_key="states")
 
     @functools.lru_cache(maxsize=None)
     def client(region: str, service: str) -> Any:
-        return session.client(service, region_name=region, config=once)
+        return boto3.client(service, region_name=region, config=once)
 
     return lambda region, service, state_credentials=None: client(region, service)
 
