@@ -137,7 +137,7 @@ class ModelPlane:
         self._totals: dict[str, Totals] = {}
         self._versions: dict[str, Served] = {}
         self._unrouted = 0.0
-        self._turn = itertools.count()
+        self._group_turn, self._target_turn = itertools.count(), itertools.count()
         self._at = clock.now()
 
     def start(self) -> None:
@@ -237,7 +237,7 @@ class ModelPlane:
     def _turned(self, rule: Rule) -> str:
         """Groups take turns by weight: a real request's way is not left to chance, so runs repeat."""
         total = sum(weight for _, weight in rule.weights)
-        turn = next(self._turn) * 7919 % total if total else 0
+        turn = next(self._group_turn) * 7919 % total if total else 0
         for group, weight in rule.weights:
             turn -= weight
             if turn < 0:
@@ -252,7 +252,7 @@ class ModelPlane:
             return 503, {}, ""
         totals.requests += 1
         totals.unhealthy_routing += open_
-        target = targets[next(self._turn) % len(targets)]
+        target = targets[next(self._target_turn) % len(targets)]
         app = self._apps.get(target)
         if app is None:
             totals.unanswered += 1
