@@ -1,4 +1,4 @@
-"""Step Functions: starting what the sweeper finds to be due."""
+"""Step Functions: starting what the sweeper finds to be due, unless it runs already."""
 
 import json
 import os
@@ -19,3 +19,12 @@ def start_retirement(name: str, order: dict[str, Any]) -> str:
         )
     except client.exceptions.ExecutionAlreadyExists:
         return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def runs(execution: str) -> bool:
+    """Whether an execution is under way; one that Step Functions has forgotten isn't."""
+    client = clients.reader("stepfunctions")
+    try:
+        return bool(client.describe_execution(executionArn=execution)["status"] == "RUNNING")
+    except client.exceptions.ExecutionDoesNotExist:
+        return False
