@@ -214,15 +214,24 @@ def _forget(backend: AutoScalingBackend, name: str) -> None:
 
 
 def _attach(original: Any, response: AutoScalingResponse) -> Any:
-    _check_target_groups(response.autoscaling_backend, response._get_param("TargetGroupARNs", []))
+    _check_target_groups(response.autoscaling_backend, _few(response))
     return original(response)
 
 
 def _detach(original: Any, response: AutoScalingResponse) -> Any:
     attached = _group(response).target_group_arns
-    if any(arn not in attached for arn in response._get_param("TargetGroupARNs", [])):
+    if any(arn not in attached for arn in _few(response)):
         raise ValidationError("Trying to remove Target Groups that are not part of the group")
     return original(response)
+
+
+def _few(response: AutoScalingResponse) -> list[str]:
+    arns: list[str] = response._get_param("TargetGroupARNs", [])
+    if len(arns) > 10:
+        raise ValidationError(
+            "Trying to update too many Load Balancers/Target Groups at once. The limit is 10"
+        )
+    return arns
 
 
 def _put_policy(original: Any, response: AutoScalingResponse) -> Any:

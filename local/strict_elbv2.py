@@ -97,7 +97,7 @@ def _check_actions(backend: ELBv2Backend, balancer: str, actions: list[dict[str,
 def _check_forward(backend: ELBv2Backend, balancer: str, action: dict[str, Any]) -> None:
     pairs = groups_of(action)
     arns = [pair["TargetGroupArn"] for pair in pairs]
-    weights = [pair.get("Weight", 1) for pair in pairs]
+    weights = [pair.get("Weight", 1 if len(pairs) == 1 else None) for pair in pairs]
     named = action.get("TargetGroupArn")
     if not pairs or (named and arns != [named]):
         raise ELBClientError(
@@ -108,7 +108,9 @@ def _check_forward(backend: ELBv2Backend, balancer: str, action: dict[str, Any])
             "InvalidLoadBalancerAction", f"Forward actions can have at most {GROUPS_PER_ACTION} target groups"
         )
     if not all(isinstance(weight, int) and 0 <= weight <= 999 for weight in weights):
-        raise ELBClientError("ValidationError", f"Target group weights {weights} must be between 0 and 999")
+        raise ELBClientError(
+            "ValidationError", "The weight for each target group must be between 0 and 999, inclusive"
+        )
     if not any(weights):
         raise ELBClientError(
             "InvalidLoadBalancerAction", "At least one target group must have a weight above 0"

@@ -1,5 +1,6 @@
 """Reality of AWS that moto leaves out: what is refused, merged, kept and deleted along."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -73,6 +74,15 @@ class TestRules:
         assert refusal(cloud.client("elbv2").modify_rule, RuleArn=shop.rule_arn, Actions=actions) == code
         actions = forward((shop.target_group_arn, 999), (green, 0))
         cloud.client("elbv2").modify_rule(RuleArn=shop.rule_arn, Actions=actions)
+
+    def test_several_groups_need_a_weight_each(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+        """E1; https://github.com/aws/aws-cdk/issues/24805."""
+        pairs = [{"TargetGroupArn": arn} for arn in (shop.target_group_arn, *groups(cloud, shop, 1))]
+        actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": pairs}}]
+        modify = cloud.client("elbv2").modify_rule
+        assert refusal(modify, RuleArn=shop.rule_arn, Actions=actions) == "ValidationError"
+        actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": pairs[:1]}}]
+        modify(RuleArn=shop.rule_arn, Actions=actions)
 
     def test_an_action_has_at_most_five_groups(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
         """E1."""
@@ -206,7 +216,8 @@ class TestTargetGroups:
         """E1 (ALB quotas: 50)."""
         elb = cloud.client("elbv2")
         tags = [{"Key": f"tag-{n}", "Value": "x"} for n in range(48)]
-        elb.add_tags(ResourceArns=[shop.target_group_arn], Tags=tags)
+        for part in (tags[:20], tags[20:]):
+            elb.add_tags(ResourceArns=[shop.target_group_arn], Tags=part)
         more = [{"Key": "one-more", "Value": "x"}]
         assert refusal(elb.add_tags, ResourceArns=[shop.target_group_arn], Tags=more) == "TooManyTags"
 
@@ -332,6 +343,16 @@ class TestAutoScalingGroups:
         self.create(cloud, shop)
         detach = asg.detach_load_balancer_target_groups
         assert refusal(detach, AutoScalingGroupName="shop-2", TargetGroupARNs=arns) == "ValidationError"
+
+    def test_ten_target_groups_are_attached_at_a_time(
+        self, cloud: SimpleNamespace, shop: seed.Seeded
+    ) -> None:
+        """A2; https://github.com/kubernetes/kops/issues/14646."""
+        attach = cloud.client("autoscaling").attach_load_balancer_target_groups
+        arns = groups(cloud, shop, 11)
+        code = refusal(attach, AutoScalingGroupName=shop.group_name, TargetGroupARNs=arns)
+        assert code == "ValidationError"
+        attach(AutoScalingGroupName=shop.group_name, TargetGroupARNs=arns[:10])
 
     def test_policies_and_actions_of_two_groups_may_share_a_name(
         self, cloud: SimpleNamespace, shop: seed.Seeded
@@ -538,6 +559,8 @@ class TestLedger:
     ) -> None:
         """P5, F80: two writers at once don't break each other's transactions."""
         dynamodb = cloud.client("dynamodb")
+        for n in range(200):
+            dynamodb.put_item(TableName=table, Item={"pk": {"S": f"journal-{n}"}})
         codes: list[str] = []
 
         def take(lock: int, taker: int) -> None:
@@ -552,13 +575,16 @@ class TestLedger:
                 codes.append(error.response["Error"]["Code"])
 
         takers = [threading.Thread(target=take, args=(n // 4, n % 4)) for n in range(80)]
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
         for taker in takers:
             taker.start()
         for taker in takers:
             taker.join()
+        sys.setswitchinterval(interval)
         assert codes.count("taken") == 20
         assert codes.count("TransactionCanceledException") == 60
-        assert dynamodb.scan(TableName=table)["Count"] == 40
+        assert dynamodb.scan(TableName=table)["Count"] == 240
 
     def test_a_repeated_transaction_is_done_once(self, cloud: SimpleNamespace, table: str) -> None:
         """I7, for the ledger: a token stands for one transaction."""
