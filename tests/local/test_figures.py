@@ -1,0 +1,232 @@
+"""The figures say what clients, call log and alarms say, whatever the release says of itself."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from local.figures import Evidence, Played, measure, percent, states, summary, weight_changes
+from local.load import Event
+from local.promises import broken, broken_by_control, broken_by_fault
+from local.watch import Sight, Turn
+
+ROUTE = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/shop/1/2/3"
+BLUE, GREEN = "arn:aws:x:targetgroup/shop-1/1", "arn:aws:x:targetgroup/shop-2/2"
+VERSIONS = {BLUE: "1.0.0", GREEN: "2.0.0"}
+RUN = "arn:aws:states:us-east-1:123456789012:execution:release:x"
+
+
+def event(cloud: float, version: str | None = "1.0.0", kind: str = "keep-alive", **other: Any) -> Event:
+    fields: dict[str, Any] = {"status": 200, "error": None, "latency": 0.01, **other}
+    return Event(due=cloud / 30, cloud=cloud, kind=kind, version=version, **fields)
+
+
+def write(at: float, weights: dict[str, int], **other: Any) -> dict[str, Any]:
+    call = {"at": at, "call": "ModifyRule", "request": {"RuleArn": ROUTE}, "error": None, "after": weights}
+    return {"execution": RUN, "principal": "ShiftTrafficFunction", **call, **other}
+
+
+def entered(name: str, at: str) -> dict[str, Any]:
+    return {"type": "TaskStateEntered", "timestamp": at, "stateEnteredEventDetails": {"name": name}}
+
+
+PLAYED = Played(
+    name="good",
+    version="2.0.0",
+    blue="1.0.0",
+    expected="Promoted",
+    began=1000.0,
+    ended=1600.0,
+    ran_until=1500.0,
+    status="SUCCEEDED",
+    error=None,
+    execution=RUN,
+    history=[
+        {"type": "ExecutionStarted", "timestamp": "1970-01-01T00:16:40.000Z"},
+        entered("PlanRelease", "1970-01-01T00:16:41.000Z"),
+        entered("Promoted", "1970-01-01T00:25:00.000Z"),
+    ],
+)
+EVIDENCE = Evidence(
+    speed=30,
+    route=ROUTE,
+    guards=["shop-errors"],
+    events=[
+        *(event(1000.0 + tick / 2.5) for tick in range(1000)),
+        event(1150.0, kind="sticky"),
+        event(1195.0, kind="long", latency=5.0),
+        event(1210.0, "2.0.0"),
+        event(1290.0, kind="long", latency=5.0),
+        event(1310.0, "2.0.0"),
+    ],
+    calls=[write(1200.0, {BLUE: 50, GREEN: 50}), write(1300.0, {GREEN: 100})],
+    invocations=[{"execution": RUN, "at": 1200.0}, {"execution": None, "at": 1200.0}],
+    turns=[],
+    sights=[
+        *(Sight(at, "shop-1", "1.0.0", 3, 3, 3) for at in (1000.0, 1300.0, 1500.0)),
+        *(Sight(at, "viridian-shop-2.0.0-x", "2.0.0", 3, 3, int(at >= 1200)) for at in (1100.0, 1200.0, 1400.0)),
+    ],
+    versions=VERSIONS,
+)
+
+
+def figures(played: Played = PLAYED, evidence: Evidence = EVIDENCE, **other: Any) -> Any:
+    given: dict[str, Any] = {"final_weights": {"1.0.0": 0, "2.0.0": 100}, "orphans": [], "balancer": {}, **other}
+    return measure(played, evidence, **given)
+
+
+def test_only_requests_due_in_the_scene_count() -> None:
+    outside = [event(999.9), event(1600.0)]
+    assert figures(evidence=replace(EVIDENCE, events=outside)).requests == 0
+    assert figures().requests == 1005
+
+
+@pytest.mark.parametrize(
+    ("lost", "why"),
+    [
+        (event(1100, None, status=None, error="reset"), "reset"),
+        (event(1100, None, status=None, error="refused"), "refused"),
+        (event(1100, None, status=502), "502"),
+        (event(1100, None, status=503), "503"),
+        (event(1100, None, status=504), "504"),
+    ],
+)
+def test_what_a_client_lost_is_lost_and_named(lost: Event, why: str) -> None:
+    seen = figures(evidence=replace(EVIDENCE, events=[*EVIDENCE.events, lost]))
+    assert (seen.lost, seen.lost_to) == (1, {why: 1})
+    assert f"1 requests were lost: {why} 1" in broken(seen, "Promoted")
+
+
+def test_an_error_of_the_app_is_no_loss() -> None:
+    seen = figures(evidence=replace(EVIDENCE, events=[*EVIDENCE.events, event(1100, "1.0.0", status=500)]))
+    assert (seen.lost, seen.errors) == (0, 1)
+
+
+def test_only_what_a_bad_version_answered_was_served_while_bad() -> None:
+    assert figures().served_by_green_while_bad == 0
+    assert figures(replace(PLAYED, expected="RolledBack")).served_by_green_while_bad == 2
+
+
+def test_the_end_is_the_executions_own_error() -> None:
+    assert figures(replace(PLAYED, status="FAILED", error="RolledBack")).outcome == "RolledBack"
+    assert figures(replace(PLAYED, status="ABORTED")).outcome == "ABORTED"
+
+
+def test_alarm_to_blue_ends_with_the_last_request_that_green_answered() -> None:
+    bad = replace(PLAYED, expected="RolledBack", status="FAILED", error="RolledBack")
+    turns = [Turn(1250.0, "viridian-shop-2.0.0-x-errors", "ALARM"), Turn(1260.0, "shop-errors", "ALARM")]
+    seen = figures(bad, replace(EVIDENCE, turns=turns))
+    assert seen.seconds_alarm_to_blue == {"cloud": 60.0, "wall": 2.0}
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        Turn(1250.0, "viridian-shop-2.0.0-x-errors", "OK"),
+        Turn(990.0, "viridian-shop-2.0.0-x-errors", "ALARM"),
+        Turn(1250.0, "viridian-shop-1.9.0-x-errors", "ALARM"),
+        Turn(1250.0, "TargetTracking-shop-1-AlarmHigh", "ALARM"),
+    ],
+)
+def test_other_alarms_and_times_are_not_the_releases(turn: Turn) -> None:
+    assert figures(evidence=replace(EVIDENCE, turns=[turn])).seconds_alarm_to_blue is None
+
+
+def test_weights_are_percents_by_version() -> None:
+    assert percent({BLUE: 30, GREEN: 10}, VERSIONS) == {"1.0.0": 75, "2.0.0": 25}
+    assert percent({GREEN: 1, BLUE: 0}, VERSIONS) == {"2.0.0": 100}
+    assert percent({BLUE: 1}, {}) == {"shop-1": 100}
+
+
+def test_only_writes_that_changed_the_production_rule_are_changes() -> None:
+    other = {"request": {"RuleArn": ROUTE + "4"}}
+    calls = [
+        write(1100.0, {BLUE: 100}),
+        write(1150.0, {GREEN: 100}, **other),
+        write(1160.0, {GREEN: 100}, error="TargetGroupNotFound"),
+        *EVIDENCE.calls,
+        write(1301.0, {GREEN: 100}),
+    ]
+    found = weight_changes(PLAYED, replace(EVIDENCE, calls=calls))
+    assert found == [(1200.0, {"1.0.0": 50, "2.0.0": 50}), (1300.0, {"2.0.0": 100})]
+
+
+def test_long_requests_are_counted_at_the_moment_of_each_change() -> None:
+    assert figures().fewest_long_requests_at_a_change == 1
+    short = [event for event in EVIDENCE.events if event.kind != "long"]
+    seen = figures(evidence=replace(EVIDENCE, events=short))
+    assert seen.fewest_long_requests_at_a_change == 0
+    assert "no long request was in flight at a change of weights" in broken(seen, "Promoted")
+
+
+def test_calls_and_invocations_are_those_of_the_scenes_execution() -> None:
+    seen = figures(evidence=replace(EVIDENCE, calls=[*EVIDENCE.calls, write(1210.0, {}, execution=None)]))
+    assert (seen.api_calls, seen.lambda_invocations) == (2, 1)
+    assert (seen.state_transitions, seen.history_events) == (2, 3)
+
+
+def test_a_scripts_calls_are_a_persons() -> None:
+    calls = [write(1210.0, {}, principal="person"), write(1510.0, {}, principal="person"), write(1210.0, {})]
+    assert figures(replace(PLAYED, execution=None), replace(EVIDENCE, calls=calls)).api_calls == 1
+
+
+def test_floors_are_judged_by_what_stood_in_service() -> None:
+    seen = figures()
+    assert (seen.need, seen.lowest_blue, seen.lowest_green) == (3, 3, 1)
+    assert "green stood at 1 instances while 3 were needed" in broken(seen, "Promoted")
+
+
+def test_states_keep_their_moments() -> None:
+    assert states(PLAYED) == [(1001.0, "PlanRelease"), (1500.0, "Promoted")]
+
+
+def kept(**other: Any) -> Any:
+    whole = [s for s in EVIDENCE.sights if s.version == "1.0.0"]
+    whole += [replace(s, group="g", version="2.0.0") for s in whole]
+    seen = figures(evidence=replace(EVIDENCE, sights=whole))
+    return replace(seen, **{"requests_per_wall_second": 60.0, **other})
+
+
+def test_nothing_is_broken_where_all_is_kept() -> None:
+    assert broken(kept(), "Promoted") == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"outcome": "Held"},
+        {"lost": 1},
+        {"final_weights": {"1.0.0": 10, "2.0.0": 90}},
+        {"final_weights": {"1.0.0": 100, "2.0.0": 0}},
+        {"orphans": ["image ami-1 of 2.0.0-x"]},
+        {"requests_per_wall_second": 49.9},
+        {"kinds": {"keep-alive": 9, "long": 1}},
+        {"answered": {"1.0.0": 9}},
+        {"lowest_blue": 2},
+        {"lowest_green": None},
+    ],
+)
+def test_each_promise_can_break_alone(wrong: dict[str, Any]) -> None:
+    assert len(broken(kept(**wrong), "Promoted")) == 1
+
+
+def test_a_bad_version_must_be_seen_to_be_bad() -> None:
+    seen = kept(served_by_green_while_bad=40, errors=9, seconds_alarm_to_blue={"cloud": 60.0, "wall": 2.0})
+    assert broken_by_fault(seen, before_traffic=False) == []
+    assert broken_by_fault(replace(seen, errors=0), before_traffic=False)
+    assert broken_by_fault(replace(seen, seconds_alarm_to_blue=None), before_traffic=False)
+    assert broken_by_fault(seen, before_traffic=True)
+    assert broken_by_fault(replace(seen, served_by_green_while_bad=0), before_traffic=True) == []
+
+
+def test_the_control_must_lose() -> None:
+    assert broken_by_control([kept()])
+    assert not broken_by_control([kept(lost=3)])
+
+
+def test_the_summary_has_what_was_asked_for() -> None:
+    document = summary(30, [figures()])
+    assert document["speed"] == 30
+    asked = "name version outcome requests lost errors served_by_green_while_bad seconds_alarm_to_blue seconds "
+    asked += "state_transitions history_events lambda_invocations api_calls final_weights orphans"
+    assert set(asked.split()) <= set(document["scenes"][0])
