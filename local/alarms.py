@@ -189,6 +189,10 @@ def _reason(
     shown = [
         point for point, breaches in zip(points, breaching, strict=True) if breaches == (state == "ALARM")
     ]
+    if not shown:
+        missing = int(alarm.evaluation_periods) - len(points)
+        word = "Breaching" if state == "ALARM" else "NonBreaching"
+        return f"Threshold Crossed: {missing} missing datapoint{_s(missing)} {_were(missing)} treated as [{word}]."
     listed = ", ".join(f"{value} ({naive(at):%d/%m/%y %H:%M:%S})" for at, value in reversed(shown))
     count = (
         f"{_datapoints(crossed)}"

@@ -137,6 +137,18 @@ def test_the_reason_is_given_in_words_and_numbers(cloud: World) -> None:
     assert alarm["StateTransitionedTimestamp"] == alarm["StateUpdatedTimestamp"]
 
 
+def test_what_missing_data_decided_is_said(cloud: World) -> None:
+    """C2."""
+    cloud.put(EvaluationPeriods=2, TreatMissingData="notBreaching")
+    cloud.later(60)
+    cloud.see(9)
+    cloud.later(60)
+    assert cloud.state == "OK"
+    assert cloud.alarm["StateReason"] == (
+        "Threshold Crossed: 1 missing datapoint was treated as [NonBreaching]."
+    )
+
+
 def test_only_a_change_is_an_update(cloud: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """C1: StateUpdatedTimestamp says since when."""
     updates: list[str] = []
