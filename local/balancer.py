@@ -187,12 +187,12 @@ class HAProxyPlane:
         self, backend: str, server: str, status: str, ended: str, milliseconds: str, fails_open: str
     ) -> None:
         group = next((arn for arn, slot in self._slots.items() if slot == backend), None)
-        failed = int(status) >= 500 or int(status) < 0
+        answered = int(milliseconds) >= 0
+        failed = int(status) >= 500 or (int(status) < 0 and not ended.startswith("C"))  # C: the client left
         if group is None:
-            self._unrouted += failed and ended.startswith("PR")
+            self._unrouted += failed and ended == "PR"
             return
         counts = self._counts.setdefault(group, Counts())
-        answered = ended.startswith("--") or int(milliseconds) >= 0
         counts.target_5xx += failed and answered
         counts.elb_5xx += failed and not answered
         if server == "<NOSRV>":

@@ -265,12 +265,25 @@ def test_a_request_that_no_rule_takes_is_answered_by_the_default_rule(shop: Shop
     shop.plane.route(
         [
             Listener(
-                "l", "b", DNS, 80, (Rule("d", LAST, (), (), fixed=Fixed(418, 'tea "pot"\n', "text/plain")),)
+                "l", "b", DNS, 80, (Rule("d", LAST, (), (), fixed=Fixed(503, 'tea "pot"\n', "text/plain")),)
             )
         ]
     )
-    assert shop.get().status == 418
-    assert shop.plane.no_target_5xx() == 0
+    answer = shop.get()
+    assert (answer.status, answer.headers["Content-Type"]) == (503, "text/plain")
+    shop.plane.route([Listener("l", "b", DNS, 80, ())])
+    assert shop.get().status == 503
+    eventually(lambda: shop.plane.no_target_5xx() == 1)  # the second: the first is what its owner asked for
+
+
+def test_a_client_that_leaves_is_nobodys_error(shop: Shop) -> None:
+    before = shop.plane.counts()[A]
+    connection = http.client.HTTPConnection(*shop.address(), timeout=5)
+    connection.request("GET", "/slow?seconds=0.3")
+    time.sleep(0.1)
+    connection.close()
+    after = shop.counts(A, before.requests + 1)
+    assert (after.elb_5xx, after.target_5xx) == (before.elb_5xx, before.target_5xx)
 
 
 def test_an_instance_that_comes_back_gets_requests_again(shop: Shop) -> None:

@@ -1,10 +1,13 @@
 """Instances, targets and groups take their time and end as on AWS, where moto jumps."""
 
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+from local.balancer import HAProxyPlane
 from local.fleet import Fleet
 from local.plane import ModelPlane
 from local.reality import Reality
@@ -54,9 +58,11 @@ class Disks:
 class World:
     """A load balancer over two zones, one target group in its path rule, no fleet yet."""
 
-    def __init__(self, reality: Reality) -> None:
+    def __init__(self, reality: Reality, out: Path | None = None) -> None:
         self.clock, self.disks = Hand(), Disks()
-        self.plane = ModelPlane(self.clock, reality)
+        self.plane: Any = ModelPlane(self.clock, reality)
+        if out is not None:
+            self.plane = HAProxyPlane(self.clock, reality, out)
         self.fleet = Fleet(self.clock, self.plane, reality, self.disks)
         self.ec2, self.elb, self.groups = client("ec2"), client("elbv2"), client("autoscaling")
         self.vpc = self.ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -160,17 +166,29 @@ def reality() -> Reality:
     return Reality()
 
 
+@contextmanager
+def standing(world: World) -> Iterator[World]:
+    world.fleet.install()
+    world.plane.start()
+    try:
+        yield world
+    finally:
+        world.plane.stop()
+        world.fleet.uninstall()
+
+
 @pytest.fixture
-def world(reality: Reality, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
-        world = World(reality)
-        world.fleet.install()
-        world.plane.start()
+        yield
+
+
+@pytest.fixture
+def world(aws: None, reality: Reality) -> Iterator[World]:
+    with standing(World(reality)) as world:
         yield world
-        world.plane.stop()
-        world.fleet.uninstall()
 
 
 def test_an_instance_is_pending_then_in_service_then_boots_then_is_healthy(world: World) -> None:
@@ -441,3 +459,30 @@ def test_reality_can_be_switched_off(world: World) -> None:
     world.after(10)
     assert {each["LifecycleState"] for each in world.members()} == {"InService"}
     assert world.states() == ["healthy", "healthy"]
+
+
+@pytest.mark.usefixtures("aws")
+def test_real_instances_and_haproxy_follow_the_same_fleet(reality: Reality, tmp_path: Path) -> None:
+    with standing(World(reality, tmp_path)) as world:
+        world.group(HealthCheckType="EC2")
+        world.after(60)
+        until(lambda: world.states() == ["healthy", "healthy"], world)
+        assert world.get() == (200, IMAGE)
+        world.groups.set_desired_capacity(AutoScalingGroupName="shop-1", DesiredCapacity=1)
+        world.after(10)
+        assert [world.get()[0] for _ in range(10)] == [200] * 10
+        world.after(300)
+        assert len(world.members()) == 1
+        assert [world.get()[0] for _ in range(10)] == [200] * 10
+        world.ec2.terminate_instances(InstanceIds=[world.members()[0]["InstanceId"]])
+        world.after(1)
+        assert world.get()[0] in (502, 503)
+
+
+def until(holds: Callable[[], bool], world: World) -> None:
+    """Real processes take real time to start; the world's clock waits for them."""
+    give_up = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+        world.after(10)
