@@ -22,7 +22,9 @@ from local.clock import Clock
 
 PERSON, STATES, CLOUD = "person", "states", "cloud"
 READS = re.compile(r"^(Describe|Get|List|Search|Lookup|Query|Scan|BatchGet|TransactGet|Head|Filter|Invoke)")
-GROUP_WRITES = re.compile(r"^(Create|Update|Delete)AutoScalingGroup$|^SetDesiredCapacity$|InAutoScalingGroup$")
+GROUP_WRITES = re.compile(
+    r"^(Create|Update|Delete)AutoScalingGroup$|^SetDesiredCapacity$|InAutoScalingGroup$"
+)
 ROUTE_WRITES = re.compile(r"^(Create|Modify|Delete)(Rule|Listener)$")
 LONG = 300
 

@@ -1,9 +1,7 @@
 """The local cloud: moto made real, in virtual time for tests, or served over HTTP in scaled time."""
 
-import functools
 import json
 import logging
-import os
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -23,7 +21,7 @@ from local import machine, network, strict
 from local.alarms import Alarms
 from local.balancer import HAProxyPlane
 from local.calls import CLOUD, PERSON, Calls, made_by
-from local.clock import Clock, ScaledClock, VirtualClock
+from local.clock import Clock
 from local.deploy import Stack, deploy
 from local.events import Events
 from local.fleet import Fleet
@@ -32,23 +30,19 @@ from local.images import Images
 from local.metrics import Metrics
 from local.plane import ModelPlane
 from local.reality import Reality
+from local.scaled import ScaledClock
 from local.scaling import Scaling
-from local.template import ACCOUNT, REGION
+from local.session import ACCOUNT, REGION, client, session
+from local.virtual import VirtualClock
 
 TICK_SECONDS = 5.0
 TICK_WALL_SECONDS = 0.1
 ENDED = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
-MOTO = {
+MOTO: Any = {
     "stepfunctions": {"execute_state_machine": True},
     "lambda": {"use_docker": False},
     "core": {"reset_boto3_session": True},
 }
-
-
-@functools.lru_cache(maxsize=1)
-def _session() -> boto3.Session:
-    """One session for all clouds of a process: it has read botocore's models, and knows no real account."""
-    return boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
 
 
 _slow_backend = BackendDict.__getitem__
@@ -87,7 +81,6 @@ class Cloud:
         self.out = out
         self._port = port
         self._stack = ExitStack()
-        self._clients: dict[str, Any] = {}
         self.endpoint: str | None = None
 
     @classmethod
@@ -125,12 +118,12 @@ class Cloud:
         clock, reality = self.clock, self.reality
         self._stack.enter_context(mock_aws(config=MOTO))
         self._stack.enter_context(patch.object(BackendDict, "__getitem__", _backend))
-        self._stack.enter_context(patch.object(boto3, "DEFAULT_SESSION", _session()))
-        self.calls = self._installed(Calls(clock, self.out, ACCOUNT, REGION))
+        self._stack.enter_context(patch.object(boto3, "DEFAULT_SESSION", session()))
+        self.calls: Calls = self._installed(Calls(clock, self.out, ACCOUNT, REGION))
         clock.start()
         self._stack.callback(clock.stop)
-        self.functions = self._installed(Functions(clock, self.out))
-        self.events = self._installed(Events(clock, self.functions, ACCOUNT, REGION))
+        self.functions: Functions = self._installed(Functions(clock, self.out))
+        self.events: Events = self._installed(Events(clock, self.functions, ACCOUNT, REGION))
         self._stack.enter_context(machine.install(clock, self.events.execution_changed))
         self.plane: Any = self._plane()
         self.plane.start()
@@ -166,7 +159,6 @@ class Cloud:
         self._stack.callback(server.stop)
         host, bound = server.get_host_and_port()
         self.endpoint = f"http://{host}:{bound}"
-        os.environ["MOTO_PORT"] = str(bound)
 
     def _tick(self) -> None:
         """In this order within one instant: instances, then what they served, then who looks at it."""
@@ -181,9 +173,7 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """A boto3 client of a person's."""
-        if service not in self._clients:
-            self._clients[service] = boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
-        return self._clients[service]
+        return client(service)
 
     def deploy(self, template: Path, parameters: Mapping[str, str] | None = None) -> Stack:
         with made_by(CLOUD):
@@ -195,12 +185,9 @@ class Cloud:
             started = self.client("stepfunctions").start_execution(stateMachineArn=state_machine_arn, **given)
         return str(started["executionArn"])
 
-    def run(
-        self, state_machine_arn: str, input: Mapping[str, Any], name: str | None = None, timeout: float = 7 * 86400
-    ) -> Execution:
-        """Starts an execution and waits until it has ended; `timeout` in cloud seconds."""
-        arn = self.start(state_machine_arn, input, name)
-        return self.wait(arn, timeout)
+    def run(self, state_machine_arn: str, input: Mapping[str, Any], name: str | None = None) -> Execution:
+        """Starts an execution and waits until it has ended."""
+        return self.wait(self.start(state_machine_arn, input, name))
 
     def wait(self, execution_arn: str, timeout: float = 7 * 86400) -> Execution:
         run = self._execution(execution_arn)

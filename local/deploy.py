@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import yaml
 
 from local.functions import Code, Functions
-from local.template import ACCOUNT, REGION, TemplateError, Values, load
+from local.session import ACCOUNT, REGION, client
+from local.template import TemplateError, Values, load
 
 # Resources that change nothing here: moto checks no permissions, and the alias of a version is never called.
 NO_EFFECT = {
@@ -128,11 +128,13 @@ class Deployment:
         name = given.get("FunctionName") or f"{self._stack.name}-{self.name_of(logical_id)}"
         root = (self._folder / given["CodeUri"]).resolve()
         if not root.is_dir():
-            raise TemplateError(f"{logical_id} has CodeUri {given['CodeUri']}, which isn't a folder beside the template")
+            raise TemplateError(
+                f"{logical_id} has CodeUri {given['CodeUri']}, which isn't a folder beside the template"
+            )
         self._functions.register(name, Code(logical_id, root, given["Handler"]))
         self._stack.policies[logical_id] = given.get("Policies", [])
-        client = _client("lambda")
-        arn = client.create_function(
+        lambdas = client("lambda")
+        arn = lambdas.create_function(
             FunctionName=name,
             Runtime=given.get("Runtime", "python3.13"),
             Role=given.get("Role") or _role(),
@@ -140,23 +142,27 @@ class Deployment:
             Code={"ZipFile": _archive(logical_id)},
             Timeout=int(given.get("Timeout", 3)),
             MemorySize=int(given.get("MemorySize", 128)),
-            Environment={"Variables": {k: str(v) for k, v in given.get("Environment", {}).get("Variables", {}).items()}},
+            Environment={
+                "Variables": {k: str(v) for k, v in given.get("Environment", {}).get("Variables", {}).items()}
+            },
         )["FunctionArn"]
         attributes = {"Arn": arn}
         target = arn
         if given.get("AutoPublishAlias"):
-            version = client.publish_version(FunctionName=name)
-            client.create_alias(FunctionName=name, Name=given["AutoPublishAlias"], FunctionVersion=version["Version"])
+            version = lambdas.publish_version(FunctionName=name)
+            lambdas.create_alias(
+                FunctionName=name, Name=given["AutoPublishAlias"], FunctionVersion=version["Version"]
+            )
             target = f"{arn}:{given['AutoPublishAlias']}"
             attributes |= {"Version": f"{arn}:{version['Version']}", "Alias": target}
         if "ReservedConcurrentExecutions" in given:
             limit = int(given["ReservedConcurrentExecutions"])
-            client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=limit)
+            lambdas.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=limit)
         self._events(logical_id, given.get("Events", {}), target)
         return Made(name, attributes)
 
     def _machine(self, logical_id: str, given: dict[str, Any]) -> Made:
-        made = _client("stepfunctions").create_state_machine(
+        made = client("stepfunctions").create_state_machine(
             name=given.get("Name") or given.get("StateMachineName") or self.name_of(logical_id),
             definition=self._definition(logical_id, given),
             roleArn=given.get("Role") or given.get("RoleArn") or _role_arn(self._stack.name),
@@ -172,13 +178,17 @@ class Deployment:
         if "DefinitionUri" in given:
             file = self._folder / given["DefinitionUri"]
             if not file.is_file():
-                raise TemplateError(f"{logical_id} has DefinitionUri {given['DefinitionUri']}, which isn't there")
+                raise TemplateError(
+                    f"{logical_id} has DefinitionUri {given['DefinitionUri']}, which isn't there"
+                )
             text = file.read_text(encoding="utf-8")
             text = text if file.suffix == ".json" else json.dumps(yaml.safe_load(text))
         for name, value in given.get("DefinitionSubstitutions", {}).items():
             text = text.replace(f"${{{name}}}", str(value))
         if left := _UNRESOLVED.findall(text):
-            raise TemplateError(f"{logical_id} has no DefinitionSubstitutions for {', '.join(sorted(set(left)))}")
+            raise TemplateError(
+                f"{logical_id} has no DefinitionSubstitutions for {', '.join(sorted(set(left)))}"
+            )
         return text
 
     def _events(self, logical_id: str, events: Mapping[str, Any], target: str) -> None:
@@ -189,7 +199,9 @@ class Deployment:
             elif event["Type"] == "ScheduleV2":
                 self._schedule(f"{logical_id}{name}", {**given, "Target": self._target(name, given, target)})
             else:
-                raise TemplateError(f"{logical_id} has an event {name} of type {event['Type']}: not known here")
+                raise TemplateError(
+                    f"{logical_id} has an event {name} of type {event['Type']}: not known here"
+                )
 
     def _rule_for(self, logical_id: str, given: Mapping[str, Any], target: str) -> Made:
         pattern = given.get("Pattern") or given.get("EventPattern")
@@ -205,21 +217,21 @@ class Deployment:
 
     def _rule(self, logical_id: str, given: dict[str, Any]) -> Made:
         name = given.get("Name") or self.name_of(logical_id)
-        client = _client("events")
+        rules = client("events")
         asked = {"Name": name, "State": given.get("State", "ENABLED")}
         if given.get("EventPattern"):
             asked["EventPattern"] = json.dumps(given["EventPattern"])
         if given.get("ScheduleExpression"):
             asked["ScheduleExpression"] = given["ScheduleExpression"]
-        arn = client.put_rule(**asked)["RuleArn"]
+        arn = rules.put_rule(**asked)["RuleArn"]
         if given.get("Targets"):
-            client.put_targets(Rule=name, Targets=given["Targets"])
+            rules.put_targets(Rule=name, Targets=given["Targets"])
         return Made(name, {"Arn": arn})
 
     def _schedule(self, logical_id: str, given: dict[str, Any]) -> Made:
         name = given.get("Name") or self.name_of(logical_id)
         target = {key: value for key, value in given["Target"].items() if key != "Id"}
-        arn = _client("scheduler").create_schedule(
+        arn = client("scheduler").create_schedule(
             Name=name,
             ScheduleExpression=given["ScheduleExpression"],
             FlexibleTimeWindow=given.get("FlexibleTimeWindow", {"Mode": "OFF"}),
@@ -234,12 +246,12 @@ class Deployment:
             "LocalSecondaryIndexes", "StreamSpecification", "DeletionProtectionEnabled", "Tags",
         )  # fmt: skip
         name = given.get("TableName") or f"{self._stack.name}-{self.name_of(logical_id)}"
-        client = _client("dynamodb")
+        tables = client("dynamodb")
         asked = {key: given[key] for key in known if key in given}
-        arn = client.create_table(TableName=name, **asked)["TableDescription"]["TableArn"]
+        arn = tables.create_table(TableName=name, **asked)["TableDescription"]["TableArn"]
         if given.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
             recovery = {"PointInTimeRecoveryEnabled": True}
-            client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
+            tables.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
         return Made(name, {"Arn": arn})
 
     def _simple_table(self, logical_id: str, given: dict[str, Any]) -> Made:
@@ -254,32 +266,36 @@ class Deployment:
 
     def _topic(self, logical_id: str, given: dict[str, Any]) -> Made:
         name = given.get("TopicName") or f"{self._stack.name}-{self.name_of(logical_id)}"
-        client = _client("sns")
-        arn = client.create_topic(Name=name)["TopicArn"]
+        topics = client("sns")
+        arn = topics.create_topic(Name=name)["TopicArn"]
         for subscription in given.get("Subscription", []):
-            client.subscribe(TopicArn=arn, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
+            topics.subscribe(
+                TopicArn=arn, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"]
+            )
         return Made(arn, {"TopicArn": arn, "TopicName": name})
 
     def _queue(self, logical_id: str, given: dict[str, Any]) -> Made:
         name = given.get("QueueName") or f"{self._stack.name}-{self.name_of(logical_id)}"
         known = ("MessageRetentionPeriod", "VisibilityTimeout", "DelaySeconds")
         asked = {key: str(given[key]) for key in known if key in given}
-        url = _client("sqs").create_queue(QueueName=name, Attributes=asked)["QueueUrl"]
-        return Made(url, {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}", "QueueName": name, "QueueUrl": url})
+        url = client("sqs").create_queue(QueueName=name, Attributes=asked)["QueueUrl"]
+        return Made(
+            url, {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}", "QueueName": name, "QueueUrl": url}
+        )
 
     def _alarm(self, logical_id: str, given: dict[str, Any]) -> Made:
         name = given.get("AlarmName") or f"{self._stack.name}-{self.name_of(logical_id)}"
-        _client("cloudwatch").put_metric_alarm(**{**_numbers(given), "AlarmName": name})
+        client("cloudwatch").put_metric_alarm(**{**_numbers(given), "AlarmName": name})
         return Made(name, {"Arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"})
 
     def _log_group(self, logical_id: str, given: dict[str, Any]) -> Made:
         name = given.get("LogGroupName") or f"{self._stack.name}-{self.name_of(logical_id)}"
-        _client("logs").create_log_group(logGroupName=name)
+        client("logs").create_log_group(logGroupName=name)
         return Made(name, {"Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}:*"})
 
     def _parameter(self, logical_id: str, given: dict[str, Any]) -> Made:
         name = given.get("Name") or self.name_of(logical_id)
-        _client("ssm").put_parameter(Name=name, Type=given["Type"], Value=str(given["Value"]), Overwrite=True)
+        client("ssm").put_parameter(Name=name, Type=given["Type"], Value=str(given["Value"]), Overwrite=True)
         return Made(name, {"Type": given["Type"], "Value": str(given["Value"])})
 
 
@@ -306,22 +322,22 @@ def _numbers(given: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _ALARM_NUMBERS.get(key, lambda same: same)(value) for key, value in given.items()}
 
 
-def _client(service: str) -> Any:
-    return boto3.client(service, region_name=REGION)  # type: ignore[call-overload]
-
-
 def _role_arn(stack: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/{stack}"
 
 
 def _role() -> str:
     """A role that exists: Lambda looks."""
-    client = _client("iam")
+    iam = client("iam")
     try:
-        return str(client.get_role(RoleName="function")["Role"]["Arn"])
-    except client.exceptions.NoSuchEntityException:
-        trust = {"Statement": [{"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
-        return str(client.create_role(RoleName="function", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"])
+        return str(iam.get_role(RoleName="function")["Role"]["Arn"])
+    except iam.exceptions.NoSuchEntityException:
+        trust = {
+            "Statement": [{"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+        }
+        return str(
+            iam.create_role(RoleName="function", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        )
 
 
 def _archive(logical_id: str) -> bytes:

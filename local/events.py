@@ -1,5 +1,6 @@
 """EventBridge that arrives: rules reach functions and state machines, schedules fire, AWS's own events are sent."""
 
+import copy
 import json
 import re
 import uuid
@@ -109,25 +110,22 @@ class Events:
             for target in ours:
                 events.deliver(target, _payload(target, event))
             if others:
-                one_off = Rule(
-                    rule.name, rule.account_id, rule.region_name, None, None, None, None, rule.event_bus_name,
-                    "ENABLED", targets=others,
-                )  # fmt: skip
-                original(one_off, original_event, transform_input)
+                rest = copy.copy(rule)
+                rest.targets = others
+                original(rest, original_event, transform_input)
 
         return send_to_targets
 
     def deliver(self, target: dict[str, Any], payload: str) -> None:
         """Starts what the target names; if it can't, its dead-letter queue gets the payload."""
+        arrive = {"lambda": self._to_function, "states": self._to_machine, "sqs": self._to_queue}
         try:
-            {"lambda": self._to_function, "states": self._to_machine, "sqs": self._to_queue}[_service(target)](
-                target["Arn"], payload
-            )
+            arrive[_service(target)](target["Arn"], payload)
         except Exception as problem:
-            queue = target.get("DeadLetterConfig", {}).get("Arn")
-            if not queue:
-                raise RuntimeError(f"an event can't be delivered to {target['Arn']}: {problem}") from problem
-            self._to_queue(queue, payload)
+            if queue := target.get("DeadLetterConfig", {}).get("Arn"):
+                self._to_queue(queue, payload)
+            else:
+                self._clock.failures.append(f"an event can't be delivered to {target['Arn']}: {problem}")
 
     def _to_function(self, arn: str, payload: str) -> None:
         self._functions.invoke_later(lambda_backend(self._account, self._region).get_function(arn), payload)
@@ -137,7 +135,8 @@ class Events:
         backend.start_execution(arn, str(uuid.uuid4()), payload)
 
     def _to_queue(self, arn: str, payload: str) -> None:
-        sqs_backends[self._account][self._region].send_message(queue_name=arn.split(":")[-1], message_body=payload)
+        queues = sqs_backends[self._account][self._region]
+        queues.send_message(queue_name=arn.split(":")[-1], message_body=payload)
 
     # --- schedules ----------------------------------------------------------------------------------------
 

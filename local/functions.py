@@ -108,7 +108,9 @@ class Functions:
     def uninstall(self) -> None:
         self._hooks.close()
 
-    def _invoke(self, backend: Any, name: str, qualifier: Any, body: Any, headers: Any, response: Any) -> bytes:
+    def _invoke(
+        self, backend: Any, name: str, qualifier: Any, body: Any, headers: Any, response: Any
+    ) -> bytes:
         function = backend.get_function(name, qualifier)
         if (headers or {}).get("X-Amz-Invocation-Type") == "DryRun":
             return b""
@@ -288,16 +290,23 @@ class _Environ(MutableMapping[str, str]):
 
 
 class _Stdout:
-    """sys.stdout, except that what a handler prints belongs to its function's log."""
+    """sys.stdout, except that what a handler prints belongs to its function's log.
+
+    Loggers keep it for as long as their module lives, so it looks for the real one each time.
+    """
 
     def __init__(self, real: Any) -> None:
-        self._real = real
+        self._first = real
+
+    def _to(self) -> Any:
+        real = self._first if isinstance(sys.stdout, _Stdout) else sys.stdout
+        return _printed.get() or (sys.__stdout__ if real.closed else real)
 
     def write(self, text: str) -> int:
-        return (_printed.get() or self._real).write(text)  # type: ignore[no-any-return]
+        return int(self._to().write(text))
 
     def flush(self) -> None:
-        (_printed.get() or self._real).flush()
+        self._to().flush()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
+        return getattr(self._to(), name)

@@ -15,8 +15,6 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
-import boto3
-from botocore.config import Config
 from moto.stepfunctions import parser
 from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, ExecutionStatus, HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name import error_equals_decl, error_name
@@ -25,7 +23,9 @@ from moto.stepfunctions.parser.asl.component.common.error_name.failure_event imp
     FailureEventException,
 )
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
-from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import (
+    StatesErrorNameType,
+)
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import iteration_worker
@@ -41,6 +41,7 @@ from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 from local import expressions
 from local.calls import of_execution
 from local.clock import Clock
+from local.session import unchecked
 
 # AWS SDK integrations name some services differently from boto3.
 SERVICES = {
@@ -49,7 +50,7 @@ SERVICES = {
     "eventbridge": "events",
     "cloudwatchlogs": "logs",
 }
-TASK_WALL_SECONDS = 10.0  # a handler here isn't any faster than on AWS, so a scaled time-out never gets shorter
+TASK_WALL_SECONDS = 10.0  # however fast the clock, handlers are no faster: no task times out sooner than this
 
 StatusChanged = Callable[[Any, str], None]
 
@@ -62,7 +63,8 @@ def install(clock: Clock, on_status: StatusChanged) -> Iterator[None]:
     with ExitStack() as hooks:
         for target, name, value in _replacements(clock, on_status):
             hooks.enter_context(patch.object(target, name, value))
-        hooks.enter_context(patch.dict(state_task_service.StateTaskService._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES, SERVICES))
+        names = state_task_service.StateTaskService._SERVICE_NAME_SFN_TO_BOTO_OVERRIDES
+        hooks.enter_context(patch.dict(names, SERVICES))
         _use_clock(hooks, clock)
         _share_clients(hooks)
         try:
@@ -92,7 +94,7 @@ def _replacements(clock: Clock, on_status: StatusChanged) -> list[tuple[Any, str
         (execution.Execution, "start", _start(on_status)),
         (execution.Execution, "stop", _stop(on_status)),
         (execution.BaseExecutionWorkerCommunication, "terminated", _terminated(on_status)),
-        (StepFunctionsParserBackend, "start_execution", _named_start(StepFunctionsParserBackend.start_execution)),
+        (StepFunctionsParserBackend, "start_execution", _named_start()),
     ]
 
 
@@ -110,12 +112,13 @@ def _evaluate(self: Any, env: Any) -> None:
 
 def _query_evaluation_error(env: Any, cause: str) -> FailureEventException:
     name = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
-    details = EvaluationFailedEventDetails(cause=cause, error=name.error_name or "", state=env.next_state_name or "")
+    state = env.next_state_name or ""
+    details = EvaluationFailedEventDetails(cause=cause, error=name.error_name or "", state=state)
     failure = FailureEvent(
         env=env,
         error_name=name,
         event_type=HistoryEventType.EvaluationFailed,
-        event_details=EventDetails(evaluationFailedEventDetails=details),
+        event_details=EventDetails(evaluationFailedEventDetails=details),  # type: ignore[typeddict-item]
     )
     return FailureEventException(failure_event=failure)
 
@@ -213,29 +216,24 @@ def _parse(definition: str) -> Any:
 
 def _share_clients(hooks: ExitStack) -> None:
     name = "boto_client_for"
-    shared = _clients()
     for module in [m for n, m in sys.modules.items() if n.startswith(parser.__name__) and hasattr(m, name)]:
-        hooks.enter_context(patch.object(module, name, shared))
+        hooks.enter_context(patch.object(module, name, _shared_client))
 
 
-def _clients() -> Callable[..., Any]:
-    once = Config(parameter_validation=False, retries={"total_max_attempts": 1})
-
-    @functools.lru_cache(maxsize=None)
-    def client(region: str, service: str) -> Any:
-        return boto3.client(service, region_name=region, config=once)
-
-    return lambda region, service, state_credentials=None: client(region, service)
+def _shared_client(region: str, service: str, state_credentials: Any = None) -> Any:
+    return unchecked(service, region)
 
 
 # --- executions -------------------------------------------------------------------------------------------
 
 
-def _named_start(original: Callable[..., Any]) -> Callable[..., Any]:
+def _named_start() -> Callable[..., Any]:
+    original = StepFunctionsParserBackend.start_execution
+
     def start_execution(
-        self: Any, state_machine_arn: str, name: Any = None, execution_input: Any = None, trace_header: Any = None
+        self: Any, state_machine_arn: str, name: str | None = None, *rest: Any, **more: Any
     ) -> Any:
-        return original(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
+        return original(self, state_machine_arn, name or str(uuid.uuid4()), *rest, **more)
 
     return start_execution
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-ACCOUNT, REGION = "123456789012", "us-east-1"
+from local.session import ACCOUNT, REGION
+
 NO_VALUE = object()
 _REFERENCE = re.compile(r"\$\{(!?)([A-Za-z0-9:._]+)\}")
 
@@ -18,7 +19,7 @@ class TemplateError(ValueError):
     """The template asks for something that the local cloud can't give; the words say what and where."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short forms."""
 
 
@@ -38,7 +39,7 @@ _Loader.add_multi_constructor("!", _short_form)
 def load(path: Path) -> dict[str, Any]:
     """The template as a plain document, Globals merged into its functions and machines."""
     with path.open(encoding="utf-8") as text:
-        document: dict[str, Any] = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        document: dict[str, Any] = yaml.load(text, Loader=_Loader)
     document = copy.deepcopy(document)  # anchors share objects
     for resource in document.get("Resources", {}).values():
         shared = document.get("Globals", {}).get(resource["Type"].removeprefix("AWS::Serverless::"), {})
@@ -52,7 +53,11 @@ def _merged(under: Any, over: Any) -> Any:
 
     https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html
     """
-    if isinstance(under, Mapping) and isinstance(over, Mapping) and not (_intrinsic(under) or _intrinsic(over)):
+    if (
+        isinstance(under, Mapping)
+        and isinstance(over, Mapping)
+        and not (_intrinsic(under) or _intrinsic(over))
+    ):
         both = {key: _merged(under[key], over[key]) for key in under.keys() & over.keys()}
         return {**copy.deepcopy(dict(under)), **over, **both}
     if isinstance(under, list) and isinstance(over, list):
