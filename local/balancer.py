@@ -93,6 +93,7 @@ class HAProxyPlane:
         self._clock = clock
         self._out = out
         self._lock = threading.RLock()
+        self._asking = threading.Lock()
         self._running: dict[str, Running] = {}
         self._groups: dict[str, dict[str, Placed]] = {}
         self._open: set[str] = set()
@@ -158,7 +159,8 @@ class HAProxyPlane:
         with contextlib.suppress(OSError):
             self._log.shutdown(socket.SHUT_RD)
         self._log.close()
-        self._loop.close()
+        with self._asking:
+            self._loop.close()
         shutil.rmtree(self._here, ignore_errors=True)
 
     # what was seen
@@ -241,8 +243,11 @@ class HAProxyPlane:
                 (self._running[instance].port if instance in self._running else None)
                 for instance, _ in checks
             ]
-        asked = (_ask(port, path) for port, (_, path) in zip(ports, checks, strict=True))
-        return self._loop.run_until_complete(_all(asked))
+        with self._asking:
+            if self._loop.is_closed():
+                return [None] * len(checks)
+            asked = (_ask(port, path) for port, (_, path) in zip(ports, checks, strict=True))
+            return self._loop.run_until_complete(_all(asked))
 
     def place(self, group: str, target: str, state: State) -> None:
         with self._lock:

@@ -1,5 +1,6 @@
 """Auto Scaling groups at work: they launch, balance zones, replace what is unhealthy, drain, terminate."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,31 +49,45 @@ class Groups:
         self._members: dict[str, Member] = {}
         self._blocked: dict[str, float] = {}
         self._replaced: dict[str, float] = {}
+        self._lock = threading.RLock()  # API calls come from other threads than the ticks
 
     def install(self, hooks: Hooks) -> None:
+        around: dict[str, Callable[..., Any]] = {
+            "create_auto_scaling_group": self._create,
+            "set_desired_capacity": self._set_desired,
+            "attach_instances": _as_moto,
+            "detach_instances": self._detach,
+            "delete_auto_scaling_group": self._delete,
+            "terminate_instance": self._terminate_one,
+            "detach_load_balancer_target_groups": self._detach_target_groups,
+        }
+        for name, call in around.items():
+            hooks.wrap(AutoScalingBackend, name, self._alone(call))
+        hooks.wrap(FakeAutoScalingGroup, "update", self._alone(self._update))
         hooks.set(FakeAutoScalingGroup, "set_desired_capacity", _desire)
-        hooks.wrap(FakeAutoScalingGroup, "update", self._update)
-        hooks.wrap(AutoScalingBackend, "create_auto_scaling_group", self._create)
-        hooks.wrap(AutoScalingBackend, "set_desired_capacity", self._set_desired)
-        hooks.wrap(AutoScalingBackend, "detach_instances", self._detach)
-        hooks.wrap(AutoScalingBackend, "delete_auto_scaling_group", self._delete)
-        hooks.wrap(AutoScalingBackend, "terminate_instance", self._terminate_one)
         hooks.set(AutoScalingBackend, "update_attached_target_groups", lambda *_: None)
-        hooks.wrap(AutoScalingBackend, "detach_load_balancer_target_groups", self._detach_target_groups)
         hooks.set(AutoScalingBackend, "notify_terminate_instances", lambda *_: None)
         hooks.set(InstanceState, "launch_template", property(_launched_from))
         if self._reality.activities_are_recorded:
             hooks.wrap(AutoScalingResponse, "describe_scaling_activities", self._describe_activities)
 
     def tick(self, now: float) -> None:
-        for group in list(self._backend().autoscaling_groups.values()):
-            self._adopt(group, now)
-            self._enter_service(group, now)
-            self._drop_terminated(group, now)
-            self._replace_unhealthy(group, now)
-            self._resize(group, now)
-            self._register(group)
-        self._finish(now)
+        with self._lock:
+            for group in list(self._backend().autoscaling_groups.values()):
+                self._adopt(group, now)
+                self._enter_service(group, now)
+                self._drop_terminated(group, now)
+                self._replace_unhealthy(group, now)
+                self._resize(group, now)
+                self._register(group)
+            self._finish(now)
+
+    def _alone(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def alone(*arguments: Any, **named: Any) -> Any:
+            with self._lock:
+                return call(*arguments, **named)
+
+        return alone
 
     def holds(self, instance: str) -> bool:
         return instance in self._members
@@ -358,6 +373,10 @@ class Groups:
         start = int(response._get_param("NextToken") or 0)
         following = str(start + size) if start + size < len(found) else None
         return ActionResult({"Activities": found[start : start + size], "NextToken": following})
+
+
+def _as_moto(original: Any, *arguments: Any) -> Any:
+    return original(*arguments)
 
 
 def _desire(group: Any, new_capacity: int | None) -> None:

@@ -1,5 +1,6 @@
 """Target health as AWS shows it: registered, checked, drained, and in use only through a listener's rule."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from local.reality import Reality
 from local.routing import Listener, read
 
 Key = tuple[str, str]  # target group ARN, instance id
+UNCHECKED = ("unused", "draining")
 
 REASONS = {
     "initial": ("Elb.RegistrationInProgress", "Target registration is in progress"),
@@ -56,6 +58,7 @@ class Targets:
         self._draining: dict[Key, float] = {}
         self._seen: list[tuple[float, tuple[Listener, ...]]] = []
         self._applied: tuple[Listener, ...] = ()
+        self._lock = threading.RLock()  # API calls come from other threads than the ticks
 
     def install(self, hooks: Hooks) -> None:
         if self._reality.targets_are_checked:
@@ -65,11 +68,15 @@ class Targets:
         hooks.set(ELBv2Backend, "notify_terminate_instances", lambda *_: None)
 
     def tick(self, now: float) -> None:
-        self._propagate(now)
-        self._follow_registrations(now)
-        self._check(now)
-        self._finish_draining(now)
-        self._place()
+        with self._lock:
+            self._propagate(now)
+            self._follow_registrations(now)
+            due = self._due(now)
+        answers = self._plane.probe([(key[1], group.health_check_path or "/") for key, _, group in due])
+        with self._lock:
+            self._learn(due, answers, now)
+            self._finish_draining(now)
+            self._place()
 
     def register(self, group: Any, instance: str) -> None:
         """As RegisterTargets of a running instance; a draining one comes back."""
@@ -81,7 +88,7 @@ class Targets:
             group.deregister([{"Id": instance}])
 
     def is_draining(self, instance: str) -> bool:
-        return any(target == instance for _, target in self._draining)
+        return any(target == instance for _, target in list(self._draining))
 
     def is_registered(self, instance: str) -> bool:
         return any(instance in group.targets for group in self._groups())
@@ -93,10 +100,11 @@ class Targets:
 
     def forget(self, instance: str) -> None:
         """A terminated instance leaves its groups at once: there is nothing left to drain."""
-        for group in self._groups():
-            group.targets.pop(instance, None)
-        for key in [key for key in {*self._targets, *self._draining} if key[1] == instance]:
-            self._cut(key)
+        with self._lock:
+            for group in self._groups():
+                group.targets.pop(instance, None)
+            for key in [key for key in {*self._targets, *self._draining} if key[1] == instance]:
+                self._cut(key)
 
     def _groups(self) -> list[Any]:
         return list(self._backend().target_groups.values())
@@ -135,11 +143,12 @@ class Targets:
             self._drain(key, now)
 
     def _deregistered(self, original: Any, group: Any, targets: list[dict[str, Any]]) -> Any:
-        known = [target["Id"] for target in targets if target["Id"] in group.targets]
-        answer = original(group, targets)
-        for instance in known:
-            self._drain((group.arn, instance), self._clock.now())
-        return answer
+        with self._lock:
+            known = [target["Id"] for target in targets if target["Id"] in group.targets]
+            answer = original(group, targets)
+            for instance in known:
+                self._drain((group.arn, instance), self._clock.now())
+            return answer
 
     def _drain(self, key: Key, now: float) -> None:
         target = self._targets.setdefault(key, Target("unused", now))
@@ -165,17 +174,19 @@ class Targets:
 
     # health checks
 
-    def _check(self, now: float) -> None:
-        due = [
+    def _due(self, now: float) -> list[tuple[Key, Target, Any]]:
+        return [
             (key, target, group)
             for group in self._groups()
             for key, target in self._of(group)
-            if target.state not in ("unused", "draining") and now >= target.next_check
+            if target.state not in UNCHECKED and now >= target.next_check
         ]
-        answers = self._plane.probe([(key[1], group.health_check_path or "/") for key, _, group in due])
-        for (_, target, group), status in zip(due, answers, strict=True):
-            _judge(target, _matches(status, group), group)
-            target.next_check = max(target.next_check + float(group.health_check_interval_seconds), now)
+
+    def _learn(self, due: list[tuple[Key, Target, Any]], answers: list[int | None], now: float) -> None:
+        for (key, target, group), status in zip(due, answers, strict=True):
+            if self._targets.get(key) is target and target.state not in UNCHECKED:
+                _judge(target, _matches(status, group), group)
+                target.next_check = max(target.next_check + float(group.health_check_interval_seconds), now)
 
     def _of(self, group: Any) -> Iterator[tuple[Key, Target]]:
         return ((key, target) for key, target in list(self._targets.items()) if key[0] == group.arn)
@@ -197,7 +208,7 @@ class Targets:
         if targets:
             return shown
         group = backend.target_groups[group_arn]
-        leaving = [{"Id": target} for arn, target in self._draining if arn == group_arn]
+        leaving = [{"Id": target} for arn, target in list(self._draining) if arn == group_arn]
         return shown + [group.health_for(target, backend.ec2_backend) for target in leaving]
 
     def _health_for(self, original: Any, group: Any, target: dict[str, Any], ec2: Any) -> Any:
