@@ -11,7 +11,7 @@ from viridian.messages import ShiftTraffic, TrafficShifted
 
 @handler(ShiftTraffic)
 def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
-    """Raises Drifted if the weights aren't ours, GreenUnfit if green can't carry them, NotKept if AWS shows others."""
+    """Raises Drifted if the weights aren't ours, GreenUnfit or BlueUnfit if a side can't carry its share."""
     record = ledger.read(ask.service, ask.release, ask.epoch)
     record.ensure_in_time(datetime.now(UTC))
     green.count_in_dns(record)
@@ -20,6 +20,7 @@ def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
     blue, candidate = green.both(record)
     fleet.ensure_fit(candidate, blue, record.need, cross_zone=record.plan.cross_zone)
     weight = record.plan.profile.steps[ask.step].weight
+    fleet.ensure_carries(blue, record.need, traffic.WHOLE - weight)
     wanted = traffic.split(record.plan, candidate.target_group, weight, route.forward)
     shown = load_balancer.set_forward(route, wanted, record.fence())
     return TrafficShifted(step=ask.step, weights=shown.weights, shifted_at=datetime.now(UTC))

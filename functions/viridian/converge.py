@@ -85,25 +85,23 @@ def _restore(picture: Picture) -> Move:
             reason=f"somebody else wrote {traffic.describe(picture.forward)}; it serves, so it is left as it is. "
             'Start the rollback machine with "overwrite": true to put everything on blue',
         )
-    weight = traffic.restore(picture.need, blue_healthy, green_healthy, picture.forward.of(green_group))
+    now = round(100 * picture.forward.share(green_group))
+    weight = traffic.restore(picture.need, blue_healthy, green_healthy, now)
+    short = f"blue carries {blue_healthy} of {picture.need}"
     if weight is None:
         return Move(
-            act="End",
-            end="Held",
-            reason=f"blue can't carry anything ({picture.blue.ailing()}): nothing was moved",
+            act="End", end="Held", reason=f"neither side can carry anything: nothing was moved; {short}"
         )
-    if weight and weight >= picture.forward.of(green_group):
-        if picture.now >= picture.deadline:
-            return Move(
-                act="End",
-                end="Held",
-                reason=f"blue carries {blue_healthy} of {picture.need}; the rest never came",
-            )
-        return Move(act="RaiseBlue", reason=f"blue carries {blue_healthy} of {picture.need} so far")
-    reason = (
-        "all traffic to blue" if weight == 0 else f"blue gets what its {blue_healthy} of {picture.need} carry"
+    if weight != now:
+        reason = "all traffic to blue" if weight == 0 else f"{short}: green keeps {weight}%"
+        return Move(act="RestoreTraffic", reason=reason, green_weight=weight)
+    if picture.now < picture.deadline:
+        return Move(act="RaiseBlue", reason=f"{short} so far")
+    if picture.forward.alone(green_group):
+        return Move(act="End", end="Held", reason=f"{short} and never got more: all traffic is on green")
+    return Move(
+        act="End", end="RollbackIncomplete", reason=f"{short} and never got more: green keeps {weight}%"
     )
-    return Move(act="RestoreTraffic", reason=reason, green_weight=weight, again_in=15)
 
 
 def _dead(picture: Picture, green_healthy: int, blue_healthy: int) -> bool:

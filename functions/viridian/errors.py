@@ -47,6 +47,10 @@ class GreenUnfit(Exception):
     """Green can't carry its next share: not enough healthy capacity, or a zone without any."""
 
 
+class BlueUnfit(Exception):
+    """Blue can't carry the share that would be left to it."""
+
+
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= 200 else f"{text[:197]}..."

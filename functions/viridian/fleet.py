@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from viridian.errors import GreenUnfit
+from viridian.errors import BlueUnfit, GreenUnfit
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +69,15 @@ def ensure_fit(green: Side, blue: Side, need: int, *, cross_zone: bool) -> None:
     """Raises GreenUnfit unless green can carry the need."""
     if lack := shortfall(green, blue, need, cross_zone=cross_zone):
         raise GreenUnfit(lack)
+
+
+def ensure_carries(blue: Side, need: int, percent: int) -> None:
+    """Raises BlueUnfit unless blue can carry what would be left to it."""
+    wanted = -(-need * percent // 100)
+    if (able := blue.healthy()) < wanted:
+        raise BlueUnfit(
+            f"{able} of the {wanted} that {percent}% needs healthy in {blue.group}: {blue.ailing()}"
+        )
 
 
 def below(side: Side, floor: int) -> bool:

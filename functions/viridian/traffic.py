@@ -83,15 +83,20 @@ def describe(forward: Forward) -> str:
 
 
 def restore(need: int, blue_healthy: int, green_healthy: int, green_weight: int) -> int | None:
-    """Green's weight, in percent, once blue has all that it can carry; None where nothing may be moved.
+    """Green's weight, in percent, once blue has all that it can carry; None where nobody can carry anything.
 
-    Blue takes everything if it holds the need, or if green has nobody left; if it is short it gets the share that its
-    healthy capacity can carry, never less than it has now; if it has nobody, traffic stays where it is.
+    Blue takes everything if it holds the need, or if green has nobody left. If it is short it gets the share that its
+    healthy capacity can carry, never less than it has now: a green that failed gets no more. If blue has nobody, green
+    keeps the service up until blue is back.
     """
-    if blue_healthy <= 0:
-        return None
-    if green_weight == 0 or blue_healthy >= need or green_healthy <= 0:
+    if blue_healthy >= need > 0:
         return 0
+    if blue_healthy <= 0 and green_healthy <= 0:
+        return None
+    if green_healthy <= 0:
+        return 0
+    if blue_healthy <= 0:
+        return WHOLE
     return min(green_weight, WHOLE - (WHOLE * blue_healthy) // need)
 
 

@@ -14,7 +14,9 @@ def due(now: datetime) -> list[Record]:
     """The promoted releases whose blue has been kept long enough, and is not being retired yet."""
     found = [ledger.find(service, release) for service, release in ledger.open_releases()]
     kept = [record for record in found if record and record.status == "Promoted" and record.is_due(now)]
-    return [record for record in kept if not (record.lock_execution and executions.runs(record.lock_execution))]
+    return [
+        record for record in kept if not (record.lock_execution and executions.runs(record.lock_execution))
+    ]
 
 
 def start(record: Record) -> str:
