@@ -72,9 +72,9 @@ def next_move(picture: Picture) -> Move:
 def _restore(picture: Picture) -> Move:
     green_group = picture.green_target_group or ""
     others = [g for g in picture.forward.weights if g not in (picture.blue.target_group, green_group)]
+    foreign_weight = any(picture.forward.weights[group] > 0 for group in others)
     foreign = not picture.overwrite and (
-        any(picture.forward.weights[group] > 0 for group in others)
-        or picture.forward.weights not in [f.weights for f in picture.written]
+        foreign_weight or picture.forward.weights not in [f.weights for f in picture.written]
     )
     green_healthy = picture.green.healthy() if picture.green else 0
     blue_healthy = picture.blue.healthy()
@@ -92,7 +92,7 @@ def _restore(picture: Picture) -> Move:
         return Move(
             act="End", end="Held", reason=f"neither side can carry anything: nothing was moved; {short}"
         )
-    if weight != now:
+    if weight != now or (picture.overwrite and foreign_weight):
         reason = "all traffic to blue" if weight == 0 else f"{short}: green keeps {weight}%"
         return Move(act="RestoreTraffic", reason=reason, green_weight=weight)
     if picture.now < picture.deadline:

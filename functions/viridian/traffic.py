@@ -62,6 +62,12 @@ def split(plan: "Plan", green: str, weight: int, now: Forward) -> Forward:
     )
 
 
+def without(now: Forward, *kept: str) -> Forward:
+    """The same groups, with weight left only to those that are kept."""
+    weights = {group: weight if group in kept else 0 for group, weight in now.weights.items()}
+    return Forward(weights=weights, sticky_seconds=now.sticky_seconds)
+
+
 def ensure_ours(now: Forward, written: Sequence[Forward]) -> None:
     """Raises Drifted unless the rule shows one of the weights that this release has written or was about to."""
     if now.weights not in [forward.weights for forward in written]:

@@ -133,8 +133,10 @@ def _make(record: Record, seen: Picture, move: Move) -> Step:
 
 def _restore(record: Record, green_weight: int) -> None:
     route = load_balancer.find_route(record.plan.route)
-    wanted = traffic.split(record.plan, record.green_target_group or "", green_weight, route.forward)
-    if not route.forward.alone(record.plan.blue.target_group):
+    blue, candidate = record.plan.blue.target_group, record.green_target_group or ""
+    now = traffic.without(route.forward, blue, candidate) if record.overwrite else route.forward
+    wanted = traffic.split(record.plan, candidate, green_weight, now)
+    if not route.forward.alone(blue):
         load_balancer.set_forward(route, wanted, record.fence())
     if green_weight == 0 and record.restored_at is None:
         ledger.note(record.fence(), restored_at=datetime.now(UTC))
@@ -162,15 +164,15 @@ def remove_green(record: Record) -> None:
 
 def _end(record: Record, move: Move) -> Step:
     assert move.end is not None
-    cause = f"{record.failure or 'no cause known'}. {move.reason}"
+    step = _ended(move.end, move.reason, record.failure or "no cause known")
     if move.end in _PAGED:
-        pages.page(record.plan.service, record.plan.release, move.end, cause)
+        pages.page(record.plan.service, record.plan.release, move.end, step.cause)
     ledger.end(record.fence(), move.end, move.reason)
-    return _ended(move.end, move.reason, record.failure or "no cause known")
+    return step
 
 
 def _ended(end: str, reason: str, failure: str) -> Step:
-    return Step(act="End", reason=reason, again_in=0, end=end, cause=f"{failure}. {reason}")  # type: ignore[arg-type]
+    return Step(act="End", reason=reason, again_in=0, end=end, cause=f"{failure.rstrip('. ')}. {reason}")  # type: ignore[arg-type]
 
 
 def _ours(rule: str, tags: dict[str, str]) -> bool:
