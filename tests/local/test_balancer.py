@@ -1,6 +1,9 @@
 """HAProxy loses what an ALB would lose and nothing else: real processes, real sockets, real load."""
 
 import http.client
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -312,3 +315,34 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
     eventually(lambda: set(threading.enumerate()) <= before)
     with pytest.raises(ConnectionRefusedError):
         http.client.HTTPConnection(*address, timeout=1).connect()
+
+
+def test_nothing_is_left_when_the_cloud_is_killed(tmp_path: Path) -> None:
+    script = f"""
+import pathlib, sys, time
+from local.balancer import HAProxyPlane
+from local.reality import Reality
+class Now:
+    speed = 1.0
+    def now(self): return time.time()
+plane = HAProxyPlane(Now(), Reality(), pathlib.Path({str(tmp_path)!r}))
+plane.start()
+plane.launch("i-1", {{"version": "1"}})
+while plane.probe([("i-1", "/health")]) != [200]: time.sleep(0.01)
+print(*plane._ports.values(), plane._running["i-1"].port, flush=True)
+time.sleep(60)
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    ports = [int(port) for port in process.stdout.readline().split()]
+    assert len(ports) > 1
+    assert all(map(answers, ports))
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    eventually(lambda: not any(map(answers, ports)))
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as door:
+        return door.connect_ex(("127.0.0.1", port)) == 0
