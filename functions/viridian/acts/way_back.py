@@ -136,9 +136,10 @@ def _restore(record: Record, green_weight: int) -> None:
     blue, candidate = record.plan.blue.target_group, record.green_target_group or ""
     now = traffic.without(route.forward, blue, candidate) if record.overwrite else route.forward
     wanted = traffic.split(record.plan, candidate, green_weight, now)
-    if not route.forward.alone(blue):
+    alone = route.forward.alone(blue)
+    if not alone:
         load_balancer.set_forward(route, wanted, record.fence())
-    if green_weight == 0 and record.restored_at is None:
+    if green_weight == 0 and (not alone or record.restored_at is None):
         ledger.note(record.fence(), restored_at=datetime.now(UTC))
 
 
