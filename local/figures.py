@@ -28,6 +28,7 @@ class Played:
     error: str | None
     execution: str | None
     history: Sequence[Mapping[str, Any]] = ()
+    cause: str | None = None
 
     @property
     def outcome(self) -> str:
@@ -96,7 +97,9 @@ def measure(
     sights = [s for s in evidence.sights if played.began <= s.at <= played.ran_until]
     blue = [s for s in sights if s.version == played.blue]
     green = [s for s in sights if s.version == played.version and changes and s.at >= changes[0][0]]
-    green_answers = [event for event in mine if event.version == played.version]
+    answers = sum(event.version == played.version for event in mine)
+    alarm, all_blue = alarm_and_blue(played, evidence)
+    back = all_blue - alarm if alarm is not None and all_blue is not None else None
     wall = (played.ended - played.began) / evidence.speed
     return Figures(
         name=played.name,
@@ -107,8 +110,8 @@ def measure(
         requests_per_wall_second=round(total.requests / wall, 1) if wall else 0.0,
         lost=total.lost_total,
         errors=sum(total.errors.values()),
-        served_by_green_while_bad=len(green_answers) if played.expected != "Promoted" else 0,
-        seconds_alarm_to_blue=_in_both_times(alarm_to_blue(played, evidence, green_answers), evidence.speed),
+        served_by_green_while_bad=answers if played.expected != "Promoted" else 0,
+        seconds_alarm_to_blue=_in_both_times(back, evidence.speed),
         seconds=_in_both_times(played.ran_until - played.began, evidence.speed) or {},
         state_transitions=sum(event["type"].endswith("StateEntered") for event in played.history),
         history_events=len(played.history),
@@ -130,11 +133,11 @@ def measure(
     )
 
 
-def alarm_to_blue(played: Played, evidence: Evidence, green_answers: Sequence[Event]) -> float | None:
-    """From the first alarm to the last request that a client sent and green answered: then all are blue's.
+def alarm_and_blue(played: Played, evidence: Evidence) -> tuple[float | None, float | None]:
+    """When the first alarm of the release went off, and when all the traffic was blue's again.
 
-    Not the moment of our own write: the load balancer takes its time to follow. None where green got no request, or
-    where no alarm of the release went off.
+    That is when a client sent the last request that green answered; not our own write: the load balancer takes its
+    time to follow. Both None where no alarm went off, the second where green got no request or was promoted.
     """
     own = f"-{played.version}-"
     alarm = next(
@@ -147,9 +150,14 @@ def alarm_to_blue(played: Played, evidence: Evidence, green_answers: Sequence[Ev
         ),
         None,
     )
-    if alarm is None or not green_answers:
-        return None
-    return max(0.0, max(event.cloud for event in green_answers) - alarm)
+    sent = [
+        event.cloud
+        for event in evidence.events
+        if event.version == played.version and played.began <= event.cloud < played.ended
+    ]
+    if alarm is None or not sent or played.outcome == "Promoted":
+        return alarm, None
+    return alarm, max(alarm, *sent)
 
 
 def weight_changes(played: Played, evidence: Evidence) -> list[tuple[float, dict[str, int]]]:
@@ -175,11 +183,11 @@ def percent(weights: Mapping[str, int], versions: Mapping[str, str]) -> dict[str
     return {version: round(100 * weight / total) for version, weight in shares.items() if weight}
 
 
-def states(played: Played) -> list[tuple[float, str]]:
+def states(history: Sequence[Mapping[str, Any]]) -> list[tuple[float, str]]:
     """When each state was entered, in cloud seconds."""
     return [
         (_seconds(event["timestamp"]), event["stateEnteredEventDetails"]["name"])
-        for event in played.history
+        for event in history
         if event["type"].endswith("StateEntered")
     ]
 

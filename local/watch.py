@@ -8,7 +8,8 @@ from moto.autoscaling.models import autoscaling_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.elbv2.models import elbv2_backends
 
-from local.template import ACCOUNT, REGION
+from local.routing import read
+from local.session import ACCOUNT, REGION
 
 TICK_WALL_SECONDS = 0.1
 
@@ -49,8 +50,8 @@ class Watch:
         for arn, group in list(elbv2_backends[ACCOUNT][REGION].target_groups.items()):
             if arn not in self.versions and (target := next(iter(list(group.targets)), None)):
                 self.versions[arn] = str(self._disk_of(target)["version"])
-        for group in list(autoscaling_backends[ACCOUNT][REGION].autoscaling_groups.values()):
-            self.sights.append(self._sight(now, group))
+        for fleet in list(autoscaling_backends[ACCOUNT][REGION].autoscaling_groups.values()):
+            self.sights.append(self._sight(now, fleet))
         for alarm in list(cloudwatch_backends[ACCOUNT][REGION].alarms.values()):
             if self._states.get(alarm.name) != alarm.state_value:
                 self._states[alarm.name] = alarm.state_value
@@ -60,6 +61,13 @@ class Watch:
         """Every group as it was last seen, oldest first."""
         latest = self.sights[-1].at if self.sights else 0.0
         return [sight for sight in self.sights[-20:] if sight.at == latest]
+
+    @staticmethod
+    def weights(route: str) -> dict[str, int]:
+        """The weights of a rule or listener, by target group."""
+        listeners = read(elbv2_backends[ACCOUNT][REGION])
+        rules = (rule for each in listeners for rule in each.rules if route in (rule.arn, each.arn))
+        return next((dict(rule.weights) for rule in rules), {})
 
     def alarming(self) -> list[str]:
         return sorted(name for name, state in self._states.items() if state == "ALARM")

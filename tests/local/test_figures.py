@@ -47,6 +47,7 @@ PLAYED = Played(
         entered("Promoted", "1970-01-01T00:25:00.000Z"),
     ],
 )
+BAD = replace(PLAYED, expected="RolledBack", status="FAILED", error="RolledBack")
 EVIDENCE = Evidence(
     speed=30,
     route=ROUTE,
@@ -64,14 +65,22 @@ EVIDENCE = Evidence(
     turns=[],
     sights=[
         *(Sight(at, "shop-1", "1.0.0", 3, 3, 3) for at in (1000.0, 1300.0, 1500.0)),
-        *(Sight(at, "viridian-shop-2.0.0-x", "2.0.0", 3, 3, int(at >= 1200)) for at in (1100.0, 1200.0, 1400.0)),
+        *(
+            Sight(at, "viridian-shop-2.0.0-x", "2.0.0", 3, 3, int(at >= 1200))
+            for at in (1100.0, 1200.0, 1400.0)
+        ),
     ],
     versions=VERSIONS,
 )
 
 
 def figures(played: Played = PLAYED, evidence: Evidence = EVIDENCE, **other: Any) -> Any:
-    given: dict[str, Any] = {"final_weights": {"1.0.0": 0, "2.0.0": 100}, "orphans": [], "balancer": {}, **other}
+    given: dict[str, Any] = {
+        "final_weights": {"1.0.0": 0, "2.0.0": 100},
+        "orphans": [],
+        "balancer": {},
+        **other,
+    }
     return measure(played, evidence, **given)
 
 
@@ -113,9 +122,8 @@ def test_the_end_is_the_executions_own_error() -> None:
 
 
 def test_alarm_to_blue_ends_with_the_last_request_that_green_answered() -> None:
-    bad = replace(PLAYED, expected="RolledBack", status="FAILED", error="RolledBack")
     turns = [Turn(1250.0, "viridian-shop-2.0.0-x-errors", "ALARM"), Turn(1260.0, "shop-errors", "ALARM")]
-    seen = figures(bad, replace(EVIDENCE, turns=turns))
+    seen = figures(BAD, replace(EVIDENCE, turns=turns))
     assert seen.seconds_alarm_to_blue == {"cloud": 60.0, "wall": 2.0}
 
 
@@ -129,7 +137,7 @@ def test_alarm_to_blue_ends_with_the_last_request_that_green_answered() -> None:
     ],
 )
 def test_other_alarms_and_times_are_not_the_releases(turn: Turn) -> None:
-    assert figures(evidence=replace(EVIDENCE, turns=[turn])).seconds_alarm_to_blue is None
+    assert figures(BAD, replace(EVIDENCE, turns=[turn])).seconds_alarm_to_blue is None
 
 
 def test_weights_are_percents_by_version() -> None:
@@ -177,7 +185,7 @@ def test_floors_are_judged_by_what_stood_in_service() -> None:
 
 
 def test_states_keep_their_moments() -> None:
-    assert states(PLAYED) == [(1001.0, "PlanRelease"), (1500.0, "Promoted")]
+    assert states(PLAYED.history) == [(1001.0, "PlanRelease"), (1500.0, "Promoted")]
 
 
 def kept(**other: Any) -> Any:
@@ -227,6 +235,8 @@ def test_the_control_must_lose() -> None:
 def test_the_summary_has_what_was_asked_for() -> None:
     document = summary(30, [figures()])
     assert document["speed"] == 30
-    asked = "name version outcome requests lost errors served_by_green_while_bad seconds_alarm_to_blue seconds "
+    asked = (
+        "name version outcome requests lost errors served_by_green_while_bad seconds_alarm_to_blue seconds "
+    )
     asked += "state_transitions history_events lambda_invocations api_calls final_weights orphans"
     assert set(asked.split()) <= set(document["scenes"][0])

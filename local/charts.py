@@ -1,0 +1,232 @@
+"""Draws a scene over time as SVG: the states, the weights, the requests and errors by version, what was lost."""
+
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+WIDTH, LEFT, RIGHT = 1000, 104, 12
+STATES, WEIGHTS, REQUESTS, AXIS = (
+    (8, 34),
+    (64, 120),
+    (154, 260),
+    284,
+)  # top and bottom of each band; the time axis
+HEIGHT = 306
+LETTER = 6.2  # the width of a letter of a label, on average
+
+# A release reads as a few acts; waits, looks and choices belong to the act they follow.
+ACTS = {
+    "PlanRelease": ("Plan", "plan"),
+    "BakeImage": ("Bake", "make"),
+    "CreateGreen": ("Make green", "make"),
+    "RunSmokeTests": ("Smoke tests", "make"),
+    "ShiftTraffic": ("Shift", "shift"),
+    "Promote": ("Promote", "end"),
+    "RestoreBlue": ("Restore blue", "back"),
+    "Promoted": ("", "end"),
+    "RolledBack": ("", "back"),
+    "Held": ("", "back"),
+    "RollbackIncomplete": ("", "back"),
+}
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A stretch of time: requests and errors a cloud minute by version, and requests lost."""
+
+    at: float
+    requests: dict[str, float]
+    errors: dict[str, float]
+    lost: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """One scene over time, in cloud seconds; `weights` are percents by version from a moment on."""
+
+    since: float
+    until: float
+    blue: str
+    green: str
+    states: Sequence[tuple[float, str]]
+    weights: Sequence[tuple[float, dict[str, int]]]
+    slices: Sequence[Slice]
+    slice_seconds: float
+    alarm: float | None = None
+    all_blue: float | None = None
+
+
+@dataclass(frozen=True)
+class Act:
+    """A stretch of states under one name."""
+
+    label: str
+    kind: str
+    since: float
+    until: float
+    states: tuple[str, ...]
+
+
+def draw(course: Course) -> str:
+    """The scene as one SVG element."""
+    parts = [
+        *_axis(course),
+        *_acts(course),
+        *_weights(course),
+        *_requests(course),
+        *_marks(course),
+    ]
+    words = f"States, weights and requests of {course.green} over time"
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_text(words)}">'
+        + "".join(parts)
+        + "</svg>"
+    )
+
+
+def acts(course: Course) -> list[Act]:
+    """The states in order, gathered under the act that each belongs to."""
+    starts = [index for index, (_, name) in enumerate(course.states) if name in ACTS]
+    found = []
+    for first, after in zip(starts, [*starts[1:], len(course.states)], strict=True):
+        since, name = course.states[first]
+        until = course.states[after][0] if after < len(course.states) else since
+        label, kind = ACTS[name]
+        if name == "ShiftTraffic":
+            label = f"{_weight_at(course, until, course.green)} %"
+        inside = tuple(dict.fromkeys(state for _, state in course.states[first:after]))
+        found.append(Act(label, kind, since, until, inside))
+    return found
+
+
+def _acts(course: Course) -> Iterator[str]:
+    top, bottom = STATES
+    yield _label(top + 17, "states")
+    for act in acts(course):
+        left, right = _x(course, act.since), _x(course, act.until)
+        if right - left < 1:
+            continue
+        title = f"{act.label or act.states[0]}: {', '.join(act.states)}, {act.until - act.since:.0f} s"
+        yield (
+            f'<g><title>{_text(title)}</title><rect class="act {act.kind}" x="{left:.1f}" y="{top}" '
+            f'width="{max(0.5, right - left - 1.5):.1f}" height="{bottom - top}" rx="3"/>'
+        )
+        if len(act.label) * LETTER + 6 < right - left:
+            yield f'<text class="act-label" x="{(left + right) / 2:.1f}" y="{top + 17}">{_text(act.label)}</text>'
+        yield "</g>"
+    for at, _ in course.states:
+        yield f'<line class="tick" x1="{_x(course, at):.1f}" x2="{_x(course, at):.1f}" y1="{bottom + 2}" y2="{bottom + 6}"/>'
+
+
+def _weights(course: Course) -> Iterator[str]:
+    top, bottom = WEIGHTS
+    steps = [(course.since, {course.blue: 100}), *course.weights]
+    ends = [*(at for at, _ in steps[1:]), course.until]
+    yield _label(top + 8, "weights")
+    yield _scale(top, "100 %")
+    yield _scale(bottom, "0")
+    for (at, weights), end in zip(steps, ends, strict=True):
+        left, width = _x(course, at), _x(course, end) - _x(course, at)
+        share = weights.get(course.green, 0) / 100 * (bottom - top)
+        title = _text(", ".join(f"{version}: {weight} %" for version, weight in weights.items()))
+        for kind, y, height in (("blue", top, bottom - top - share), ("green", bottom - share, share)):
+            if height > 0:
+                yield (
+                    f'<rect class="{kind}" x="{left:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}">'
+                    f"<title>{title}</title></rect>"
+                )
+
+
+def _requests(course: Course) -> Iterator[str]:
+    top, bottom = REQUESTS
+    highest = max((sum(each.requests.values()) for each in course.slices), default=0) or 1.0
+    ceiling = _round_up(highest)
+    yield _label(top + 8, "requests")
+    yield _label(top + 20, "a minute")
+    for share in (0.0, 0.5, 1.0):
+        y = bottom - share * (bottom - top)
+        yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield _scale(y, f"{ceiling * share:,.0f}")
+    height = (bottom - top) / ceiling
+    for each in course.slices:
+        y = float(bottom)
+        left = _x(course, max(each.at, course.since))
+        width = _x(course, min(each.at + course.slice_seconds, course.until)) - left
+        layers = [
+            ("error", sum(each.errors.values())),
+            ("green", each.requests.get(course.green, 0) - each.errors.get(course.green, 0)),
+            ("blue", each.requests.get(course.blue, 0) - each.errors.get(course.blue, 0)),
+        ]
+        for kind, amount in layers:
+            if amount > 0:
+                y -= amount * height
+                yield (
+                    f'<rect class="{kind}" x="{left:.1f}" y="{y:.1f}" width="{max(0.3, width + 0.15):.1f}" '
+                    f'height="{amount * height:.1f}"><title>{_text(_told(each))}</title></rect>'
+                )
+        if each.lost:
+            x = left + width / 2
+            yield (
+                f'<g class="lost-mark"><title>{each.lost} lost</title><line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" '
+                f'y2="{bottom}"/><circle cx="{x:.1f}" cy="{top - 5}" r="4"/></g>'
+            )
+
+
+def _told(each: Slice) -> str:
+    errors = sum(each.errors.values())
+    counts = ", ".join(f"{version}: {rate:.0f}" for version, rate in sorted(each.requests.items()))
+    return f"{counts} a minute" + (f", {errors:.0f} of them 5xx" if errors else "")
+
+
+def _marks(course: Course) -> Iterator[str]:
+    if course.alarm is not None:
+        yield from _mark(course, course.alarm, "alarm", "end")
+    if course.all_blue is not None:
+        yield from _mark(course, course.all_blue, f"all on {course.blue}", "start")
+
+
+def _mark(course: Course, at: float, words: str, anchor: str) -> Iterator[str]:
+    x = _x(course, at)
+    shift = -4 if anchor == "end" else 4
+    yield f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{WEIGHTS[0] - 12}" y2="{REQUESTS[1]}"/>'
+    yield f'<text class="mark-label" style="text-anchor:{anchor}" x="{x + shift:.1f}" y="{WEIGHTS[0] - 5}">{_text(words)}</text>'
+
+
+def _axis(course: Course) -> Iterator[str]:
+    seconds = course.until - course.since
+    step = next((m * 60 for m in (1, 2, 5, 10, 15, 30, 60) if seconds / (m * 60) <= 14), 7200)
+    for index in range(int(seconds // step) + 1):
+        x = _x(course, course.since + index * step)
+        yield f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{STATES[0]}" y2="{REQUESTS[1]}"/>'
+        yield f'<text class="scale" style="text-anchor:middle" x="{x:.1f}" y="{AXIS - 6}">{index * step // 60}</text>'
+    yield f'<text class="scale" x="{WIDTH - RIGHT}" y="{AXIS + 12}">minutes since the start, cloud time</text>'
+
+
+def _weight_at(course: Course, moment: float, version: str) -> int:
+    past = [weights for at, weights in course.weights if at <= moment]
+    return past[-1].get(version, 0) if past else 0
+
+
+def _x(course: Course, at: float) -> float:
+    share = (at - course.since) / ((course.until - course.since) or 1)
+    return LEFT + min(1.0, max(0.0, share)) * (WIDTH - LEFT - RIGHT)
+
+
+def _round_up(value: float) -> float:
+    """The next number with one or two plain digits."""
+    size = 10.0 ** (len(str(int(value))) - 1)
+    return next(
+        (size * step for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if size * step >= value), size * 10
+    )
+
+
+def _scale(y: float, words: str) -> str:
+    return f'<text class="scale" x="{LEFT - 6}" y="{y + 4:.1f}">{words}</text>'
+
+
+def _label(y: float, words: str) -> str:
+    return f'<text class="band" x="0" y="{y}">{words}</text>'
+
+
+def _text(words: str) -> str:
+    return html.escape(words)
