@@ -45,7 +45,7 @@ def handler(kind: type[Ask]) -> Callable[[Callable[[Ask], Answer]], Callable[[An
         @wraps(act)
         def lambda_handler(event: Any, context: Any) -> dict[str, Any]:
             ask = _read(event, kind)
-            told = {name: getattr(ask, name) for name in ("release", "epoch", "step") if hasattr(ask, name)}
+            told = _told(ask)
             logger.set_correlation_id(getattr(context, "aws_request_id", None))
             with logger.append_context_keys(**told):
                 try:
@@ -72,6 +72,13 @@ def _read(event: Any, kind: type[Ask]) -> Ask:
         return msgspec.convert(event, kind)
     except msgspec.ValidationError as error:
         raise Refusal("message", str(error), f"Send what {kind.__name__} asks for.") from None
+
+
+def _told(ask: Any) -> dict[str, Any]:
+    """What every line of the log carries: the release above all."""
+    about = ask if hasattr(ask, "release") else getattr(ask, "plan", ask)
+    found = {name: getattr(about, name, None) for name in ("release", "epoch", "step")}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _named(error: ClientError | BotoCoreError) -> Exception:
