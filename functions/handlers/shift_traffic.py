@@ -21,6 +21,6 @@ def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
     fleet.ensure_fit(candidate, blue, record.need, cross_zone=record.plan.cross_zone)
     weight = record.plan.profile.steps[ask.step].weight
     fleet.ensure_carries(blue, record.need, traffic.WHOLE - weight)
-    wanted = traffic.split(record.plan, candidate.target_group, weight, route.forward)
+    wanted = record.plan.split(candidate.target_group, weight, route.forward)
     shown = load_balancer.set_forward(route, wanted, record.fence())
     return TrafficShifted(step=ask.step, weights=shown.weights, shifted_at=datetime.now(UTC))

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from viridian import names, verdict
+from viridian import names, traffic, verdict
 from viridian.errors import Refusal
 from viridian.fleet import Side
 from viridian.request import AmiSource, Build, InstanceSource, Profile, Waiver
@@ -71,6 +71,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     makes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
+
+    def split(self, green: str, weight: int, now: Forward) -> Forward:
+        """The rule as it is to be with green at `weight` percent."""
+        blue, sticky = self.blue.target_group, self.before.sticky_seconds
+        return traffic.split(blue, green, weight, now, sticky=sticky, sticky_targets=self.sticky_seconds)
 
 
 def times(profile: Profile, started_at: datetime) -> datetime:

@@ -1,14 +1,10 @@
 """Where the traffic goes: pure decisions on a rule's weights."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from viridian.errors import Drifted, Refusal
-
-if TYPE_CHECKING:
-    from viridian.plan import Plan
 
 WHOLE = 100
 
@@ -46,20 +42,16 @@ def find_blue(forward: Forward) -> str:
     return serving[0]
 
 
-def split(plan: "Plan", green: str, weight: int, now: Forward) -> Forward:
+def split(blue: str, green: str, weight: int, now: Forward, *, sticky: int, sticky_targets: int) -> Forward:
     """Green at `weight` percent, blue at the rest; a side with nothing is not listed, so that sticky clients leave it.
 
-    Groups that are neither are kept as they are. Two groups whose targets are sticky need group stickiness (aws-facts
-    E12); what stickiness the rule had before the release it keeps.
+    Groups that are neither are kept as they are. `sticky` are the seconds of group stickiness that the rule had before
+    the release, and keeps; two groups whose targets are sticky need it too (aws-facts E12).
     """
-    blue = plan.blue.target_group
     others = {group: share for group, share in now.weights.items() if group not in (blue, green)}
     ours = {group: share for group, share in ((blue, WHOLE - weight), (green, weight)) if share > 0}
     several = len(ours) + len(others) > 1
-    return Forward(
-        weights={**ours, **others},
-        sticky_seconds=plan.before.sticky_seconds or (plan.sticky_seconds if several else 0),
-    )
+    return Forward(weights={**ours, **others}, sticky_seconds=sticky or (sticky_targets if several else 0))
 
 
 def without(now: Forward, *kept: str) -> Forward:

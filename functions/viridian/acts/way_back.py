@@ -135,7 +135,7 @@ def _restore(record: Record, green_weight: int) -> None:
     route = load_balancer.find_route(record.plan.route)
     blue, candidate = record.plan.blue.target_group, record.green_target_group or ""
     now = traffic.without(route.forward, blue, candidate) if record.overwrite else route.forward
-    wanted = traffic.split(record.plan, candidate, green_weight, now)
+    wanted = record.plan.split(candidate, green_weight, now)
     alone = route.forward.alone(blue)
     if not alone:
         load_balancer.set_forward(route, wanted, record.fence())
