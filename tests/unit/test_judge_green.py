@@ -1,0 +1,140 @@
+"""JudgeGreen: what the alarms, the guards and the requests say of green, and what is to happen next."""
+
+from typing import Any
+
+import pytest
+
+from tests.account import NOW, RELEASE, Account
+from viridian.errors import DeadlinePassed, Drifted, Fenced
+
+ERRORS = f"viridian-shop-{RELEASE}-errors"
+
+
+def judge(account: Account, step: int = 0, since: str = f"{NOW:%Y-%m-%dT%H:%M:%SZ}") -> Any:
+    return account.run("judge_green", step=step, shifted_at=since)
+
+
+@pytest.fixture
+def serving(account: Account) -> Account:
+    """A release at its first step, with a requests' worth of evidence eleven minutes later."""
+    account.shifted()
+    account.serve("green", 60)
+    account.later(minutes=6)
+    assert account.event("judge_green")["shifted_at"] == "2026-01-05T09:20:00Z"
+    return account
+
+
+def test_judging_changes_nothing_but_the_record(serving: Account) -> None:
+    answer = serving.twice("judge_green", shifted_at=f"{NOW:%Y-%m-%dT%H:%M:%SZ}")
+    assert serving.writes() == []
+    assert answer["verdict"] == "Successful"
+
+
+def test_a_good_green_gets_its_next_share_after_its_observe_time(serving: Account) -> None:
+    answer = judge(serving)
+    assert (answer["verdict"], answer["next"]) == ("Successful", "shift")
+    assert answer["reason"] == "60 requests to green, 5 alarms OK"
+
+
+def test_the_last_step_ends_in_promotion(serving: Account) -> None:
+    assert judge(serving, step=2)["next"] == "promote"
+
+
+def test_a_step_is_observed_to_its_end(serving: Account) -> None:
+    assert judge(serving, since="2026-01-05T09:06:00Z")["next"] == "wait"
+
+
+def test_a_green_that_few_have_asked_is_waited_for_then_held(account: Account) -> None:
+    account.shifted()
+    account.serve("green", 49)
+    account.later(minutes=6)
+    answer = judge(account)
+    assert (answer["verdict"], answer["next"]) == ("Inconclusive", "wait")
+    assert answer["reason"] == "49 requests to green, 50 needed"
+    account.later(minutes=15)
+    assert judge(account)["next"] == "hold"
+
+
+@pytest.mark.parametrize("name", ["shop-errors", ERRORS], ids=["a guard", "its own alarm"])
+def test_an_alarm_condemns_green_at_once(serving: Account, name: str) -> None:
+    judge(serving)  # the waived guard has been OK for a whole evaluation: it counts again
+    serving.turn(name, "ALARM")
+    answer = judge(serving, since="2026-01-05T09:10:59Z")
+    assert (answer["verdict"], answer["next"]) == ("Failed", "roll_back")
+    assert name in answer["reason"]
+
+
+def test_a_waived_alarm_does_not_count_until_it_has_been_ok_for_a_while(account: Account) -> None:
+    account.turn("shop-errors", "ALARM")
+    account.shifted()
+    account.serve("green", 60)
+    account.later(minutes=6)
+    assert judge(account)["verdict"] == "Successful"
+    account.turn("shop-errors", "OK")
+    assert judge(account)["verdict"] == "Successful"
+    account.turn("shop-errors", "ALARM")
+    assert judge(account)["verdict"] == "Successful"
+    account.turn("shop-errors", "OK")
+    account.later(minutes=2)
+    assert judge(account)["verdict"] == "Successful"
+    assert account.record().reinstated == ("shop-errors",)
+    account.turn("shop-errors", "ALARM")
+    assert judge(account)["verdict"] == "Failed"
+
+
+def test_an_alarm_that_is_gone_condemns_green(serving: Account) -> None:
+    serving.client("cloudwatch").delete_alarms(AlarmNames=[ERRORS])
+    answer = judge(serving)
+    assert answer["next"] == "roll_back"
+    assert answer["reason"] == f"alarm {ERRORS} does not exist any more"
+
+
+def test_an_alarm_without_data_proves_nothing(serving: Account) -> None:
+    serving.turn(ERRORS, "INSUFFICIENT_DATA")
+    assert judge(serving)["verdict"] == "Inconclusive"
+
+
+def test_a_green_with_nobody_left_has_failed(serving: Account) -> None:
+    serving.stop("green", 3)
+    answer = judge(serving)
+    assert (answer["verdict"], answer["next"]) == ("Failed", "roll_back")
+
+
+def test_a_green_that_is_short_goes_no_further(serving: Account) -> None:
+    serving.stop("green", 1)
+    answer = judge(serving)
+    assert (answer["verdict"], answer["next"]) == ("Inconclusive", "wait")
+    assert "2 of 3 healthy" in answer["reason"]
+
+
+@pytest.mark.parametrize("side", ["blue", "green"])
+def test_a_floor_that_sags_is_held_before_anything_else(serving: Account, side: str) -> None:
+    name = serving.group(side)["AutoScalingGroupName"]
+    serving.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=name, MinSize=1)
+    assert judge(serving)["next"] == "hold_floors"
+    serving.run("hold_floors")
+    assert judge(serving)["next"] == "shift"
+
+
+def test_a_failed_green_is_rolled_back_before_floors_are_mended(serving: Account) -> None:
+    serving.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="shop-1", MinSize=1)
+    serving.turn(ERRORS, "ALARM")
+    assert judge(serving)["next"] == "roll_back"
+
+
+def test_weights_that_somebody_else_wrote_stop_the_release(serving: Account) -> None:
+    serving.set_weights(blue=100)
+    with pytest.raises(Drifted):
+        judge(serving)
+
+
+def test_a_release_past_its_deadline_is_not_judged(serving: Account) -> None:
+    serving.later(hours=4)
+    with pytest.raises(DeadlinePassed):
+        judge(serving)
+
+
+def test_a_release_that_was_taken_over_is_not_judged(serving: Account) -> None:
+    serving.move_epoch_on()
+    with pytest.raises(Fenced):
+        judge(serving)

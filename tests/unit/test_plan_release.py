@@ -1,0 +1,421 @@
+"""PlanRelease: the whole plan, and not a thing touched; or one refusal that says what to mend."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from moto.ec2.models import ec2_backends
+
+from local import seed
+from tests.account import ACCOUNT, REGION, RELEASE, Account
+from viridian.errors import Busy, Refusal
+from viridian.plan import Plan
+
+
+def plan(account: Account, **request: Any) -> Any:
+    """What PlanRelease answers to the sample with these fields of its request replaced, or left out where None."""
+    event = account.event("plan_release")
+    wanted = {**event["request"], **request}
+    asked = {name: value for name, value in wanted.items() if value is not None}
+    return account.run("plan_release", {**event, "request": asked})
+
+
+def refusal(account: Account, **request: Any) -> Refusal:
+    """The refusal that a request meets; whatever it is, nothing was touched."""
+    stood = account.world()
+    account.calls.clear()
+    with pytest.raises(Refusal) as refused:
+        plan(account, **request)
+    assert account.writes() == []
+    assert account.world() == stood
+    assert refused.value.fix, "a refusal says what to do"
+    assert refused.value.fix in str(refused.value)
+    assert refused.value.field in str(refused.value)
+    return refused.value
+
+
+def test_planning_twice_gives_the_same_plan_and_touches_nothing(account: Account) -> None:
+    before = account.world()
+    first = account.twice("plan_release")
+    assert account.writes() == []
+    assert account.world() == before
+    assert (first["service"], first["release"], first["dry_run"]) == ("shop", RELEASE, False)
+
+
+def test_the_plan_names_everything_that_will_be_made_changed_and_kept(account: Account) -> None:
+    found = msgspec.convert(account.run("plan_release")["plan"], Plan)
+    assert found.steps == ("10% for 10 min", "50% for 10 min", "100% for 10 min")
+    assert [line.split()[0] for line in found.makes] == ["image", "target", "a", "the", "Auto", "alarms"]
+    assert f"image viridian-shop-{RELEASE}" in found.makes
+    assert "MinSize of shop-1: 2 to 3 while the release runs" in found.changes
+    assert found.keeps == ("shop-1 at 3 instances behind the standby rule, for 60 minutes",)
+    assert found.blue.group == "shop-1"
+    assert found.blue.desired == 3
+    assert found.before.weights == {account.shop.target_group_arn: 100}
+    assert found.standby.priority == 99
+
+
+def test_the_fields_of_a_request_override_the_registered_profile(account: Account) -> None:
+    found = plan(account, settle_seconds=300, guards=None)["plan"]["profile"]
+    assert found["settle_seconds"] == 300
+    assert found["guards"] == ["shop-errors"]
+    assert found["route"] == account.shop.route_arn
+
+
+def test_a_dry_run_is_planned_in_full(account: Account) -> None:
+    answer = plan(account, dry_run=True)
+    assert answer["dry_run"] is True
+    assert answer["plan"]["makes"]
+
+
+def test_a_listener_can_be_the_route(account: Account) -> None:
+    listener = account.shop.listener_arn
+    blue = {"Type": "forward", "TargetGroupArn": account.shop.target_group_arn}
+    account.client("elbv2").modify_listener(ListenerArn=listener, DefaultActions=[blue])
+    account.client("elbv2").delete_rule(RuleArn=account.shop.rule_arn)
+    account.client("ssm").put_parameter(
+        Name="/viridian/services/shop", Value=f'{{"route": "{listener}"}}', Type="String", Overwrite=True
+    )
+    found = plan(account)["plan"]
+    assert found["route"] == found["listener"] == listener
+    assert found["standby"]["priority"] == 1
+
+
+WRONG_FIELDS: list[tuple[str, dict[str, Any], str, str]] = [
+    ("an unknown field", {"colour": "green"}, "colour", "green"),
+    ("an unknown field further in", {"thresholds": {"errors": 1}}, "thresholds.errors", "1"),
+    ("no service", {"service": None}, "service", "missing"),
+    ("no version", {"version": None}, "version", "missing"),
+    ("no source", {"source": None}, "source", "missing"),
+    ("a source without its id", {"source": {"type": "ami"}}, "source.image_id", "missing"),
+    ("a source of no kind", {"source": {"type": "zip"}}, "source.type", "zip"),
+    ("a number for a name", {"service": 7}, "service", "7"),
+    ("a word for a number", {"settle_seconds": "long"}, "settle_seconds", "long"),
+    ("a word for a list", {"steps": "all"}, "steps", "all"),
+    ("a word for yes", {"dry_run": "yes"}, "dry_run", "yes"),
+    ("a version that isn't semantic", {"version": "v2"}, "version", "v2"),
+    ("a version with a leading zero", {"version": "2.01.0"}, "version", "2.01.0"),
+    (
+        "a path that leaves the host",
+        {"smoke_tests": [{"path": "http://x/"}]},
+        "smoke_tests[0].path",
+        "http://x/",
+    ),
+    ("steps that fall", {"steps": [{"weight": 50, "observe_minutes": 10}] * 2}, "steps[1].weight", "50"),
+    (
+        "steps that end before the whole",
+        {"steps": [{"weight": 50, "observe_minutes": 10}]},
+        "steps[0].weight",
+        "50",
+    ),
+    (
+        "a step above the whole",
+        {"steps": [{"weight": 101, "observe_minutes": 10}]},
+        "steps[0].weight",
+        "101",
+    ),
+    ("no steps at all", {"steps": []}, "steps", "[]"),
+    (
+        "steps shorter than the guards' evidence",
+        {"steps": [{"weight": 100, "observe_minutes": 1}], "inconclusive": {"minutes": 1}},
+        "steps[0].observe_minutes",
+        "1",
+    ),
+    ("a service that isn't registered", {"service": "stall"}, "service", "stall"),
+    (
+        "an instance that doesn't exist",
+        {"source": {"type": "instance", "instance_id": "i-00000000000000000"}},
+        "source.instance_id",
+        "i-00000000000000000",
+    ),
+    (
+        "an image that doesn't exist",
+        {"source": {"type": "ami", "image_id": "ami-00000000000000000"}},
+        "source.image_id",
+        "ami-00000000000000000",
+    ),
+    ("a guard that doesn't exist", {"guards": ["nothing"], "waive": None}, "guards", "nothing"),
+    (
+        "a waiver of what is no guard",
+        {"waive": {"alarms": ["other"], "reason": "it is red and we know"}},
+        "waive.alarms",
+        "other",
+    ),
+    (
+        "a waiver without a reason",
+        {"waive": {"alarms": ["shop-errors"], "reason": "red"}},
+        "waive.reason",
+        "red",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("request_", "field", "value"),
+    [case[1:] for case in WRONG_FIELDS],
+    ids=[case[0] for case in WRONG_FIELDS],
+)
+def test_a_wrong_request_is_refused_by_field_value_and_fix(
+    account: Account, request_: dict[str, Any], field: str, value: str
+) -> None:
+    refused = refusal(account, **request_)
+    assert refused.field == field
+    assert value in str(refused)
+
+
+def register(account: Account, value: str) -> None:
+    account.client("ssm").put_parameter(
+        Name="/viridian/services/shop", Value=value, Type="String", Overwrite=True
+    )
+
+
+def route_of(account: Account, old: str, new: str) -> None:
+    register(account, f'{{"route": "{str(account.shop.route_arn).replace(old, new)}"}}')
+
+
+def untag(account: Account, arn: str) -> None:
+    account.client("elbv2").remove_tags(ResourceArns=[arn], TagKeys=["viridian:managed"])
+
+
+def template_version(account: Account, version: str) -> None:
+    template = {"LaunchTemplateId": account.shop.launch_template_id, "Version": version}
+    account.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName="shop-1", LaunchTemplate=template
+    )
+
+
+def use_untagged_template(account: Account) -> None:
+    ec2 = account.client("ec2")
+    version = {"LaunchTemplateId": account.shop.launch_template_id, "Versions": ["1"]}
+    data = ec2.describe_launch_template_versions(**version)["LaunchTemplateVersions"][0]["LaunchTemplateData"]
+    made = ec2.create_launch_template(LaunchTemplateName="untagged", LaunchTemplateData=data)
+    account.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName="shop-1",
+        LaunchTemplate={
+            "LaunchTemplateId": made["LaunchTemplate"]["LaunchTemplateId"],
+            "Version": "1",
+        },
+    )
+
+
+def let_serve(account: Account) -> None:
+    targets = [{"Id": account.builder}]
+    account.client("elbv2").register_targets(TargetGroupArn=account.shop.target_group_arn, Targets=targets)
+
+
+def build_in_a_group(account: Account) -> None:
+    ec2_backends[ACCOUNT][REGION].create_tags([account.builder], {"aws:autoscaling:groupName": "shop-1"})
+
+
+def lend_twice(account: Account) -> None:
+    account.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName="second",
+        MinSize=0,
+        MaxSize=0,
+        LaunchTemplate={"LaunchTemplateId": account.shop.launch_template_id, "Version": "1"},
+        VPCZoneIdentifier=account.shop.subnet_ids[0],
+        TargetGroupARNs=[account.shop.target_group_arn],
+    )
+
+
+def schedule(account: Account) -> None:
+    account.client("autoscaling").put_scheduled_update_group_action(
+        AutoScalingGroupName="shop-1", ScheduledActionName="night", MinSize=0, Recurrence="0 22 * * *"
+    )
+
+
+def step_policy(account: Account) -> None:
+    account.client("autoscaling").put_scaling_policy(
+        AutoScalingGroupName="shop-1",
+        PolicyName="steps",
+        PolicyType="StepScaling",
+        AdjustmentType="ChangeInCapacity",
+        StepAdjustments=[{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
+    )
+
+
+def suspend(account: Account) -> None:
+    account.client("autoscaling").suspend_processes(
+        AutoScalingGroupName="shop-1", ScalingProcesses=["Terminate"]
+    )
+
+
+def fill_the_rule(account: Account) -> None:
+    elb, values = account.client("elbv2"), [f"/{n}" for n in range(5)]
+    elb.modify_rule(
+        RuleArn=account.shop.rule_arn,
+        Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": values}}],
+    )
+
+
+def five_groups(account: Account) -> None:
+    names = [f"more{n}" for n in range(4)]
+    account.set_weights(blue=100, **dict.fromkeys(names, 0))
+
+
+def first_priority(account: Account) -> None:
+    account.client("elbv2").set_rule_priorities(
+        RulePriorities=[{"RuleArn": account.shop.rule_arn, "Priority": 1}]
+    )
+
+
+def scale_to_nothing(account: Account) -> None:
+    account.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName="shop-1", MinSize=0, DesiredCapacity=0
+    )
+
+
+Act = Callable[[Account], object]
+STANDING: list[tuple[str, Act, str, str]] = [
+    (
+        "a route in another account",
+        lambda a: route_of(a, ACCOUNT, "210987654321"),
+        "profile.route",
+        "210987654321",
+    ),
+    (
+        "a route in another Region",
+        lambda a: route_of(a, "us-east-1", "eu-west-1"),
+        "profile.route",
+        "eu-west-1",
+    ),
+    ("a route that isn't there", lambda a: route_of(a, a.shop.route_arn[-6:], "abcdef"), "route", "abcdef"),
+    ("a profile that isn't JSON", lambda a: register(a, "{"), "profile", "not JSON"),
+    ("a profile with an unknown field", lambda a: register(a, '{"colour": 1}'), "profile.colour", "1"),
+    ("a profile without a route", lambda a: register(a, "{}"), "profile.route", "missing"),
+    ("an untagged rule", lambda a: untag(a, a.shop.route_arn), "route", "viridian:managed"),
+    ("an untagged listener", lambda a: untag(a, a.shop.listener_arn), "route", "viridian:managed"),
+    ("an untagged target group", lambda a: untag(a, a.shop.target_group_arn), "route", "viridian:managed"),
+    (
+        "an untagged group",
+        lambda a: a.client("autoscaling").delete_tags(
+            Tags=[
+                {
+                    "ResourceId": "shop-1",
+                    "ResourceType": "auto-scaling-group",
+                    "Key": "viridian:managed",
+                    "Value": "true",
+                    "PropagateAtLaunch": False,
+                }
+            ]
+        ),
+        "route",
+        "shop-1",
+    ),
+    (
+        "an untagged launch template",
+        use_untagged_template,
+        "route",
+        "lt-",
+    ),
+    (
+        "an untagged builder",
+        lambda a: a.client("ec2").delete_tags(Resources=[a.builder], Tags=[{"Key": "viridian:managed"}]),
+        "source.instance_id",
+        "viridian:managed",
+    ),
+    (
+        "a rule lent to another service",
+        lambda a: a.client("elbv2").add_tags(
+            ResourceArns=[a.shop.route_arn], Tags=[{"Key": "viridian:service", "Value": "store"}]
+        ),
+        "route",
+        "not lent to service shop",
+    ),
+    ("weights on two groups", lambda a: a.set_weights(blue=50, third=50), "route", "third"),
+    ("a rule full of target groups", five_groups, "route", "5"),
+    (
+        "a rule that forwards nowhere",
+        lambda a: a.client("elbv2").modify_rule(
+            RuleArn=a.shop.route_arn,
+            Actions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "503"}}],
+        ),
+        "route",
+        "no target group",
+    ),
+    ("a rule full of conditions", fill_the_rule, "route", "5"),
+    ("a rule with none ahead of it", first_priority, "route", "1"),
+    ("a launch template at $Latest", lambda a: template_version(a, "$Latest"), "route", "$Latest"),
+    ("a launch template at $Default", lambda a: template_version(a, "$Default"), "route", "$Default"),
+    ("blue with a target that isn't healthy", lambda a: a.stop("blue"), "route", "2 of 3"),
+    ("blue with nobody", scale_to_nothing, "route", "shop-1"),
+    ("two groups on blue's target group", lend_twice, "route", "second"),
+    ("a scheduled action on blue", schedule, "route", "night"),
+    ("a step scaling policy on blue", step_policy, "route", "steps"),
+    ("a suspended process on blue", suspend, "route", "Terminate"),
+    ("a source that serves", let_serve, "source.instance_id", "shop-1"),
+    ("a source that belongs to a group", build_in_a_group, "source.instance_id", "shop-1"),
+    (
+        "a source that is gone",
+        lambda a: a.client("ec2").terminate_instances(InstanceIds=[a.builder]),
+        "source.instance_id",
+        "terminated",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("act", "field", "value"), [case[1:] for case in STANDING], ids=[case[0] for case in STANDING]
+)
+def test_what_stands_in_the_way_is_refused_by_field_value_and_fix(
+    account: Account, act: Act, field: str, value: str
+) -> None:
+    act(account)
+    refused = refusal(account)
+    assert refused.field == field
+    assert value in str(refused)
+
+
+def test_a_red_guard_refuses_unless_its_redness_is_waived_by_name(account: Account) -> None:
+    account.turn("shop-errors", "ALARM")
+    refused = refusal(account, waive=None)
+    assert refused.field == "guards"
+    assert "shop-errors is in ALARM" in str(refused)
+    waived = plan(account, waive={"alarms": ["shop-errors"], "reason": "this release is its mend"})
+    assert waived["plan"]["waive"]["alarms"] == ["shop-errors"]
+
+
+def test_a_route_that_another_release_holds_is_refused_with_its_name(account: Account) -> None:
+    account.run("acquire_lock")
+    refused = refusal(account)
+    assert f"held by release {RELEASE} of service shop" in str(refused)
+
+
+def test_a_release_under_another_name_learns_who_holds_the_route(account: Account) -> None:
+    account.run("acquire_lock")
+    seed.registered(account, "store", account.shop.profile)
+    refused = refusal(account, service="store")
+    assert f"held by release {RELEASE} of service shop" in str(refused)
+
+
+def test_an_image_must_be_ready_to_be_used(account: Account) -> None:
+    image = account.client("ec2").create_image(InstanceId=account.builder, Name="ready-made")["ImageId"]
+    source = {"type": "ami", "image_id": image}
+    assert "pending" in str(refusal(account, source=source))
+    account.later(minutes=5)
+    assert plan(account, source=source)["plan"]["source"] == source
+
+
+def test_an_image_must_run_on_what_blue_runs_on(account: Account) -> None:
+    image = account.client("ec2").register_image(
+        Name="arm", Architecture="arm64", RootDeviceName="/dev/xvda", VirtualizationType="hvm"
+    )["ImageId"]
+    refused = refusal(account, source={"type": "ami", "image_id": image})
+    assert refused.field == "source.image_id"
+    assert "arm64" in str(refused)
+    assert "x86_64" in refused.fix
+
+
+@pytest.mark.parametrize("request_", [None, 7, "release", [], [{}]], ids=repr)
+def test_a_request_that_is_no_document_is_refused(account: Account, request_: Any) -> None:
+    with pytest.raises(Refusal, match="Use a JSON object"):
+        account.run("plan_release", request=request_)
+
+
+def test_an_unavailable_service_is_a_reason_to_try_again_not_to_refuse(account: Account) -> None:
+    with (
+        account.failing("elbv2", "DescribeTargetHealth", "Throttling"),
+        pytest.raises(Busy, match="DescribeTargetHealth"),
+    ):
+        account.run("plan_release")

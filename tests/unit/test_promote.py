@@ -1,0 +1,104 @@
+"""Promote: green serves alone and well, so it becomes blue, and the route is free."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.account import RELEASE, Account
+from viridian.errors import Drifted, Fenced, GreenUnfit
+
+
+def test_a_release_is_promoted_once(account: Account) -> None:
+    account.before("promote")
+    answer = account.twice("promote")
+    assert account.writes() == ["ModifyRule", "UpdateAutoScalingGroup", "DeleteAlarms"]
+    assert answer["weights"] == {account.target_group("green"): 100}
+    assert account.record().status == "Promoted"
+
+
+def test_blue_is_kept_behind_the_standby_rule_until_its_time(account: Account) -> None:
+    answer = account.before("promote").run("promote")
+    record = account.record()
+    rules = account.client("elbv2").describe_rules(ListenerArn=account.shop.listener_arn)["Rules"]
+    standby = next(rule for rule in rules if rule["Priority"] == "99")
+    groups = standby["Actions"][0]["ForwardConfig"]["TargetGroups"]
+    assert {group["TargetGroupArn"]: group["Weight"] for group in groups} == {
+        account.target_group("blue"): 100,
+        account.target_group("green"): 0,
+    }
+    assert record.retire_at is not None
+    assert datetime.fromisoformat(answer["retire_at"]) == record.retire_at
+    assert record.retire_at - datetime.now(UTC) == pytest.approx(
+        timedelta(minutes=60), abs=timedelta(seconds=9)
+    )
+    assert account.group("blue")["MinSize"] == 3, "blue could take everything back until it retires"
+
+
+def test_green_gets_the_floor_that_blue_had(account: Account) -> None:
+    account.before("promote").run("promote")
+    assert account.group("green")["MinSize"] == 2
+
+
+def test_greens_alarms_go_and_the_guard_stays(account: Account) -> None:
+    account.before("promote").run("promote")
+    alarms = account.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert [alarm["AlarmName"] for alarm in alarms] == ["shop-errors"]
+
+
+def test_the_route_is_free_for_the_next_release(account: Account) -> None:
+    account.before("promote").run("promote")
+    (lock,) = [item for item in account.ledger() if item["sk"] == "lock"]
+    assert "release" not in lock
+    assert lock["epoch"] == "1"
+
+
+@pytest.mark.parametrize("call", ["ModifyRule", "UpdateAutoScalingGroup", "DeleteAlarms"])
+def test_a_try_that_died_after_any_call_is_taken_up_by_the_next(account: Account, call: str) -> None:
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    service = {"ModifyRule": "elbv2", "DeleteAlarms": "cloudwatch"}.get(call, "autoscaling")
+    account.before("promote")
+    with account.hooked("after-call", service, call, die), pytest.raises(KeyboardInterrupt):
+        account.run("promote")
+    account.twice("promote")
+    assert account.record().status == "Promoted"
+    assert account.writes() == ["ModifyRule", "UpdateAutoScalingGroup", "DeleteAlarms"]
+
+
+def test_a_green_that_shares_is_not_promoted(account: Account) -> None:
+    account.shifted(2)
+    with pytest.raises(Drifted, match="was to serve alone"):
+        account.run("promote")
+    assert account.writes() == []
+
+
+def test_a_green_that_lost_somebody_is_not_promoted(account: Account) -> None:
+    account.before("promote").stop("green")
+    account.calls.clear()
+    with pytest.raises(GreenUnfit):
+        account.run("promote")
+    assert account.writes() == []
+
+
+def test_weights_that_somebody_else_wrote_stop_the_promotion(account: Account) -> None:
+    account.before("promote").set_weights(blue=1, green=99)
+    account.calls.clear()
+    with pytest.raises(Drifted):
+        account.run("promote")
+    assert account.writes() == []
+
+
+def test_a_release_that_was_taken_over_is_not_promoted(account: Account) -> None:
+    account.before("promote").move_epoch_on()
+    with pytest.raises(Fenced):
+        account.run("promote")
+    assert account.writes() == []
+
+
+def test_a_release_that_was_promoted_shifts_no_more(account: Account) -> None:
+    account.promoted()
+    for late in ("shift_traffic", "create_green", "hold_floors", "bake_image"):
+        with pytest.raises(Fenced, match=f"release {RELEASE} has ended Promoted"):
+            account.run(late)
+    assert account.writes() == []
