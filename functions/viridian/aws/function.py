@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 from aws_lambda_powertools import Logger
@@ -52,7 +52,7 @@ def handler(kind: type[Ask]) -> Callable[[Callable[[Ask], Answer]], Callable[[An
                     answer = act(ask)
                 except (ClientError, BotoCoreError) as error:
                     logger.warning("AWS refused", error=str(error))
-                    raise _named(error) from error
+                    _raise_named(error)
                 except Exception as error:
                     logger.warning(type(error).__name__, reason=str(error))
                     raise
@@ -81,13 +81,13 @@ def _told(ask: Any) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _named(error: ClientError | BotoCoreError) -> Exception:
+def _raise_named(error: ClientError | BotoCoreError) -> NoReturn:
     """botocore names many errors `ClientError`; Step Functions can only catch by class name."""
     if not isinstance(error, ClientError):
-        return Busy(f"no answer from AWS: {error}")
+        raise Busy(f"no answer from AWS: {error}") from error
     code, action = error.response["Error"].get("Code", "Unknown"), error.operation_name
     if code in _BUSY or error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500:
-        return Busy(f"{action}: {code}")
+        raise Busy(f"{action}: {code}") from error
     if code in _DENIED:
-        return NotPermitted(f"{action}: {error.response['Error'].get('Message', code)}")
-    return error
+        raise NotPermitted(f"{action}: {error.response['Error'].get('Message', code)}") from error
+    raise error
