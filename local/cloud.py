@@ -175,9 +175,12 @@ class Cloud:
         """A boto3 client of a person's."""
         return client(service)
 
-    def deploy(self, template: Path, parameters: Mapping[str, str] | None = None) -> Stack:
+    def deploy(
+        self, template: Path, parameters: Mapping[str, str] | None = None, stack: str = "viridian"
+    ) -> Stack:
+        """Makes a new stack; there are no updates."""
         with made_by(CLOUD):
-            return deploy(Path(template), parameters or {}, self.functions)
+            return deploy(Path(template), parameters or {}, self.functions, stack)
 
     def start(self, state_machine_arn: str, input: Mapping[str, Any], name: str | None = None) -> str:
         with made_by(PERSON):

@@ -28,7 +28,7 @@ NO_EFFECT = {
     "AWS::CloudWatch::Dashboard",
     "AWS::Logs::MetricFilter",
 }
-_UNRESOLVED = re.compile(r"\$\{[A-Za-z0-9_]+\}")
+_UNRESOLVED = re.compile(r"\$\{([A-Za-z0-9_]+)\}")
 
 
 @dataclass

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import IO, Any
 from unittest.mock import patch
 
+from moto.awslambda.responses import LambdaResponse
 from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.core.responses import BaseResponse
 
 from local.calls import current_execution, made_by
 from local.clock import Clock, ClockStopped
@@ -101,8 +103,9 @@ class Functions:
             return functions._invoke(backend, name, qualifier, body, headers, response)
 
         self._hooks.enter_context(patch.object(LambdaSimpleBackend, "invoke", invoke))
+        self._hooks.enter_context(patch.object(LambdaResponse, "_get_param", _parameter))
         self._hooks.enter_context(patch.object(os, "environ", _Environ(os.environ)))
-        self._hooks.enter_context(patch.object(sys, "stdout", _Stdout(sys.stdout)))
+        self._hooks.callback(_print_again)
         self._hooks.enter_context(patch.object(time, "sleep", _within_budget(time.sleep, self._clock)))
 
     def uninstall(self) -> None:
@@ -117,7 +120,8 @@ class Functions:
         if (headers or {}).get("X-Amz-Invocation-Type") == "Event":
             self.invoke_later(function, body)
             return b""
-        result, failed = self.run(function, json.loads(body or "{}"))
+        named = name.split(":")[7:] if name.startswith("arn:") else []
+        result, failed = self.run(function, json.loads(body or "{}"), qualifier or "".join(named))
         if failed:
             response["x-amz-function-error"] = "Unhandled"
         return json.dumps(result).encode()
@@ -137,12 +141,12 @@ class Functions:
 
         self._clock.spawn(deliver, f"event for {function.function_name}")
 
-    def run(self, function: Any, event: Any) -> tuple[Any, bool]:
+    def run(self, function: Any, event: Any, qualifier: str = "") -> tuple[Any, bool]:
         """The handler's answer, or its error as Lambda puts it, and whether it failed."""
         code = self._code[function.function_name]
         variables = _variables(function, code)
         budget = Budget(float(function.timeout))
-        context = _context(function, budget)
+        context = _context(function, qualifier, budget)
         entry = {
             "at": self._clock.now(),
             "function": code.logical_id,
@@ -151,6 +155,7 @@ class Functions:
             "execution": current_execution(),
         }
         printed = io.StringIO()
+        _listen()
         with (
             made_by(code.logical_id, variables.get("RELEASES_TABLE")),
             _bound(_environment, variables),
@@ -190,6 +195,14 @@ class Functions:
                 self._file.flush()
 
 
+def _parameter(self: Any, name: str, if_none: Any = None) -> Any:
+    """moto looks for `qualifier`, where the API has `Qualifier`."""
+    found = BaseResponse._get_param(self, name, if_none)
+    if name == "qualifier" and found is None:
+        return BaseResponse._get_param(self, "Qualifier", if_none)
+    return found
+
+
 @contextlib.contextmanager
 def _bound(variable: ContextVar[Any], value: Any) -> Iterator[None]:
     token = variable.set(value)
@@ -212,12 +225,13 @@ def _variables(function: Any, code: Code) -> dict[str, str]:
     }
 
 
-def _context(function: Any, budget: Budget) -> Context:
+def _context(function: Any, qualifier: str, budget: Budget) -> Context:
+    arn = ":".join(function.function_arn.split(":")[:7])
     return Context(
         function_name=function.function_name,
         function_version=str(function.version),
         memory_limit_in_mb=str(function.memory_size),
-        invoked_function_arn=function.function_arn,
+        invoked_function_arn=f"{arn}:{qualifier}" if qualifier else arn,
         aws_request_id=str(uuid.uuid4()),
         log_group_name=f"/aws/lambda/{function.function_name}",
         log_stream_name="local",
@@ -296,10 +310,10 @@ class _Stdout:
     """
 
     def __init__(self, real: Any) -> None:
-        self._first = real
+        self.real = real
 
     def _to(self) -> Any:
-        real = self._first if isinstance(sys.stdout, _Stdout) else sys.stdout
+        real = self.real if isinstance(sys.stdout, _Stdout) else sys.stdout
         return _printed.get() or (sys.__stdout__ if real.closed else real)
 
     def write(self, text: str) -> int:
@@ -310,3 +324,14 @@ class _Stdout:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._to(), name)
+
+
+def _listen() -> None:
+    """At each invocation, because a test runner puts a stdout of its own in place between a test's phases."""
+    if not isinstance(sys.stdout, _Stdout):
+        sys.stdout = _Stdout(sys.stdout)
+
+
+def _print_again() -> None:
+    if isinstance(sys.stdout, _Stdout):
+        sys.stdout = sys.stdout.real

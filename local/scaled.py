@@ -65,7 +65,7 @@ class ScaledClock(Timing):
         if self._stopped.wait(max(0.0, cloud_seconds) / self._speed):
             raise ClockStopped
 
-    def spawn(self, fn: Callable[[], None], name: str) -> "_ScaledThread":
+    def spawn(self, fn: Callable[[], Any], name: str) -> "_ScaledThread":
         thread = self.thread_class(target=fn, name=name)
         thread.start()
         return thread

@@ -79,7 +79,7 @@ class VirtualClock(Timing):
     def sleep(self, cloud_seconds: float) -> None:
         self._pause(self._me(), max(0.0, cloud_seconds))
 
-    def spawn(self, fn: Callable[[], None], name: str) -> "_VirtualThread":
+    def spawn(self, fn: Callable[[], Any], name: str) -> "_VirtualThread":
         thread = self.thread_class(target=lambda: self._guarded(fn, name), name=name)
         thread.start()
         return thread
