@@ -64,7 +64,7 @@ def wanted_alarms(record: Record, target_group: str) -> list[Alarm]:
 
 def follow_need(record: Record) -> Record:
     """The need as blue's size has it, while blue still has all the traffic; it only rises."""
-    blue = find_blue(record)
+    blue, _ = seen(record)
     if blue is None or record.first_weight_at is not None or blue.desired <= record.need:
         return record
     ledger.note(record.fence(), need=blue.desired)
@@ -73,7 +73,7 @@ def follow_need(record: Record) -> Record:
 
 def hold_floors(record: Record) -> None:
     """Both fleets' floors at the need; what blue's was before is in the plan."""
-    for side in (find_blue(record), find_green(record)):
+    for side in seen(record):
         if side is not None and fleet.below(side, record.need):
             auto_scaling.set_minimum(side, record.need, record.fence())
 
@@ -103,21 +103,19 @@ def promote(record: Record, green: Side) -> Record:
     return ledger.find(plan.service, plan.release) or record
 
 
-def find_blue(record: Record) -> Side | None:
-    """Blue as it is now."""
-    return auto_scaling.find_side(record.plan.blue.group, record.plan.blue.target_group)
-
-
-def find_green(record: Record) -> Side | None:
-    """Green as it is now; None while there is none."""
-    if record.green_target_group is None:
-        return None
-    return auto_scaling.find_side(record.plan.green_group, record.green_target_group)
+def seen(record: Record) -> tuple[Side | None, Side | None]:
+    """Blue and green as they are now; None for one that isn't there."""
+    plan = record.plan
+    groups = {plan.blue.group: plan.blue.target_group}
+    if record.green_target_group:
+        groups[plan.green_group] = record.green_target_group
+    sides = auto_scaling.find_sides(groups)
+    return sides.get(plan.blue.group), sides.get(plan.green_group)
 
 
 def both(record: Record) -> tuple[Side, Side]:
-    """Blue and green, both of which must be there; either may be briefly unseen right after it was made."""
-    blue, green = find_blue(record), find_green(record)
+    """Blue and green, both of which must be there; green may be briefly unseen right after it was made."""
+    blue, green = seen(record)
     if blue is None:
         raise Drifted(f"blue's group {record.plan.blue.group} is gone")
     if green is None:

@@ -44,15 +44,14 @@ def go_on(service: str, release: str, execution: str, failure: str, *, hold: boo
 def picture(record: Record) -> Picture:
     """Everything the next move depends on, read from AWS now."""
     plan = record.plan
-    blue = green.find_blue(record) or Side(
-        group=plan.blue.group, target_group=plan.blue.target_group, minimum=0, desired=0, maximum=0
-    )
+    blue, candidate = green.seen(record)
+    gone = Side(group=plan.blue.group, target_group=plan.blue.target_group, minimum=0, desired=0, maximum=0)
     return Picture(
         now=datetime.now(UTC),
         deadline=record.rollback_by or plan.deadline,
         forward=load_balancer.forward(plan.route),
-        blue=blue,
-        green=green.find_green(record),
+        blue=blue or gone,
+        green=candidate,
         green_target_group=record.green_target_group,
         need=record.need,
         floor_before=plan.blue.minimum,

@@ -65,10 +65,13 @@ def side(group: dict[str, Any], target_group: str) -> Side:
     )
 
 
-def find_side(name: str, target_group: str) -> Side | None:
-    """A fleet by the name of its group; None once the group is gone."""
-    group = find(name)
-    return side(group, target_group) if group else None
+def find_sides(target_groups: dict[str, str]) -> dict[str, Side]:
+    """Fleets by the names of their groups, each with its target group; a group that is gone is left out."""
+    found = clients.reader("autoscaling").describe_auto_scaling_groups(
+        AutoScalingGroupNames=list(target_groups)
+    )
+    groups = {group["AutoScalingGroupName"]: dict(group) for group in found["AutoScalingGroups"]}
+    return {name: side(group, target_groups[name]) for name, group in groups.items()}
 
 
 def tags(group: dict[str, Any]) -> dict[str, str]:

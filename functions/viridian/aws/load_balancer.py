@@ -63,26 +63,27 @@ class TargetGroup(msgspec.Struct, frozen=True, kw_only=True):
 
 def find_route(arn: str) -> Route:
     """The listener or rule of this ARN; a Refusal if there is none."""
-    client = clients.reader("elbv2")
     listener = (
         arn if ":listener/" in arn else "/".join(arn.replace(":listener-rule/", ":listener/").split("/")[:-1])
     )
-    try:
-        found = client.describe_listeners(ListenerArns=[listener])["Listeners"][0]
-        if arn == listener:
-            return _route(arn, listener, found["LoadBalancerArn"], None, (), found["DefaultActions"])
-        rule = client.describe_rules(RuleArns=[arn])["Rules"][0]
-    except (client.exceptions.ListenerNotFoundException, client.exceptions.RuleNotFoundException, IndexError):
-        raise Refusal("route", arn, "Register a listener or rule that exists.") from None
+    found = _found(arn, "describe_listeners", ListenerArns=[listener])["Listeners"][0]
+    balancer = str(found["LoadBalancerArn"])
+    if arn == listener:
+        return _route(arn, listener, balancer, None, (), found["DefaultActions"])
+    rule = _found(arn, "describe_rules", RuleArns=[arn])["Rules"][0]
     if rule.get("IsDefault") or not str(rule["Priority"]).isdigit():
         raise Refusal("route", arn, f"Register the default action by its listener's ARN: {listener}")
     conditions = tuple(_condition(condition) for condition in rule["Conditions"])
-    return _route(arn, listener, found["LoadBalancerArn"], int(rule["Priority"]), conditions, rule["Actions"])
+    return _route(arn, listener, balancer, int(rule["Priority"]), conditions, rule["Actions"])
 
 
 def forward(route: str) -> Forward:
     """The weights a route shows now."""
-    return find_route(route).forward
+    if ":listener/" in route:
+        return _forward(
+            _found(route, "describe_listeners", ListenerArns=[route])["Listeners"][0]["DefaultActions"]
+        )
+    return _forward(_found(route, "describe_rules", RuleArns=[route])["Rules"][0]["Actions"])
 
 
 def set_forward(route: Route, wanted: Forward, fence: Fence) -> Forward:
@@ -287,6 +288,14 @@ def delete_standby(listener: str, service: str, fence: Fence) -> None:
 def dimension(arn: str) -> str:
     """What CloudWatch calls a load balancer or target group."""
     return suffix(arn)
+
+
+def _found(route: str, call: str, **which: list[str]) -> dict[str, Any]:
+    client = clients.reader("elbv2")
+    try:
+        return dict(getattr(client, call)(**which))
+    except (client.exceptions.ListenerNotFoundException, client.exceptions.RuleNotFoundException):
+        raise Refusal("route", route, "Register a listener or rule that exists.") from None
 
 
 def _route(
