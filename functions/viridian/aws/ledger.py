@@ -1,6 +1,7 @@
 """The ledger (DynamoDB): one item per route, one per release, one per journal entry; every write of ours is fenced here."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -37,7 +38,7 @@ def mutation(
     Raises Fenced when the route's epoch has moved on.
     """
     at = datetime.now(UTC).isoformat()
-    key = {"pk": _release_key(fence.service, fence.release), "sk": f"journal#{at}#{call}"}
+    key = {"pk": _release_key(fence.service, fence.release), "sk": f"journal#{at}#{call}#{secrets.token_hex(4)}"}
     entry = Entry()
     intent = {**key, "schema": SCHEMA, "epoch": fence.epoch, "call": call, "resource": resource, "at": at}
     for name, value in (("before", before), ("after", after)):
