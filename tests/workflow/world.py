@@ -1,0 +1,357 @@
+"""A service, its traffic and the deployed stack in virtual time, in the words that the tests are written in."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer
+from moto.ec2.models import ec2_backends
+from moto.elbv2.models import elbv2_backends
+
+from local import orphans, seed
+from local.cloud import Cloud, Execution
+from local.reality import Reality
+from local.session import ACCOUNT, REGION
+from tests.workflow.faults import LEDGER, Faults
+
+ROOT = Path(__file__).parents[2]
+STEPS = [{"weight": 50, "observe_minutes": 4}, {"weight": 100, "observe_minutes": 4}]
+MINUTE = 60.0
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Release:
+    """One execution of the release machine, and what the world knows of it."""
+
+    world: "World"
+    arn: str
+
+    @property
+    def execution(self) -> Execution:
+        return self.world.cloud.execution(self.arn)
+
+    @property
+    def states(self) -> list[str]:
+        return self.execution.states
+
+    @property
+    def running(self) -> bool:
+        return self.execution.status == "RUNNING"
+
+    @property
+    def end(self) -> str:
+        """Promoted, or the error it failed with."""
+        run = self.execution
+        return run.error or "" if run.status == "FAILED" else self.states[-1]
+
+    @property
+    def cause(self) -> str:
+        return self.execution.cause or ""
+
+    @property
+    def record(self) -> Item:
+        """Its record in the ledger; empty if it never took its route."""
+        found = [item for item in self.world.ledger("record") if item["plan"]["execution"] == self.arn]
+        return found[0] if found else {}
+
+    @cached_property
+    def plan(self) -> Item:
+        """What was decided before anything was touched; it never changes."""
+        return dict(self.record["plan"])
+
+    @property
+    def id(self) -> str:
+        return str(self.plan["release"])
+
+    @property
+    def journal(self) -> list[Item]:
+        return [
+            item
+            for item in self.world.ledger("journal#")
+            if item["pk"] == f"release#{self.plan['service']}#{self.id}"
+        ]
+
+    @property
+    def green(self) -> str:
+        """The name of its target group."""
+        return str(self.plan["green_target_group"])
+
+    @property
+    def group(self) -> str:
+        """The name of its Auto Scaling group."""
+        return str(self.plan["green_group"])
+
+    def mutations(self) -> list[Item]:
+        return self.world.mutations(self.arn)
+
+    def wrote_weights(self) -> list[dict[str, int]]:
+        """What its calls made of the production route, in order."""
+        return [
+            self.world.named(call["after"])
+            for call in self.mutations()
+            if call["request"].get("RuleArn", call["request"].get("ListenerArn")) == self.world.shop.route_arn
+            and call["call"] in ("ModifyRule", "ModifyListener")
+        ]
+
+    def wait(self) -> "Release":
+        self.world.cloud.wait(self.arn)
+        return self
+
+    def until(self, state: str, times: int = 1) -> "Release":
+        """Lets the world go on until it has entered a state so many times."""
+        reached = self.world.cloud.until(lambda: self.states.count(state) >= times or not self.running, 86400)
+        assert reached, f"it never came to {state}"
+        assert self.states.count(state) >= times, f"it ended {self.end}: {self.cause}"
+        return self
+
+
+@dataclass(frozen=True)
+class Group:
+    """An Auto Scaling group's sizes, and how many of its instances are in service."""
+
+    minimum: int
+    desired: int
+    maximum: int
+    in_service: int
+
+
+class World:
+    """A service `shop` in two zones, three instances of version 1.0.0, twenty requests a second."""
+
+    def __init__(self, cloud: Cloud, faults: Faults, shop: seed.Seeded, outputs: dict[str, str]) -> None:
+        self.cloud, self.faults, self.shop, self.outputs = cloud, faults, shop, outputs
+        self.table = outputs["ReleasesTableName"]
+
+    # --- releases -----------------------------------------------------------------------------------------
+
+    def start(self, version: str = "2.0.0", fault: str | None = None, **asked: Any) -> Release:
+        """Starts a release from a fresh builder instance, unless it is told the source."""
+        request = {"service": "shop", "version": version, **asked}
+        if "source" not in request:
+            request["source"] = {"type": "instance", "instance_id": self.builder(version, fault)}
+        return self.submit(request)
+
+    def builder(self, version: str = "2.0.0", fault: str | None = None) -> str:
+        """An instance outside any group, running, to bake a version from."""
+        instance = seed.builder(self.cloud, version, fault=fault)
+        self.cloud.clock.sleep(30)
+        return instance
+
+    def submit(self, request: Any) -> Release:
+        """Starts the release machine with exactly this input."""
+        return Release(self, self.cloud.start(self.outputs["ReleaseStateMachineArn"], request))
+
+    def release(self, version: str = "2.0.0", fault: str | None = None, **asked: Any) -> Release:
+        return self.start(version, fault, **asked).wait()
+
+    def start_rollback(self, release: Release, **order: Any) -> Release:
+        order = {"service": release.plan["service"], "release": release.id, **order}
+        return Release(self, self.cloud.start(self.outputs["RollbackStateMachineArn"], order))
+
+    def rollback(self, release: Release, **order: Any) -> Release:
+        return self.start_rollback(release, **order).wait()
+
+    def pass_minutes(self, minutes: float) -> None:
+        self.cloud.clock.sleep(minutes * MINUTE)
+
+    # --- what AWS shows -----------------------------------------------------------------------------------
+
+    def route(self) -> Item:
+        """The production rule or listener, as AWS shows it."""
+        elb, arn = self.cloud.client("elbv2"), self.shop.route_arn
+        if self.shop.rule_arn:
+            return dict(elb.describe_rules(RuleArns=[arn])["Rules"][0])
+        listener = elb.describe_listeners(ListenerArns=[arn])["Listeners"][0]
+        return {**listener, "Actions": listener["DefaultActions"]}
+
+    def weights(self) -> dict[str, int]:
+        """The production route's weights, by the name of the target group."""
+        return _weights(self.route())
+
+    def sticky_seconds(self) -> int:
+        """The production route's group stickiness; 0 when it is off."""
+        config = _forward(self.route())["TargetGroupStickinessConfig"]
+        return int(config.get("DurationSeconds", 3600)) if config["Enabled"] else 0
+
+    def set_weights(self, **weights: int) -> None:
+        """A person writes the production rule; `_` stands for `-` in a target group's name."""
+        elb = self.cloud.client("elbv2")
+        groups = {group["TargetGroupName"]: group["TargetGroupArn"] for group in self.target_groups()}
+        pairs = [
+            {"TargetGroupArn": groups[name.replace("_", "-")], "Weight": weight}
+            for name, weight in weights.items()
+        ]
+        action = {"Type": "forward", "ForwardConfig": {"TargetGroups": pairs}}
+        elb.modify_rule(RuleArn=self.shop.rule_arn, Actions=[action])
+
+    def target_groups(self) -> list[Item]:
+        return list(self.cloud.client("elbv2").describe_target_groups()["TargetGroups"])
+
+    def standby(self) -> dict[str, int] | None:
+        """The standby rule's weights; None if there is none."""
+        rules = self.cloud.client("elbv2").describe_rules(ListenerArn=self.shop.listener_arn)["Rules"]
+        standing = [rule for rule in rules if "x-viridian-standby" in json.dumps(rule["Conditions"])]
+        return _weights(standing[0]) if standing else None
+
+    def named(self, weights: dict[str, int] | None) -> dict[str, int]:
+        """Weights by the name of the target group, from weights by ARN."""
+        return {_name(arn): weight for arn, weight in (weights or {}).items()}
+
+    def group(self, name: str | None = None) -> Group:
+        """An Auto Scaling group; blue's, if no other is named."""
+        found = self._group(name or self.shop.group_name)
+        assert found, f"no group {name}"
+        standing = [each for each in found["Instances"] if each["LifecycleState"] == "InService"]
+        return Group(found["MinSize"], found["DesiredCapacity"], found["MaxSize"], len(standing))
+
+    def has_group(self, name: str) -> bool:
+        return self._group(name) is not None
+
+    def has_target_group(self, name: str) -> bool:
+        return name in [group["TargetGroupName"] for group in self.target_groups()]
+
+    def instances(self, group: str | None = None) -> list[str]:
+        """The instances of an Auto Scaling group that stand or come up."""
+        found = self._group(group or self.shop.group_name)
+        return [each["InstanceId"] for each in (found or {}).get("Instances", [])]
+
+    def alarms(self) -> list[str]:
+        found = self.cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        return sorted(alarm["AlarmName"] for alarm in found)
+
+    def healthy(self, target_group: str) -> int:
+        """How many targets of a target group are healthy."""
+        arn = next(
+            group["TargetGroupArn"]
+            for group in self.target_groups()
+            if group["TargetGroupName"] == target_group
+        )
+        found = self.cloud.client("elbv2").describe_target_health(TargetGroupArn=arn)
+        states = [each["TargetHealth"]["State"] for each in found["TargetHealthDescriptions"]]
+        return states.count("healthy")
+
+    # --- what the cloud wrote down ------------------------------------------------------------------------
+
+    def calls(self, execution: str | None = None) -> list[Item]:
+        """Every changing call that a function sent, refused ones included; the ledger's own apart."""
+        return [
+            entry
+            for entry in self.cloud.calls.entries
+            if entry["mutating"]
+            and entry["principal"].endswith("Function")
+            and entry["call"] not in LEDGER
+            and (execution is None or entry["execution"] == execution)
+        ]
+
+    def mutations(self, execution: str | None = None) -> list[Item]:
+        """Every call by which a function changed something outside the ledger."""
+        return [entry for entry in self.calls(execution) if entry["error"] is None]
+
+    def ledger_writes(self) -> list[Item]:
+        """Every write of a function's that the ledger took."""
+        return [
+            entry
+            for entry in self.cloud.calls.entries
+            if entry["principal"].endswith("Function") and entry["call"] in LEDGER and not entry["error"]
+        ]
+
+    def ledger(self, key: str) -> list[Item]:
+        """The ledger's items whose sort key begins like this, oldest first."""
+        pages = self.cloud.client("dynamodb").get_paginator("scan").paginate(TableName=self.table)
+        found = [item for page in pages for item in page["Items"] if item["sk"]["S"].startswith(key)]
+        return sorted((_plain(item) for item in found), key=lambda item: (item["pk"], item["sk"]))
+
+    def holder(self) -> str | None:
+        """The release that holds the production route."""
+        locks = [item for item in self.ledger("lock") if item["pk"] == f"route#{self.shop.route_arn}"]
+        return locks[0].get("release") if locks else None
+
+    def orphans(self) -> list[str]:
+        """Everything with a release's tags that should be gone by now."""
+        return orphans.find(self.cloud, self.table, self.cloud.clock.now())
+
+    def leftovers(self, release: Release) -> list[str]:
+        """Everything with this release's tags."""
+        return [str(left) for left in orphans.leftovers(self.cloud) if left.release == release.id]
+
+    # --- what people and nature do ------------------------------------------------------------------------
+
+    def traffic(self, rate: float) -> None:
+        self.cloud.plane.traffic(rate_per_second=rate)
+
+    def lose(self, *instances: str) -> None:
+        """These instances die."""
+        self.cloud.client("ec2").terminate_instances(InstanceIds=list(instances))
+
+    def fall_ill(self, *instances: str) -> None:
+        """The app on these instances answers its health checks with 500 from now on."""
+        for instance in instances:
+            self.cloud.plane._apps[instance].fault = "unhealthy"
+
+    def image(self, release: Release) -> Any:
+        """The release's image in moto's own memory."""
+        name, images = f"viridian-{release.plan['service']}-{release.id}", ec2_backends[ACCOUNT][REGION].amis
+        return next(image for image in images.values() if image.name == name)
+
+    def each_five_seconds(self, look: Callable[[], None]) -> None:
+        """Looks at the world all along, beside the call log."""
+        self.cloud.clock.every(5, lambda _: look(), "a look")
+
+    def sizes(self, name: str) -> Group | None:
+        """A group's sizes as `group` has them; None while there is none."""
+        return self.group(name) if self._group(name) else None
+
+    def _group(self, name: str) -> Item | None:
+        found = self.cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+        return dict(found["AutoScalingGroups"][0]) if found["AutoScalingGroups"] else None
+
+
+@contextmanager
+def opened(
+    reality: Reality | None = None, rate: float = 20.0, **service: Any
+) -> Iterator[World]:
+    """A world in which blue is healthy, has had its traffic, and its guard is OK.
+
+    Two minutes later target tracking would scale blue in to two.
+    """
+    with Cloud.virtual(reality=reality) as cloud, Faults(cloud) as faults:
+        shop = seed.service(cloud, register=True, **{"steps": STEPS, **service})
+        stack = cloud.deploy(
+            ROOT / "template.yaml",
+            parameters={"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/shop-instance"},
+        )
+        cloud.clock.sleep(1.5 * MINUTE)
+        cloud.plane.traffic(rate_per_second=rate)
+        cloud.clock.sleep(2.5 * MINUTE)
+        yield World(cloud, faults, shop, stack.outputs)
+
+
+def in_elb(target_group: str) -> Any:
+    """A target group in moto's own memory, by its name."""
+    groups = elbv2_backends[ACCOUNT][REGION].target_groups.values()
+    return next(group for group in groups if group.name == target_group)
+
+
+def _weights(rule: Item) -> dict[str, int]:
+    groups = _forward(rule)["TargetGroups"]
+    return {_name(group["TargetGroupArn"]): int(group.get("Weight", 1)) for group in groups}
+
+
+def _forward(rule: Item) -> Item:
+    return next(dict(action["ForwardConfig"]) for action in rule["Actions"] if action["Type"] == "forward")
+
+
+def _name(arn: str) -> str:
+    return arn.split("/")[1]
+
+
+def _plain(item: Item) -> Item:
+    plain = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+    documents = {name: json.loads(plain[name]) for name in ("plan", "written") if name in plain}
+    return {**plain, **documents}
