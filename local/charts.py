@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 WIDTH, LEFT, RIGHT = 1000, 104, 12
 STATES, WEIGHTS, REQUESTS, AXIS = (
@@ -13,6 +14,8 @@ STATES, WEIGHTS, REQUESTS, AXIS = (
 )  # top and bottom of each band; the time axis
 HEIGHT = 306
 LETTER = 6.2  # the width of a letter of a label, on average
+
+SCRIPT, RELEASED = "Script", "Released"  # a script has no states but these
 
 # A release reads as a few acts; waits, looks and choices belong to the act they follow.
 ACTS = {
@@ -27,6 +30,8 @@ ACTS = {
     "RolledBack": ("", "back"),
     "Held": ("", "back"),
     "RollbackIncomplete": ("", "back"),
+    SCRIPT: ("The script runs", "plan"),
+    RELEASED: ("", "end"),
 }
 
 
@@ -34,7 +39,8 @@ ACTS = {
 class Slice:
     """A stretch of time: requests and errors a cloud minute by version, and requests lost."""
 
-    at: float
+    since: float
+    until: float
     requests: dict[str, float]
     errors: dict[str, float]
     lost: int
@@ -51,7 +57,6 @@ class Course:
     states: Sequence[tuple[float, str]]
     weights: Sequence[tuple[float, dict[str, int]]]
     slices: Sequence[Slice]
-    slice_seconds: float
     alarm: float | None = None
     all_blue: float | None = None
 
@@ -88,7 +93,7 @@ def acts(course: Course) -> list[Act]:
     """The states in order, gathered under the act that each belongs to."""
     starts = [index for index, (_, name) in enumerate(course.states) if name in ACTS]
     found = []
-    for first, after in zip(starts, [*starts[1:], len(course.states)], strict=True):
+    for first, after in pairwise([*starts, len(course.states)]):
         since, name = course.states[first]
         until = course.states[after][0] if after < len(course.states) else since
         label, kind = ACTS[name]
@@ -139,7 +144,7 @@ def _weights(course: Course) -> Iterator[str]:
 
 def _requests(course: Course) -> Iterator[str]:
     top, bottom = REQUESTS
-    highest = max((sum(each.requests.values()) for each in course.slices), default=0) or 1.0
+    highest = max((_height(each) for each in course.slices), default=0) or 1.0
     ceiling = _round_up(highest)
     yield _label(top + 8, "requests")
     yield _label(top + 20, "a minute")
@@ -150,9 +155,9 @@ def _requests(course: Course) -> Iterator[str]:
     height = (bottom - top) / ceiling
     for each in course.slices:
         y = float(bottom)
-        left = _x(course, max(each.at, course.since))
-        width = _x(course, min(each.at + course.slice_seconds, course.until)) - left
+        left, width = _x(course, each.since), _x(course, each.until) - _x(course, each.since)
         layers = [
+            ("lost", _height(each) - sum(each.requests.values())),
             ("error", sum(each.errors.values())),
             ("green", each.requests.get(course.green, 0) - each.errors.get(course.green, 0)),
             ("blue", each.requests.get(course.blue, 0) - each.errors.get(course.blue, 0)),
@@ -165,17 +170,21 @@ def _requests(course: Course) -> Iterator[str]:
                     f'height="{amount * height:.1f}"><title>{_text(_told(each))}</title></rect>'
                 )
         if each.lost:
-            x = left + width / 2
-            yield (
-                f'<g class="lost-mark"><title>{each.lost} lost</title><line x1="{x:.1f}" x2="{x:.1f}" y1="{top}" '
-                f'y2="{bottom}"/><circle cx="{x:.1f}" cy="{top - 5}" r="4"/></g>'
-            )
+            yield f'<circle class="lost" cx="{left + width / 2:.1f}" cy="{top - 6}" r="3"/>'
+
+
+def _height(each: Slice) -> float:
+    return sum(each.requests.values()) + each.lost * 60 / ((each.until - each.since) or 60)
 
 
 def _told(each: Slice) -> str:
     errors = sum(each.errors.values())
     counts = ", ".join(f"{version}: {rate:.0f}" for version, rate in sorted(each.requests.items()))
-    return f"{counts} a minute" + (f", {errors:.0f} of them 5xx" if errors else "")
+    return (
+        f"{counts} a minute"
+        + (f", {errors:.0f} of them 5xx" if errors else "")
+        + (f", {each.lost} lost" if each.lost else "")
+    )
 
 
 def _marks(course: Course) -> Iterator[str]:
@@ -187,6 +196,7 @@ def _marks(course: Course) -> Iterator[str]:
 
 def _mark(course: Course, at: float, words: str, anchor: str) -> Iterator[str]:
     x = _x(course, at)
+    anchor = "end" if x > WIDTH * 0.85 else anchor
     shift = -4 if anchor == "end" else 4
     yield f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{WEIGHTS[0] - 12}" y2="{REQUESTS[1]}"/>'
     yield f'<text class="mark-label" style="text-anchor:{anchor}" x="{x + shift:.1f}" y="{WEIGHTS[0] - 5}">{_text(words)}</text>'

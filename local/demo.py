@@ -12,7 +12,7 @@ from typing import Any
 
 from bench import straight_line
 from local import figures, load, promises, report, scenes
-from local.charts import Course, Slice
+from local.charts import RELEASED, SCRIPT, Course, Slice
 from local.cloud import Cloud
 from local.figures import Evidence, Figures, Played
 from local.report import Chapter
@@ -21,9 +21,9 @@ from local.view import Fleet, Snapshot, View, open_view
 from local.watch import Watch
 
 ROOT = Path(__file__).resolve().parent.parent
-RATE = 60.0  # requests a wall second
+RATE = 100.0  # requests a wall second
 LOOK_WALL_SECONDS = 0.25
-SLICES = 160  # stretches of time in a drawn scene
+SLICES = 90  # stretches of time in a drawn scene
 
 
 class Onlooker:
@@ -143,27 +143,31 @@ def course(played: Played, evidence: Evidence) -> Course:
     """The scene over time, for the picture."""
     seconds = (played.ended - played.began) / SLICES
     mine = [event for event in evidence.events if played.began <= event.cloud < played.ended]
-    per_minute = 60 / seconds
-
-    def rates(counts: Counter[str]) -> dict[str, float]:
-        return {version: count * per_minute for version, count in counts.items()}
-
     alarm, all_blue = figures.alarm_and_blue(played, evidence)
+    script = [(played.began, SCRIPT), (played.ran_until, RELEASED)]
     return Course(
         since=played.began,
         until=played.ended,
         blue=played.blue,
         green=played.version,
-        states=figures.states(played.history),
+        states=figures.states(played.history) if played.execution else script,
         weights=figures.weight_changes(played, evidence),
         slices=[
-            Slice(bucket.at, rates(bucket.requests), rates(bucket.errors), bucket.lost)
-            for bucket in load.summarise(mine, bucket_seconds=seconds).buckets
+            _slice(bucket, played, seconds) for bucket in load.summarise(mine, bucket_seconds=seconds).buckets
         ],
-        slice_seconds=seconds,
         alarm=alarm,
         all_blue=all_blue,
     )
+
+
+def _slice(bucket: load.Bucket, played: Played, seconds: float) -> Slice:
+    since, until = max(bucket.at, played.began), min(bucket.at + seconds, played.ended)
+    minutes = max(until - since, seconds / 10) / 60
+
+    def rates(counts: Counter[str]) -> dict[str, float]:
+        return {version: count / minutes for version, count in counts.items()}
+
+    return Slice(since, until, rates(bucket.requests), rates(bucket.errors), bucket.lost)
 
 
 def _tell(

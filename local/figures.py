@@ -96,7 +96,8 @@ def measure(
     changes = weight_changes(played, evidence)
     sights = [s for s in evidence.sights if played.began <= s.at <= played.ran_until]
     blue = [s for s in sights if s.version == played.blue]
-    green = [s for s in sights if s.version == played.version and changes and s.at >= changes[0][0]]
+    with_traffic = _with_traffic(played, changes)
+    green = [s for s in sights if s.version == played.version and with_traffic[0] <= s.at < with_traffic[1]]
     answers = sum(event.version == played.version for event in mine)
     alarm, all_blue = alarm_and_blue(played, evidence)
     back = all_blue - alarm if alarm is not None and all_blue is not None else None
@@ -110,7 +111,7 @@ def measure(
         requests_per_wall_second=round(total.requests / wall, 1) if wall else 0.0,
         lost=total.lost_total,
         errors=sum(total.errors.values()),
-        served_by_green_while_bad=answers if played.expected != "Promoted" else 0,
+        served_by_green_while_bad=answers if played.expected == "RolledBack" else 0,
         seconds_alarm_to_blue=_in_both_times(back, evidence.speed),
         seconds=_in_both_times(played.ran_until - played.began, evidence.speed) or {},
         state_transitions=sum(event["type"].endswith("StateEntered") for event in played.history),
@@ -155,7 +156,7 @@ def alarm_and_blue(played: Played, evidence: Evidence) -> tuple[float | None, fl
         for event in evidence.events
         if event.version == played.version and played.began <= event.cloud < played.ended
     ]
-    if alarm is None or not sent or played.outcome == "Promoted":
+    if alarm is None or not sent or played.expected != "RolledBack":
         return alarm, None
     return alarm, max(alarm, *sent)
 
@@ -172,6 +173,13 @@ def weight_changes(played: Played, evidence: Evidence) -> list[tuple[float, dict
     ]
     before = [(played.began, {played.blue: 100}), *found]
     return [after for (_, old), after in pairwise(before) if old != after[1]]
+
+
+def _with_traffic(played: Played, changes: Sequence[tuple[float, dict[str, int]]]) -> tuple[float, float]:
+    """From green's first weight to its last."""
+    given = [at for at, weights in changes if weights.get(played.version)]
+    taken = [at for at, weights in changes if given and at > given[0] and not weights.get(played.version)]
+    return (given[0] if given else played.ended), (taken[0] if taken else played.ended)
 
 
 def percent(weights: Mapping[str, int], versions: Mapping[str, str]) -> dict[str, int]:

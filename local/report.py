@@ -55,8 +55,9 @@ def _tiles(chapters: Sequence[Chapter]) -> str:
         (f"{sum(chapter.figures.requests for chapter in chapters):,}", "requests sent", ""),
         (f"{lost:,}", "requests lost", "good" if not lost else "bad"),
         (str(sum(len(chapter.figures.orphans) for chapter in chapters)), "things left behind", ""),
-        ("all" if kept else "not all", "promises kept", "good" if kept else "bad"),
     ]
+    if chapters[0].figures.outcome != charts.RELEASED:
+        tiles.append(("all" if kept else "not all", "promises kept", "good" if kept else "bad"))
     cells = (
         f'<div class="tile {mood}"><b>{number}</b><span>{words}</span></div>' for number, words, mood in tiles
     )

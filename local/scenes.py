@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local import figures, load, orphans, seed
+from local.charts import RELEASED
 from local.figures import Evidence, Figures, Played
 from local.session import ACCOUNT
 from local.watch import Watch
@@ -47,14 +48,12 @@ SCENES = (
     Scene("3.0.0", "The alarm goes off under traffic, and all of it goes back.", "third", "RolledBack"),
     Scene("4.0.0", "Rolled back before it gets any traffic.", "unhealthy", "RolledBack"),
 )
-CONTROL = Scene(
-    "2.0.0", "Released by a careless script: blue is gone before its traffic is.", None, "Promoted"
-)
+CONTROL = Scene("2.0.0", "Released by a careless script: blue is gone before its traffic is.", None, RELEASED)
 
 
 def profile(speed: float, rate: float) -> dict[str, Any]:
     """The service's profile, with a request floor that this load reaches in its first step."""
-    first, observe = 10, 4
+    first, observe = 10, 5
     expected = rate * 60 / speed * first / 100 * observe
     return {
         "steps": [
@@ -210,9 +209,17 @@ class Stage:
         ran_until = cloud.clock.now()
         self._rest(QUIET_SECONDS, None)
         self._look_back(scene, blue, counted)
-        until = cloud.clock.now()
         return Played(
-            scene.title, scene.version, blue, scene.expected, began, until, ran_until, "SUCCEEDED", None, None
+            name=scene.title,
+            version=scene.version,
+            blue=blue,
+            expected=scene.expected,
+            began=began,
+            ended=cloud.clock.now(),
+            ran_until=ran_until,
+            status=RELEASED,
+            error=None,
+            execution=None,
         )
 
     def measure(self, played: Played, evidence: Evidence) -> Figures:
