@@ -282,16 +282,3 @@ def _terminated(on_status: StatusChanged) -> Callable[[Any], None]:
         on_status(self.execution, self.execution.status)
 
     return terminated
-
-
-def history_size(run: Any) -> int:
-    return len(run.to_history_output()["events"])
-
-
-def state_transitions(run: Any) -> int:
-    """Each entered state is one transition, and so is each retry."""
-    return sum(event["type"].endswith("StateEntered") for event in run.to_history_output()["events"])
-
-
-def as_json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), default=str)
