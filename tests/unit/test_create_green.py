@@ -60,8 +60,16 @@ def test_a_try_that_died_at_any_call_is_taken_up_by_the_next(account: Account, c
 def test_green_differs_from_blue_in_its_name_its_image_and_its_floor(account: Account) -> None:
     account.before("create_green").run("create_green")
     blue, green = account.group("blue"), account.group("green")
-    same = ("MaxSize", "VPCZoneIdentifier", "HealthCheckType", "HealthCheckGracePeriod", "DefaultCooldown")
-    same += ("TerminationPolicies", "DefaultInstanceWarmup", "NewInstancesProtectedFromScaleIn")
+    same = (
+        "MaxSize",
+        "VPCZoneIdentifier",
+        "HealthCheckType",
+        "HealthCheckGracePeriod",
+        "DefaultCooldown",
+        "DefaultInstanceWarmup",
+        "NewInstancesProtectedFromScaleIn",
+        "TerminationPolicies",
+    )
     assert {key: green[key] for key in same} == {key: blue[key] for key in same}
     assert (green["MinSize"], green["DesiredCapacity"]) == (3, 3)
     assert green["LaunchTemplate"]["LaunchTemplateId"] == account.shop.launch_template_id

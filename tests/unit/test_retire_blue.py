@@ -1,0 +1,149 @@
+"""RetireBlue: blue goes once its recorded time has come, and only while it carries nothing."""
+
+from typing import Any
+
+import pytest
+
+from tests.account import EXECUTION, RELEASE, Account
+from viridian.errors import Refusal
+
+
+@pytest.fixture
+def due(account: Account) -> Account:
+    """A promoted release whose blue has been kept as long as it was to be."""
+    account.promoted().later(minutes=61)
+    return account
+
+
+def retire(account: Account) -> Any:
+    for _ in range(20):
+        answer = account.run("retire_blue")
+        if answer["end"]:
+            return answer
+        account.later(seconds=answer["again_in"])
+    raise AssertionError(answer)
+
+
+def test_blue_is_kept_until_its_time(account: Account) -> None:
+    account.promoted().later(minutes=59)
+    with pytest.raises(Refusal, match="Its blue is kept until"):
+        account.run("retire_blue")
+    assert account.writes() == []
+
+
+def test_a_lent_blue_is_scaled_in_to_nothing_and_stays(due: Account) -> None:
+    answer = retire(due)
+    assert answer["end"] == "Retired"
+    assert due.group("blue")["DesiredCapacity"] == due.group("blue")["MinSize"] == 0
+    assert due.client("elbv2").describe_target_groups(TargetGroupArns=[due.target_group("blue")])[
+        "TargetGroups"
+    ]
+    assert due.record().status == "Retired"
+
+
+def test_blue_is_out_of_use_before_it_loses_its_instances(due: Account) -> None:
+    retire(due)
+    assert due.writes() == ["DeleteRule", "UpdateAutoScalingGroup"]
+
+
+def test_a_retirement_that_is_over_changes_nothing_more(due: Account) -> None:
+    retire(due)
+    due.calls.clear()
+    assert due.twice("retire_blue")["end"] == "Retired"
+    assert due.writes() == []
+
+
+def test_green_keeps_serving(due: Account) -> None:
+    retire(due)
+    assert due.weights() == {due.record().plan.green_target_group: 100}
+    assert due.group("green")["DesiredCapacity"] == 3
+
+
+def test_a_blue_that_serves_again_is_left_alone(due: Account) -> None:
+    due.set_weights(green=50, blue=50)
+    due.calls.clear()
+    assert due.run("retire_blue")["end"] == "Held"
+    assert due.writes() == []
+    assert due.group("blue")["DesiredCapacity"] == 3
+
+
+def test_the_route_is_free_afterwards(due: Account) -> None:
+    retire(due)
+    (lock,) = [item for item in due.ledger() if item["sk"] == "lock"]
+    assert "release" not in lock
+
+
+def test_another_release_on_the_route_is_waited_for(due: Account) -> None:
+    plan = due.event("acquire_lock")["plan"]
+    due.run("acquire_lock", {"plan": {**plan, "release": "3.0.0-abcdef", "execution": f"{EXECUTION}-3"}})
+    due.calls.clear()
+    answer = due.twice("retire_blue")
+    assert answer["end"] is None
+    assert "held by release 3.0.0-abcdef" in answer["doing"]
+    assert due.writes() == []
+
+
+@pytest.mark.parametrize("stage", ["create_green", "shift_traffic"])
+def test_a_release_that_isnt_promoted_has_no_blue_to_retire(account: Account, stage: str) -> None:
+    account.before(stage)
+    with pytest.raises(Refusal, match="Only a promoted release's blue retires"):
+        account.run("retire_blue")
+    assert account.writes() == []
+
+
+def test_a_release_that_nobody_knows_has_no_blue_to_retire(account: Account) -> None:
+    with pytest.raises(Refusal, match=f"{RELEASE} of shop is not in the ledger"):
+        account.run("retire_blue")
+
+
+def release(account: Account, version: str) -> Any:
+    """One more release, promoted; answers with its plan."""
+    request = {**account.event("plan_release")["request"], "version": version}
+    event = {"request": request, "execution": EXECUTION + version, "started_at": "2026-01-05T10:00:00Z"}
+    plan = account.run("plan_release", event)["plan"]
+    ticket = {"service": "shop", "release": plan["release"]}
+    ticket["epoch"] = account.run("acquire_lock", {"plan": plan})["epoch"]
+    account.run("bake_image", ticket)
+    account.later(minutes=5)
+    account.run("create_green", ticket)
+    for step in range(3):
+        account.run("shift_traffic", {**ticket, "step": step})
+    account.run("promote", ticket)
+    return plan
+
+
+def test_a_blue_that_a_release_made_goes_whole(account: Account) -> None:
+    first = account.promoted().record().plan
+    second = release(account, "3.0.0")
+    account.later(minutes=61)
+    order = {"service": "shop", "release": second["release"], "execution": f"{EXECUTION}-retire"}
+    for _ in range(3):
+        answer = account.run("retire_blue", order)
+        account.later(seconds=30)
+    assert answer["end"] == "Retired"
+    groups = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert {group["AutoScalingGroupName"] for group in groups} == {"shop-1", second["green_group"]}
+    names = [g["TargetGroupName"] for g in account.client("elbv2").describe_target_groups()["TargetGroups"]]
+    assert first.green_target_group not in names
+    assert second["green_target_group"] in names
+
+
+def test_a_rolled_back_release_leaves_the_one_before_it_serving(account: Account) -> None:
+    first = account.promoted().record().plan
+    request = {**account.event("plan_release")["request"], "version": "3.0.0"}
+    event = {"request": request, "execution": f"{EXECUTION}-3", "started_at": "2026-01-05T10:00:00Z"}
+    plan = account.run("plan_release", event)["plan"]
+    ticket = {"service": "shop", "release": plan["release"]}
+    ticket["epoch"] = account.run("acquire_lock", {"plan": plan})["epoch"]
+    account.run("bake_image", ticket)
+    account.later(minutes=5)
+    account.run("create_green", ticket)
+    account.run("shift_traffic", {**ticket, "step": 0})
+    order = {"service": "shop", "release": plan["release"], "execution": f"{EXECUTION}-3", "error": "Gone"}
+    for _ in range(12):
+        answer = account.run("converge", order)
+        account.later(seconds=answer["again_in"])
+    assert answer["end"] == "RolledBack"
+    assert account.weights() == {first.green_target_group: 100}
+    groups = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    assert {group["AutoScalingGroupName"] for group in groups} == {"shop-1", first.green_group}
