@@ -34,14 +34,20 @@ class Entry:
 
     def overdue(self, now: float) -> bool:
         """Whether blue should have been retired by now; draining takes its time."""
-        return self.status == "Promoted" and self.retire_at is not None and self.retire_at + RETIRING_SECONDS < now
+        return (
+            self.status == "Promoted"
+            and self.retire_at is not None
+            and self.retire_at + RETIRING_SECONDS < now
+        )
 
 
 def find(cloud: Any, table: str, now: float) -> list[str]:
     """Everything that should be gone: of a release rolled back, or of one whose blue's time has come."""
     ledger = entries(cloud, table)
     left = [str(left) for left in leftovers(cloud) if is_orphan(left, ledger, now)]
-    return left + [f"blue's {entry.blue_group}, kept past its time" for entry in ledger.values() if entry.overdue(now)]
+    return left + [
+        f"blue's {entry.blue_group}, kept past its time" for entry in ledger.values() if entry.overdue(now)
+    ]
 
 
 def is_orphan(left: Left, ledger: dict[str, Entry], now: float) -> bool:
@@ -120,7 +126,10 @@ def _images(cloud: Any) -> Iterator[Left]:
         yield from _of_release("image", image["ImageId"], image["Tags"])
     for snapshot in ec2.describe_snapshots(Filters=tagged)["Snapshots"]:
         yield from _of_release("snapshot", snapshot["SnapshotId"], snapshot["Tags"])
-    alive = [*tagged, {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]}]
+    alive = [
+        *tagged,
+        {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
+    ]
     for reservation in ec2.describe_instances(Filters=alive)["Reservations"]:
         for instance in reservation["Instances"]:
             yield from _of_release("instance", instance["InstanceId"], instance["Tags"])

@@ -17,7 +17,9 @@ def _broken(seen: Figures, expected: str) -> Iterator[str]:
         yield f"it ended {seen.outcome}, not {expected}"
     if seen.lost:
         yield f"{seen.lost} requests were lost: {_counts(seen.lost_to)}"
-    wanted = {seen.blue: 0, seen.version: 100} if expected == "Promoted" else {seen.blue: 100, seen.version: 0}
+    wanted = (
+        {seen.blue: 0, seen.version: 100} if expected == "Promoted" else {seen.blue: 100, seen.version: 0}
+    )
     if seen.final_weights != wanted:
         yield f"the weights ended at {_counts(seen.final_weights)}, not {_counts(wanted)}"
     if seen.orphans:
@@ -49,7 +51,9 @@ def broken_by_fault(figures: Figures, *, before_traffic: bool) -> list[str]:
         return [f"{figures.version} answered {served} requests before it was healthy"] if served else []
     told = []
     if not served or not figures.errors:
-        told.append(f"{figures.version} answered {served} requests, {figures.errors} with errors: nothing was to see")
+        told.append(
+            f"{figures.version} answered {served} requests, {figures.errors} with errors: nothing was to see"
+        )
     if figures.seconds_alarm_to_blue is None:
         told.append("no alarm went off")
     return told
