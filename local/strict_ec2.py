@@ -20,6 +20,7 @@ def install(hooks: Hooks) -> None:
     hooks.set(LaunchTemplates, "delete_launch_template_versions", _delete_versions)
     hooks.set(LaunchTemplate, "create_version", _add_version)
     hooks.set(LaunchTemplate, "get_version", _get_version)
+    hooks.set(LaunchTemplate, "tags", property(lambda template: template.get_tags(), lambda *_: None))
     hooks.set(
         LaunchTemplate,
         "default_version",

@@ -476,6 +476,16 @@ class TestInstancesAndTemplates:
         assert {**second, "ImageId": shop.image_id} == first
         assert "TagSpecifications" not in first
 
+    def test_a_launch_template_shows_the_tags_it_was_given_later(
+        self, cloud: SimpleNamespace, shop: seed.Seeded
+    ) -> None:
+        ec2 = cloud.client("ec2")
+        ec2.create_tags(Resources=[shop.launch_template_id], Tags=[{"Key": "later", "Value": "yes"}])
+        found = ec2.describe_launch_templates(LaunchTemplateIds=[shop.launch_template_id])["LaunchTemplates"][
+            0
+        ]
+        assert {"Key": "later", "Value": "yes"} in found["Tags"]
+
     def test_a_deleted_template_version_is_gone_and_its_number_too(
         self, cloud: SimpleNamespace, shop: seed.Seeded
     ) -> None:
