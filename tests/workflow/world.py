@@ -313,9 +313,7 @@ class World:
 
 
 @contextmanager
-def opened(
-    reality: Reality | None = None, rate: float = 20.0, **service: Any
-) -> Iterator[World]:
+def opened(reality: Reality | None = None, rate: float = 20.0, **service: Any) -> Iterator[World]:
     """A world in which blue is healthy, has had its traffic, and its guard is OK.
 
     Two minutes later target tracking would scale blue in to two.
@@ -353,5 +351,5 @@ def _name(arn: str) -> str:
 
 def _plain(item: Item) -> Item:
     plain = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
-    documents = {name: json.loads(plain[name]) for name in ("plan", "written") if name in plain}
+    documents: Item = {name: json.loads(plain[name]) for name in ("plan", "written") if name in plain}
     return {**plain, **documents}
