@@ -107,7 +107,11 @@ class Cloud:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
-        if kind is None and self._port is None and self.clock.failures:
+        if not self.clock.failures:
+            return
+        if self.out:
+            (self.out / "failures.log").write_text("\n".join(self.clock.failures), encoding="utf-8")
+        if kind is None and self._port is None:
             raise RuntimeError("in the background: " + "\n".join(self.clock.failures))
 
     # --- coming up and going down -------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from moto.core.base_backend import BackendDict
 
 from local.cloud import Cloud
 
-WAITS = {
+WAITS: dict[str, Any] = {
     "StartAt": "Wait",
     "States": {"Wait": {"Type": "Wait", "Seconds": 300, "Next": "Add"}},
 }
@@ -20,8 +20,8 @@ WAITS = {
 
 def abroad(cloud: Cloud, service: str) -> Any:
     """As the AWS CLI calls it: over HTTP, knowing nothing but the endpoint."""
-    credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return boto3.client(service, region_name="us-east-1", endpoint_url=cloud.endpoint, **credentials)  # type: ignore[call-overload]
+    session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
+    return session.client(service, endpoint_url=cloud.endpoint)  # type: ignore[call-overload]
 
 
 def test_a_served_cloud_answers_over_http_and_runs_as_fast_as_it_is_asked_to(
@@ -67,7 +67,8 @@ def test_going_down_in_the_middle_of_everything_leaves_nothing(workshop: Any, ta
         cloud.start(workshop.deploy(cloud).resources["Machine"], {})
         cloud.until(lambda: False, 100)
     assert threading.active_count() == threads
-    assert not any(len(backends) for backends in BackendDict._instances)
+    instances: Any = BackendDict._instances  # type: ignore[misc]
+    assert not any(len(backends) for backends in instances)
 
 
 def test_two_clouds_know_nothing_of_each_other() -> None:
@@ -81,9 +82,19 @@ def test_what_fails_in_the_background_fails_the_test(workshop: Any) -> None:
     def broken(now: float) -> None:
         raise LookupError("the tick")
 
-    with pytest.raises(RuntimeError, match="the tick"), Cloud.virtual() as cloud:
+    with Cloud.virtual() as cloud:
         cloud.clock.every(5, broken, "broken")
-        cloud.until(lambda: False, 60)
+        with pytest.raises(RuntimeError, match="the tick"):
+            cloud.until(lambda: False, 60)
+        cloud.clock.failures.clear()
+
+
+def test_what_failed_unseen_fails_at_the_end() -> None:
+    cloud = Cloud.virtual()
+    cloud.__enter__()
+    cloud.clock.failures.append("the tick")
+    with pytest.raises(RuntimeError, match="the tick"):
+        cloud.__exit__(None, None, None)
 
 
 def test_waiting_has_an_end(cloud: Cloud, workshop: Any) -> None:
