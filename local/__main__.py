@@ -58,7 +58,7 @@ def serve(speed: float, port: int, out: Path, stop: threading.Event) -> None:
     """Stays up until `stop` is set."""
     with Cloud.served(speed=speed, port=port, out=out) as cloud:
         stack = cloud.deploy(ROOT / "template.yaml", PARAMETERS)
-        seeded = scenes.service(cloud, RATE)
+        seeded = scenes.service(cloud, RATE, speed)
         builders = scenes.builders(cloud, SCENES)
         scenes.await_healthy(cloud, seeded)
         with scenes.traffic(cloud, seeded, RATE, out):

@@ -90,7 +90,7 @@ def _set(cloud: Any, view: View, rate: float, *, control: bool) -> Stage:
     view.say(f"local cloud up at {cloud.endpoint}; one second here is {cloud.clock.speed:g} there")
     stack = None if control else cloud.deploy(ROOT / "template.yaml", scenes.PARAMETERS)
     watch = Watch(cloud)
-    seeded = scenes.service(cloud, rate)
+    seeded = scenes.service(cloud, rate, cloud.clock.speed)
     builders = scenes.builders(cloud, (CONTROL,) if control else SCENES)
     scenes.await_healthy(cloud, seeded)
     view.say(f"{seeded.service} {FIRST} serves: three instances in two zones, {rate:g} requests a second\n")

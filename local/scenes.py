@@ -69,9 +69,9 @@ def profile(speed: float, rate: float) -> dict[str, Any]:
     }
 
 
-def service(cloud: Any, rate: float) -> seed.Seeded:
+def service(cloud: Any, rate: float, speed: float) -> seed.Seeded:
     """Version 1.0.0, serving: its fleet is as large as its target tracking wants it under this load."""
-    per_minute = rate * 60 / cloud.clock.speed
+    per_minute = rate * 60 / speed
     return seed.service(
         cloud,
         SERVICE,
@@ -80,7 +80,7 @@ def service(cloud: Any, rate: float) -> seed.Seeded:
         register=True,
         sticky=True,
         tracking_target=per_minute / 2.7,
-        **profile(cloud.clock.speed, rate),
+        **profile(speed, rate),
     )
 
 

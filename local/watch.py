@@ -11,7 +11,7 @@ from moto.elbv2.models import elbv2_backends
 from local.routing import read
 from local.session import ACCOUNT, REGION
 
-TICK_WALL_SECONDS = 0.1
+TICK_SECONDS, TICK_WALL_SECONDS = 5.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Watch:
         self.versions: dict[str, str] = {}
         self._disk_of: Callable[[str], dict[str, Any]] = cloud.images.disk_of_instance
         self._states: dict[str, str] = {}
-        cloud.clock.every(TICK_WALL_SECONDS * cloud.clock.speed, self.tick, "watch")
+        cloud.clock.every(min(TICK_SECONDS, TICK_WALL_SECONDS * cloud.clock.speed), self.tick, "watch")
 
     def tick(self, now: float) -> None:
         for arn, group in list(elbv2_backends[ACCOUNT][REGION].target_groups.items()):

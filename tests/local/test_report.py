@@ -1,0 +1,172 @@
+"""The page is whole by itself, draws what it was given, and lets nothing it shows break it."""
+
+import re
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from local import charts
+from local.charts import Course, Slice, acts, draw
+from local.figures import Figures
+from local.report import Chapter, render
+from local.view import PlainView, Snapshot
+
+WEIGHTS_HEIGHT = charts.WEIGHTS[1] - charts.WEIGHTS[0]
+STATES = [
+    (0.0, "PlanRelease"),
+    (10.0, "BakeImage"),
+    (11.0, "WaitForImage"),
+    (60.0, "CreateGreen"),
+    (180.0, "RunSmokeTests"),
+    (182.0, "ShiftTraffic"),
+    (183.0, "Observe"),
+    (480.0, "ShiftTraffic"),
+    (483.0, "Observe"),
+    (780.0, "Promote"),
+    (785.0, "Promoted"),
+]
+COURSE = Course(
+    since=0.0,
+    until=900.0,
+    blue="1.0.0",
+    green="2.0.0",
+    states=STATES,
+    weights=[(182.5, {"1.0.0": 90, "2.0.0": 10}), (481.0, {"2.0.0": 100})],
+    slices=[
+        Slice(0.0, 300.0, {"1.0.0": 200.0}, {}, 0),
+        Slice(300.0, 600.0, {"1.0.0": 180.0, "2.0.0": 20.0}, {"2.0.0": 5.0}, 0),
+        Slice(600.0, 900.0, {"2.0.0": 150.0}, {}, 250),
+    ],
+)
+FIGURES = Figures(
+    name="good",
+    version="2.0.0",
+    blue="1.0.0",
+    outcome="Promoted",
+    requests=3000,
+    requests_per_wall_second=100.0,
+    lost=0,
+    errors=25,
+    served_by_green_while_bad=0,
+    seconds_alarm_to_blue=None,
+    seconds={"cloud": 785.0, "wall": 26.2},
+    state_transitions=60,
+    history_events=200,
+    lambda_invocations=20,
+    api_calls=300,
+    final_weights={"1.0.0": 0, "2.0.0": 100},
+    orphans=[],
+    answered={"1.0.0": 1900, "2.0.0": 850},
+    lost_to={},
+    kinds={"long": 9},
+    weight_changes=2,
+    fewest_long_requests_at_a_change=4,
+    need=3,
+    lowest_blue=3,
+    lowest_green=3,
+)
+CHAPTER = Chapter("2.0.0 is good", "Released.", FIGURES, COURSE, [])
+
+
+def svg(course: Course = COURSE) -> ElementTree.Element:
+    return ElementTree.fromstring(draw(course))
+
+
+def marked(course: Course, element: str, kind: str) -> list[ElementTree.Element]:
+    return [each for each in svg(course).iter(element) if kind in each.get("class", "").split()]
+
+
+def test_the_page_needs_nothing_from_elsewhere() -> None:
+    page = render("Releases", 30, [CHAPTER])
+    assert not re.search(r"(src|href)=|url\(|@import|<script|https?:", page)
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_what_is_shown_cannot_break_the_page() -> None:
+    hostile = '<script>alert("x")</script>&'
+    chapter = Chapter(
+        hostile, hostile, replace(FIGURES, orphans=[hostile]), replace(COURSE, green=hostile), [hostile]
+    )
+    assert "<script" not in render(hostile, 30, [chapter])
+    svg(replace(COURSE, green=hostile, states=[(0.0, hostile), (1.0, "BakeImage")]))
+
+
+def test_states_are_gathered_into_acts() -> None:
+    assert [(act.label, act.since, act.until) for act in acts(COURSE)] == [
+        ("Plan", 0.0, 10.0),
+        ("Bake", 10.0, 60.0),
+        ("Make green", 60.0, 180.0),
+        ("Smoke tests", 180.0, 182.0),
+        ("10 %", 182.0, 480.0),
+        ("100 %", 480.0, 780.0),
+        ("Promote", 780.0, 785.0),
+        ("", 785.0, 785.0),
+    ]
+    assert acts(COURSE)[1].states == ("BakeImage", "WaitForImage")
+
+
+def test_every_state_has_its_tick_on_the_axis() -> None:
+    assert len(marked(COURSE, "line", "tick")) == len(STATES)
+
+
+def test_the_weights_share_their_band() -> None:
+    bands = [
+        rect
+        for rect in svg().iter("rect")
+        if charts.WEIGHTS[0] <= float(rect.get("y", 0)) < charts.WEIGHTS[1]
+    ]
+    shares = {(rect.get("class"), round(float(rect.get("height", 0)) / WEIGHTS_HEIGHT, 2)) for rect in bands}
+    assert shares == {("blue", 1.0), ("blue", 0.9), ("green", 0.1), ("green", 1.0)}
+
+
+def test_errors_and_losses_are_drawn_only_where_there_are_any() -> None:
+    assert len(marked(COURSE, "rect", "error")) == 1
+    assert (len(marked(COURSE, "rect", "lost")), len(marked(COURSE, "circle", "lost"))) == (1, 1)
+    calm = replace(COURSE, slices=COURSE.slices[:1])
+    assert not marked(calm, "rect", "error")
+    assert not marked(calm, "circle", "lost")
+
+
+def test_nothing_is_drawn_outside_the_picture() -> None:
+    for rect in svg().iter("rect"):
+        left, width = float(rect.get("x", 0)), float(rect.get("width", 0))
+        top, height = float(rect.get("y", 0)), float(rect.get("height", 0))
+        assert left >= charts.LEFT
+        assert left + width <= charts.WIDTH
+        assert top >= 0
+        assert top + height <= charts.HEIGHT
+
+
+def test_the_alarm_and_the_way_back_are_marked() -> None:
+    assert not marked(COURSE, "line", "mark")
+    back = replace(COURSE, alarm=500.0, all_blue=560.0)
+    assert len(marked(back, "line", "mark")) == 2
+    assert [text.text for text in marked(back, "text", "mark-label")] == ["alarm", "all on 1.0.0"]
+
+
+@pytest.mark.parametrize(
+    "course", [replace(COURSE, states=[], weights=[], slices=[]), replace(COURSE, until=0.0)]
+)
+def test_an_empty_scene_can_be_drawn(course: Course) -> None:
+    svg(course)
+
+
+def test_a_broken_promise_is_told() -> None:
+    assert '<p class="broken">it ended Held</p>' in render(
+        "x", 30, [replace(CHAPTER, broken=["it ended Held"])]
+    )
+    assert '<p class="broken">' not in render("x", 30, [CHAPTER])
+
+
+def test_plain_lines_tell_each_thing_once(capsys: Any) -> None:
+    view, before = PlainView(), Snapshot("good", "1.0.0", "2.0.0", 0.0, weights={"1.0.0": 100})
+    view.show(before)
+    after = replace(
+        before, seconds=7.0, states=[(5.0, "PlanRelease"), (6.0, "IsDryRun")], alarms=["shop-errors"]
+    )
+    view.show(after)
+    view.show(replace(after, seconds=61.0, rates={"1.0.0": 99.6}, lost=2))
+    told = [line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["weights 1.0.0 100%", "PlanRelease", "alarm shop-errors", "traffic 1.0.0 100/s, 2 lost"]

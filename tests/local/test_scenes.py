@@ -1,0 +1,134 @@
+"""The scenes end as they should in virtual time too, and what a release leaves behind is found."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bench import straight_line
+from local import scenes
+from local.cloud import Cloud
+from local.orphans import Entry, Left, entries, find, is_orphan, leftovers
+from local.scenes import CONTROL, FIRST, PARAMETERS, ROOT, SCENES, Scene, Stage
+from local.watch import Watch
+from viridian import request
+
+RATE = 3.0  # requests a second; virtual time has no wall time to count them in
+
+
+@pytest.fixture
+def cloud() -> Iterator[Any]:
+    with Cloud.virtual() as cloud:
+        cloud.plane.traffic(RATE)
+        yield cloud
+
+
+def stage(cloud: Any, *cast: Scene, deployed: bool = True) -> Stage:
+    stack = cloud.deploy(ROOT / "template.yaml", PARAMETERS) if deployed else None
+    watch = Watch(cloud)
+    seeded = scenes.service(cloud, RATE, speed=1)
+    builders = scenes.builders(cloud, cast)
+    scenes.await_healthy(cloud, seeded)
+    return Stage(cloud, seeded, stack, watch, builders)
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.version)
+def test_a_scene_ends_as_it_should_and_leaves_nothing(cloud: Any, scene: Scene) -> None:
+    here = stage(cloud, scene)
+    played = here.play(scene, FIRST)
+    weights, left, balancer = here.after[scene.version]
+    promoted = scene.expected == "Promoted"
+    assert played.outcome == scene.expected, played.cause
+    assert weights == {FIRST: 0 if promoted else 100, scene.version: 100 if promoted else 0}
+    assert (left, balancer["elb_5xx"]) == ([], 0)
+    assert played.history
+    assert (balancer["target_5xx"] > 0) == (scene.fault == "third")
+
+
+def test_the_control_loses_requests_at_the_load_balancer(cloud: Any) -> None:
+    here = stage(cloud, CONTROL, deployed=False)
+
+    def script(instance: str) -> None:
+        straight_line.release(
+            cloud.client,
+            cloud.clock.sleep,
+            route=here.seeded.route_arn,
+            group=here.seeded.group_name,
+            instance=instance,
+            version=CONTROL.version,
+            settle_seconds=0,
+            scale_in_first=True,
+        )
+
+    here.play_script(CONTROL, FIRST, script)
+    weights, _, balancer = here.after[CONTROL.version]
+    assert balancer["elb_5xx"] > 0
+    assert weights == {FIRST: 0, CONTROL.version: 100}
+
+
+def test_a_script_that_breaks_is_told(cloud: Any) -> None:
+    here = stage(cloud, CONTROL, deployed=False)
+    with pytest.raises(ZeroDivisionError):
+        here.play_script(CONTROL, FIRST, lambda builder: 1 / 0)
+
+
+@pytest.mark.parametrize(("speed", "rate"), [(30, 50), (30, 100), (1, 50), (120, 60)])
+def test_the_profile_is_one_the_product_takes(speed: float, rate: float) -> None:
+    route = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/shop/1/2/3"
+    asked = request.parse(scenes.release_input("2.0.0", "i-0123456789abcdef0"))
+    profile = request.merge(asked, {"route": route, **scenes.profile(speed, rate)})
+    first = profile.steps[0]
+    reached = rate * 60 / speed * first.weight / 100 * first.observe_minutes
+    assert profile.thresholds.minimum_requests < reached
+
+
+LEDGER = {
+    "1.9.0-aaaaaa": Entry("Promoted", 100.0, "shop-1"),
+    "2.0.0-bbbbbb": Entry("Promoted", 5000.0, "viridian-shop-1.9.0-aaaaaa"),
+    "3.0.0-cccccc": Entry("RolledBack", None, "viridian-shop-2.0.0-bbbbbb"),
+    "4.0.0-dddddd": Entry("Releasing", None, "viridian-shop-2.0.0-bbbbbb"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "release", "now", "orphan"),
+    [
+        ("image", "3.0.0-cccccc", 200.0, True),
+        ("target group", "9.9.9-unknown", 200.0, True),
+        ("image", "4.0.0-dddddd", 200.0, False),
+        ("alarm", "4.0.0-dddddd", 200.0, False),
+        ("alarm", "2.0.0-bbbbbb", 200.0, True),
+        ("target group", "2.0.0-bbbbbb", 200.0, False),
+        ("target group", "1.9.0-aaaaaa", 4999.0, False),
+        ("target group", "1.9.0-aaaaaa", 5001.0, True),
+    ],
+)
+def test_what_should_be_gone_is_an_orphan(kind: str, release: str, now: float, orphan: bool) -> None:
+    assert is_orphan(Left(kind, "x", release), LEDGER, now) == orphan
+
+
+def test_a_blue_that_is_never_retired_is_overdue() -> None:
+    entry = Entry("Promoted", 5000.0, "shop-1")
+    assert not entry.overdue(5100.0)
+    assert entry.overdue(7000.0)
+    assert not Entry("Retired", 5000.0, "shop-1").overdue(7000.0)
+
+
+def test_every_kind_of_thing_that_a_release_makes_is_found(cloud: Any) -> None:
+    """While a release runs its things are there, and not orphans; if the ledger knew nothing of it, they would be."""
+    here = stage(cloud, SCENES[0])
+    table = here.stack.outputs["ReleasesTableName"]
+    given = scenes.release_input("2.0.0", here.builders["2.0.0"])
+    execution = cloud.start(here.stack.outputs["ReleaseStateMachineArn"], given)
+    assert cloud.until(lambda: "RunSmokeTests" in cloud.execution(execution).states, 3600)
+    found = {left.kind for left in leftovers(cloud)}
+    assert {
+        "target group",
+        "rule",
+        "Auto Scaling group",
+        "alarm",
+        "image",
+        "launch template version",
+    } <= found
+    assert find(cloud, table, cloud.clock.now()) == []
+    assert [entry.status for entry in entries(cloud, table).values()] == ["Releasing"]
