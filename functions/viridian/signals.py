@@ -61,7 +61,10 @@ def green_alarms(
             0,
             2,
             "notBreaching",
-            _metric("value", "UnHealthyHostCount", "Maximum", dims, returned=True),
+            _metric("requests", "RequestCount", "Sum", dims),
+            _metric("unhealthy", "UnHealthyHostCount", "Maximum", dims),
+            # Green is unhealthy while it boots, and metrics come late: only minutes with requests count.
+            _expression("IF(requests > 0, unhealthy, 0)", "unhealthy targets while serving"),
         ),
         alarm(
             "fail-open",
