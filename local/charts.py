@@ -26,6 +26,7 @@ ACTS = {
     "ShiftTraffic": ("Shift", "shift"),
     "Promote": ("Promote", "end"),
     "RestoreBlue": ("Restore blue", "back"),
+    "Converge": ("Clean up", "tidy"),
     "Promoted": ("", "end"),
     "RolledBack": ("", "back"),
     "Held": ("", "back"),
@@ -91,7 +92,11 @@ def draw(course: Course) -> str:
 
 def acts(course: Course) -> list[Act]:
     """The states in order, gathered under the act that each belongs to."""
-    starts = [index for index, (_, name) in enumerate(course.states) if name in ACTS]
+    known = [(index, name) for index, (_, name) in enumerate(course.states) if name in ACTS]
+    befores = ["", *(name for _, name in known)]
+    starts = [
+        i for (i, name), before in zip(known, befores, strict=False) if name != "Converge" or before != name
+    ]
     found = []
     for first, after in pairwise([*starts, len(course.states)]):
         since, name = course.states[first]
@@ -154,20 +159,20 @@ def _requests(course: Course) -> Iterator[str]:
         yield _scale(y, f"{ceiling * share:,.0f}")
     height = (bottom - top) / ceiling
     for each in course.slices:
-        y = float(bottom)
         left, width = _x(course, each.since), _x(course, each.until) - _x(course, each.since)
+        good = {version: rate - each.errors.get(version, 0) for version, rate in each.requests.items()}
         layers = [
-            ("lost", _height(each) - sum(each.requests.values())),
+            ("blue", good.get(course.blue, 0)),
+            ("green", good.get(course.green, 0)),
             ("error", sum(each.errors.values())),
-            ("green", each.requests.get(course.green, 0) - each.errors.get(course.green, 0)),
-            ("blue", each.requests.get(course.blue, 0) - each.errors.get(course.blue, 0)),
+            ("lost", _height(each) - sum(each.requests.values())),
         ]
-        for kind, amount in layers:
-            if amount > 0:
-                y -= amount * height
+        for index, (kind, amount) in enumerate(layers):
+            if amount > 0:  # down to the axis, so that no gap shows between two layers
+                tall = sum(rest for _, rest in layers[index:]) * height
                 yield (
-                    f'<rect class="{kind}" x="{left:.1f}" y="{y:.1f}" width="{max(0.3, width + 0.15):.1f}" '
-                    f'height="{amount * height:.1f}"><title>{_text(_told(each))}</title></rect>'
+                    f'<rect class="{kind}" x="{left:.1f}" y="{bottom - tall:.1f}" width="{max(0.3, width + 0.15):.1f}" '
+                    f'height="{tall:.1f}"><title>{_text(_told(each))}</title></rect>'
                 )
         if each.lost:
             yield f'<circle class="lost" cx="{left + width / 2:.1f}" cy="{top - 6}" r="3"/>'

@@ -202,7 +202,10 @@ def states(history: Sequence[Mapping[str, Any]]) -> list[tuple[float, str]]:
 
 def summary(speed: float, scenes: Sequence[Figures]) -> dict[str, Any]:
     """The document summary.json."""
-    return {"speed": speed, "scenes": [asdict(scene) for scene in scenes]}
+    return {
+        "speed": int(speed) if speed == int(speed) else speed,
+        "scenes": [asdict(scene) for scene in scenes],
+    }
 
 
 def _belongs(entry: Mapping[str, Any], played: Played) -> bool:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from rich import box
@@ -14,7 +14,9 @@ from rich.text import Text
 from local.figures import Figures
 
 BAR = 50
-SHOWN_STATES = 9
+SHOWN_ACTS = 9
+ASIDES = ("Is", "Did", "Wait", "Check", "Observe", "Judge", "TakeNext")
+STEPS = ("ShiftTraffic",)  # each one counts
 REPEATED_LINE_SECONDS = 60.0  # cloud time between two plain lines on traffic
 
 
@@ -70,9 +72,8 @@ class PlainView:
         last = self._last if self._last and self._last.title == now.title else None
         if last is None:
             self._told_at = 0.0
-        for at, name in now.states[len(last.states) if last else 0 :]:
-            if is_act(name):
-                self._line(at, name)
+        for act in story(now.states)[len(story(last.states)) if last else 0 :]:
+            self._line(act.at, act.name)
         if now.weights != (last.weights if last else {}):
             self._line(now.seconds, f"weights {percents(now.weights)}")
         for alarm in set(now.alarms) - set(last.alarms if last else ()):
@@ -162,8 +163,8 @@ def _weight_bar(now: Snapshot) -> Text:
     green = round(now.weights.get(now.green, 0) / 100 * BAR)
     return Text.assemble(
         (f"  {now.blue:>7} ", "bold blue"),
-        ("━" * (BAR - green), "blue"),
-        ("━" * green, "green"),
+        ("░" * (BAR - green), "blue"),
+        ("█" * green, "green"),
         (f" {now.green}", "bold green"),
         f"   {percents(now.weights)}",
     )
@@ -190,17 +191,38 @@ def _traffic(now: Snapshot) -> Table:
 
 def _states(now: Snapshot) -> Text:
     text = Text()
-    shown = list(now.states)[-SHOWN_STATES:]
-    for at, name in shown:
-        last = (at, name) == shown[-1]
+    acts = story(now.states)[-SHOWN_ACTS:]
+    for act in acts:
+        times = f"  × {act.times}" if act.times > 1 else ""
+        text.append(f"  {clock(act.at)}  ", style="dim")
+        text.append(f"{act.name}{times}\n", style="bold" if act is acts[-1] else "")
+    if now.states and (not acts or now.states[-1][1] != acts[-1].name):
+        at, name = now.states[-1]
         text.append(f"  {clock(at)}  ", style="dim")
-        text.append(f"{'▸' if last else '·'} {name}\n", style="bold" if last else "")
+        text.append(f"▸ {name}", style="italic")
     return text
 
 
-def is_act(state: str) -> bool:
-    """Choices, waits and repeated looks make a story long; the rest makes it."""
-    return not state.startswith(("Is", "Did", "Wait", "Check", "Observe", "Judge", "TakeNext"))
+@dataclass(frozen=True)
+class Act:
+    """A state that moves the story on, and how often it was entered in a row."""
+
+    at: float
+    name: str
+    times: int = 1
+
+
+def story(states: Sequence[tuple[float, str]]) -> list[Act]:
+    """The states without choices, waits and looks; one that is entered again and again is told once."""
+    acts: list[Act] = []
+    for at, name in states:
+        if name.startswith(ASIDES):
+            continue
+        if acts and acts[-1].name == name and name not in STEPS:
+            acts[-1] = replace(acts[-1], times=acts[-1].times + 1)
+        else:
+            acts.append(Act(at, name))
+    return acts
 
 
 def traffic_words(now: Snapshot) -> str:

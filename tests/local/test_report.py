@@ -11,7 +11,7 @@ from local import charts
 from local.charts import Course, Slice, acts, draw
 from local.figures import Figures
 from local.report import Chapter, render
-from local.view import PlainView, Snapshot
+from local.view import Act, PlainView, Snapshot, story
 
 WEIGHTS_HEIGHT = charts.WEIGHTS[1] - charts.WEIGHTS[0]
 STATES = [
@@ -107,6 +107,16 @@ def test_states_are_gathered_into_acts() -> None:
     assert acts(COURSE)[1].states == ("BakeImage", "WaitForImage")
 
 
+def test_the_way_back_is_one_act_and_cleaning_up_another() -> None:
+    names = ["RestoreBlue", "IsItOver", "Converge", "IsItOver", "Converge", "RolledBack"]
+    back = replace(COURSE, states=[(float(at), name) for at, name in enumerate(names)])
+    assert [(act.label, act.since, act.until) for act in acts(back)] == [
+        ("Restore blue", 0.0, 2.0),
+        ("Clean up", 2.0, 5.0),
+        ("", 5.0, 5.0),
+    ]
+
+
 def test_every_state_has_its_tick_on_the_axis() -> None:
     assert len(marked(COURSE, "line", "tick")) == len(STATES)
 
@@ -170,3 +180,18 @@ def test_plain_lines_tell_each_thing_once(capsys: Any) -> None:
     view.show(replace(after, seconds=61.0, rates={"1.0.0": 99.6}, lost=2))
     told = [line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines()]
     assert told == ["weights 1.0.0 100%", "PlanRelease", "alarm shop-errors", "traffic 1.0.0 100/s, 2 lost"]
+
+
+def test_a_loop_is_told_once_and_each_step_anew() -> None:
+    names = [
+        "ShiftTraffic",
+        "Observe",
+        "JudgeGreen",
+        "IsGreenGood",
+        "ShiftTraffic",
+        "Converge",
+        "IsItOver",
+        "Converge",
+    ]
+    told = story([(float(at), name) for at, name in enumerate(names)])
+    assert told == [Act(0.0, "ShiftTraffic"), Act(4.0, "ShiftTraffic"), Act(5.0, "Converge", 2)]
