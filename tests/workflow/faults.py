@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ReadTimeoutError
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
-from local.calls import READS, _principal
+from local.calls import _principal
 
 LEDGER = ("TransactWriteItems", "UpdateItem")
 _QUERY = "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error></ErrorResponse>"
@@ -39,7 +39,6 @@ class Faults:
         self._cloud = cloud
         self._hooks = ExitStack()
         self._answers: dict[str, list[Answer]] = {}
-        self._every: Answer | None = None
         self._broken: dict[str, Callable[[], Any]] = {}
 
     def __enter__(self) -> "Faults":
@@ -65,9 +64,10 @@ class Faults:
         """The next calls of this name get this answer, `times` of them."""
         self._answers.setdefault(call, []).append(Answer(code, **how))
 
-    def answers_each_change_once(self, code: str, **how: Any) -> None:
-        """The first call of every name that changes something gets this answer."""
-        self._every = Answer(code, **how)
+    def answers_once(self, calls: Iterable[str], code: str, **how: Any) -> None:
+        """The first call of each of these names gets this answer."""
+        for call in calls:
+            self.answers(call, code, **how)
 
     def denies(self, call: str, *functions: str) -> None:
         """From now on these functions (or all) may not make this call."""
@@ -77,7 +77,6 @@ class Faults:
         """From now on nothing goes wrong any more."""
         self._answers.clear()
         self._broken.clear()
-        self._every = None
 
     def raises(self, function: str, error: str, words: str, times: int = 1_000_000) -> None:
         """The function fails with an exception of this name before it does anything."""
@@ -120,8 +119,6 @@ class Faults:
             if answer.times > 0 and (not answer.functions or function in answer.functions):
                 answer.times -= 1
                 return answer
-        if self._every and not READS.match(call) and not self.answered[call]:
-            return self._every
         return None
 
 

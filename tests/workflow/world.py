@@ -319,7 +319,7 @@ def opened(reality: Reality | None = None, rate: float = 20.0, **service: Any) -
     Two minutes later target tracking would scale blue in to two.
     """
     with Cloud.virtual(reality=reality) as cloud, Faults(cloud) as faults:
-        shop = seed.service(cloud, register=True, **{"steps": STEPS, **service})
+        shop = seed.service(cloud, register=True, **{"steps": STEPS, "deregistration_delay": 60, **service})
         stack = cloud.deploy(
             ROOT / "template.yaml",
             parameters={"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/shop-instance"},

@@ -1,0 +1,130 @@
+"""AWS throttles, is away, answers late or denies: a release goes on or goes back, and says which call it was."""
+
+import pytest
+
+from tests.workflow.world import World
+
+PREPARING = ("CreateImage", "CreateTargetGroup", "ModifyTargetGroupAttributes", "CreateRule", "ModifyRule")
+FLEET = (
+    "CreateLaunchTemplateVersion",
+    "CreateAutoScalingGroup",
+    "PutScalingPolicy",
+    "UpdateAutoScalingGroup",
+    "PutMetricAlarm",
+    "DeleteAlarms",
+)
+CHANGES = (*PREPARING, *FLEET)
+LEDGER = ("TransactWriteItems", "UpdateItem")
+REMOVALS = (
+    "UpdateAutoScalingGroup",
+    "DeleteAutoScalingGroup",
+    "DeleteAlarms",
+    "DeleteRule",
+    "DeleteTargetGroup",
+    "DeleteLaunchTemplateVersions",
+    "DeregisterImage",
+)
+RELEASING = (
+    "AcquireLockFunction",
+    "BakeImageFunction",
+    "CheckImageFunction",
+    "CreateGreenFunction",
+    "ShiftTrafficFunction",
+    "HoldFloorsFunction",
+    "PromoteFunction",
+)
+PASSING = {"Throttling": {"status": 400}, "InternalFailure": {"status": 500}, "Silence": {"lost": True}}
+
+
+@pytest.mark.parametrize("calls", [PREPARING, FLEET, LEDGER], ids=["preparing", "fleet", "ledger"])
+@pytest.mark.parametrize("error", PASSING)
+def test_a_passing_error_on_every_change_is_ridden_out(
+    world: World, error: str, calls: tuple[str, ...]
+) -> None:
+    world.faults.answers_once(calls, error, **PASSING[error])
+    release = world.release()
+    assert release.end == "Promoted", release.cause
+    assert set(world.faults.answered) == set(calls)
+    assert world.weights() == {release.green: 100}
+    assert world.holder() is None
+    assert world.orphans() == []
+
+
+@pytest.mark.parametrize("error", PASSING)
+def test_nothing_is_made_twice_when_the_answer_was_lost(world: World, error: str) -> None:
+    world.faults.answers_once(
+        ("CreateImage", "CreateAutoScalingGroup", "CreateRule"), error, **PASSING[error]
+    )
+    release = world.start().until("ShiftTraffic")
+    done = [call["call"] for call in release.mutations()]
+    for call in ("CreateImage", "CreateTargetGroup", "CreateRule", "CreateAutoScalingGroup"):
+        assert done.count(call) == 1, call
+    assert len(world.target_groups()) == 2
+
+
+@pytest.mark.parametrize("call", CHANGES)
+def test_a_change_that_is_denied_rolls_the_release_back_and_is_named(world: World, call: str) -> None:
+    world.faults.denies(call, *RELEASING)
+    release = world.release()
+    assert release.end == "RolledBack", release.cause
+    assert release.cause.startswith(f"NotPermitted: {call}: ")
+    assert "Traceback" not in release.cause
+    assert world.weights() == {"shop-1": 100}
+    assert world.leftovers(release) == []
+    assert world.holder() is None
+    assert world.group().minimum == 2
+
+
+def test_a_ledger_that_denies_its_writes_refuses_the_release(world: World) -> None:
+    world.faults.denies("TransactWriteItems")
+    release = world.release()
+    assert release.end == "Refused"
+    assert release.cause.startswith("NotPermitted: TransactWriteItems: ")
+    assert world.calls(release.arn) == []
+    assert world.holder() is None
+
+
+@pytest.mark.parametrize("call", ["DescribeRules", "DescribeAutoScalingGroups", "GetParameter"])
+def test_a_look_that_is_denied_refuses_the_release(world: World, call: str) -> None:
+    world.faults.denies(call, "PlanReleaseFunction")
+    release = world.release()
+    assert release.end == "Refused"
+    assert release.cause.startswith(f"NotPermitted: {call}: ")
+    assert world.calls(release.arn) == []
+
+
+def test_passing_errors_do_not_stop_the_way_back(world: World) -> None:
+    world.faults.answers_once((*REMOVALS, "ModifyRule"), "Throttling")
+    release = world.release(fault="third")
+    assert release.end == "RolledBack", release.cause
+    assert set(world.faults.answered) == {*REMOVALS, "ModifyRule"}
+    assert world.leftovers(release) == []
+    assert world.holder() is None
+
+
+@pytest.mark.parametrize("call", ["DeleteAutoScalingGroup", "DeleteRule", "DeregisterImage"])
+def test_what_may_not_be_removed_is_named_and_blue_serves_all_the_same(world: World, call: str) -> None:
+    world.faults.denies(call)
+    release = world.release(fault="third")
+    assert release.end == "RollbackIncomplete"
+    assert release.cause.startswith("GreenFailed: alarm ")
+    assert call in release.cause
+    assert world.weights() == {"shop-1": 100}
+    assert world.holder() == release.id
+
+    world.faults.heals()
+    rollback = world.rollback(release)
+    assert rollback.states[-1] == "RolledBack"
+    assert world.leftovers(release) == []
+    assert world.holder() is None
+
+
+def test_blue_is_restored_first_even_while_half_of_all_changes_are_throttled(world: World) -> None:
+    release = world.start(fault="third").until("JudgeGreen", 2)
+    world.faults.answers("ModifyRule", "Throttling", times=3)
+    release.wait()
+    assert release.end == "RolledBack"
+    assert world.faults.answered["ModifyRule"] == 3
+    removed = [call["at"] for call in release.mutations() if call["call"] == "UpdateAutoScalingGroup"][-1]
+    restored = [call["at"] for call in release.mutations() if call["call"] == "ModifyRule"][-1]
+    assert restored + release.plan["profile"]["settle_seconds"] <= removed
