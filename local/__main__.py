@@ -60,7 +60,7 @@ def serve(speed: float, port: int, out: Path, stop: threading.Event) -> None:
         stack = cloud.deploy(ROOT / "template.yaml", PARAMETERS)
         seeded = scenes.service(cloud, RATE, speed)
         builders = scenes.builders(cloud, SCENES)
-        scenes.await_healthy(cloud, seeded)
+        scenes.await_calm(cloud, seeded)
         with scenes.traffic(cloud, seeded, RATE, out):
             print(guide(cloud, stack.outputs, seeded, builders), flush=True)
             print(

@@ -92,7 +92,7 @@ def _set(cloud: Any, view: View, rate: float, *, control: bool) -> Stage:
     watch = Watch(cloud)
     seeded = scenes.service(cloud, rate, cloud.clock.speed)
     builders = scenes.builders(cloud, (CONTROL,) if control else SCENES)
-    scenes.await_healthy(cloud, seeded)
+    scenes.await_calm(cloud, seeded)
     view.say(f"{seeded.service} {FIRST} serves: three instances in two zones, {rate:g} requests a second\n")
     return Stage(cloud, seeded, stack, watch, builders)
 

@@ -19,7 +19,8 @@ from local.watch import Watch
 SERVICE, FIRST = "shop", "1.0.0"
 PARAMETERS = {"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/{SERVICE}-instance"}
 ROOT = Path(__file__).resolve().parent.parent
-QUIET_SECONDS = 60.0  # cloud time between two scenes
+QUIET_SECONDS = 60.0  # cloud time that a scene goes on after its release
+LOOK_SECONDS = 10.0
 HEALTHY_SECONDS = 900.0
 SCENE_SECONDS = 3 * 3600.0
 DRAIN_WALL_SECONDS = 30.0
@@ -79,7 +80,7 @@ def service(cloud: Any, rate: float, speed: float) -> seed.Seeded:
         instances=3,
         register=True,
         sticky=True,
-        tracking_target=per_minute / 2.7,
+        tracking_target=per_minute / 2.4,
         **profile(speed, rate),
     )
 
@@ -100,17 +101,33 @@ def builders(cloud: Any, scenes: Sequence[Scene]) -> dict[str, str]:
     return made
 
 
-def await_healthy(cloud: Any, seeded: seed.Seeded, wanted: int = 3) -> None:
-    """Waits until the fleet serves; raises TimeoutError if it never does."""
-    elb = cloud.client("elbv2")
+def await_calm(cloud: Any, seeded: seed.Seeded) -> None:
+    """Waits until what serves is whole and no guard is red; raises TimeoutError if that takes too long."""
+    deadline = cloud.clock.now() + HEALTHY_SECONDS
+    while unrest := _unrest(cloud, seeded):
+        if cloud.clock.now() > deadline:
+            raise TimeoutError(f"{unrest} after {HEALTHY_SECONDS:g} cloud seconds")
+        cloud.until(lambda: False, LOOK_SECONDS)
 
-    def healthy() -> bool:
-        found = elb.describe_target_health(TargetGroupArn=seeded.target_group_arn)["TargetHealthDescriptions"]
+
+def _unrest(cloud: Any, seeded: seed.Seeded) -> str | None:
+    """What is not yet as it should be, as a person finds out."""
+    for arn in route_weights(cloud, seeded):
+        found = cloud.client("elbv2").describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
         states = [str(target["TargetHealth"]["State"]) for target in found]
-        return states.count("healthy") >= wanted
+        fleets = cloud.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+        wanted = sum(fleet["DesiredCapacity"] for fleet in fleets if arn in fleet["TargetGroupARNs"])
+        if states.count("healthy") != wanted or len(states) != wanted:
+            return f"{states.count('healthy')} of {wanted} targets are healthy"
+    guards = cloud.client("cloudwatch").describe_alarms(AlarmNames=[seeded.guard_alarm])["MetricAlarms"]
+    return next((f"{each['AlarmName']} is red" for each in guards if each["StateValue"] == "ALARM"), None)
 
-    if not cloud.until(healthy, HEALTHY_SECONDS):
-        raise TimeoutError(f"{seeded.service} isn't healthy after {HEALTHY_SECONDS:g} cloud seconds")
+
+def route_weights(cloud: Any, seeded: seed.Seeded) -> dict[str, int]:
+    """The production rule's weights by target group, as the ELBv2 API shows them to a person."""
+    rules = cloud.client("elbv2").describe_rules(RuleArns=[seeded.route_arn])["Rules"]
+    forward = rules[0]["Actions"][-1]["ForwardConfig"]["TargetGroups"]
+    return {group["TargetGroupArn"]: group["Weight"] for group in forward}
 
 
 def release_input(version: str, builder: str) -> dict[str, Any]:
@@ -171,8 +188,9 @@ class Stage:
         self.after: dict[str, tuple[dict[str, int], list[str], dict[str, int]]] = {}
 
     def play(self, scene: Scene, blue: str) -> Played:
-        """Releases the scene's version, and stays until all is quiet again."""
+        """Releases the scene's version once all is calm, and stays for a while after."""
         cloud = self.cloud
+        await_calm(cloud, self.seeded)
         counted = self._balancer()
         began = cloud.clock.now()
         machine = self.stack.outputs["ReleaseStateMachineArn"]
@@ -199,6 +217,7 @@ class Stage:
     def play_script(self, scene: Scene, blue: str, script: Callable[[str], Any]) -> Played:
         """The same, released by a script that is given the builder and knows nothing of Viridian."""
         cloud = self.cloud
+        await_calm(cloud, self.seeded)
         counted = self._balancer()
         began = cloud.clock.now()
         ended: list[BaseException | None] = []
@@ -240,16 +259,9 @@ class Stage:
             versions=self.watch.versions,
         )
 
-    def weights(self) -> dict[str, int]:
-        """Percent by version, as the ELBv2 API shows them to a person."""
-        rules = self.cloud.client("elbv2").describe_rules(RuleArns=[self.seeded.route_arn])["Rules"]
-        forward = rules[0]["Actions"][-1]["ForwardConfig"]["TargetGroups"]
-        return figures.percent(
-            {group["TargetGroupArn"]: group["Weight"] for group in forward}, self.watch.versions
-        )
-
     def _look_back(self, scene: Scene, blue: str, counted: dict[str, int]) -> None:
-        weights = {blue: 0, scene.version: 0, **self.weights()}
+        shown = figures.percent(route_weights(self.cloud, self.seeded), self.watch.versions)
+        weights = {blue: 0, scene.version: 0, **shown}
         table = self.stack.outputs["ReleasesTableName"] if self.stack else None
         left = orphans.find(self.cloud, table, self.cloud.clock.now()) if table else []
         now = self._balancer()

@@ -87,7 +87,7 @@ class PlainView:
         print(words, flush=True)
 
     def table(self, scenes: Sequence[Figures]) -> None:
-        Console(width=110, no_color=True).print(figures_table(scenes))
+        Console(width=120, no_color=True).print(figures_table(scenes))
 
     def close(self) -> None:
         pass

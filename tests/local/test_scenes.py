@@ -28,7 +28,7 @@ def stage(cloud: Any, *cast: Scene, deployed: bool = True) -> Stage:
     watch = Watch(cloud)
     seeded = scenes.service(cloud, RATE, speed=1)
     builders = scenes.builders(cloud, cast)
-    scenes.await_healthy(cloud, seeded)
+    scenes.await_calm(cloud, seeded)
     return Stage(cloud, seeded, stack, watch, builders)
 
 
