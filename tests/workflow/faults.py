@@ -40,6 +40,7 @@ class Faults:
         self._hooks = ExitStack()
         self._answers: dict[str, list[Answer]] = {}
         self._broken: dict[str, Callable[[], Any]] = {}
+        self._mumbling: set[str] = set()
 
     def __enter__(self) -> "Faults":
         sending, calling = BotocoreStubber.__call__, self._cloud.functions._call
@@ -51,7 +52,8 @@ class Faults:
         def call(code: Any, event: Any, context: Any) -> Any:
             broken = faults._broken.get(code.logical_id)
             failed = broken() if broken else None
-            return (failed, True) if failed else calling(code, event, context)
+            result = (failed, True) if failed else calling(code, event, context)
+            return ({}, False) if code.logical_id in faults._mumbling else result
 
         self._hooks.enter_context(patch.object(BotocoreStubber, "__call__", send))
         self._hooks.enter_context(patch.object(self._cloud.functions, "_call", call))
@@ -77,6 +79,7 @@ class Faults:
         """From now on nothing goes wrong any more."""
         self._answers.clear()
         self._broken.clear()
+        self._mumbling.clear()
 
     def raises(self, function: str, error: str, words: str, times: int = 1_000_000) -> None:
         """The function fails with an exception of this name before it does anything."""
@@ -87,6 +90,10 @@ class Faults:
             return {"errorType": error, "errorMessage": words, "stackTrace": []} if left[0] >= 0 else None
 
         self._broken[function] = fail
+
+    def mumbles(self, function: str) -> None:
+        """The function does its work, and its answer is an empty one."""
+        self._mumbling.add(function)
 
     def hangs(self, function: str, seconds: float, times: int = 1_000_000) -> None:
         """The function's answer comes so many seconds late: Step Functions may have given up by then."""

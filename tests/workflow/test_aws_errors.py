@@ -14,6 +14,13 @@ FLEET = (
     "DeleteAlarms",
 )
 CHANGES = (*PREPARING, *FLEET)
+MADE = (
+    "CreateImage",
+    "CreateTargetGroup",
+    "CreateRule",
+    "CreateLaunchTemplateVersion",
+    "CreateAutoScalingGroup",
+)
 LEDGER = ("TransactWriteItems", "UpdateItem")
 REMOVALS = (
     "UpdateAutoScalingGroup",
@@ -48,18 +55,8 @@ def test_a_passing_error_on_every_change_is_ridden_out(
     assert world.weights() == {release.green: 100}
     assert world.holder() is None
     assert world.orphans() == []
-
-
-@pytest.mark.parametrize("error", PASSING)
-def test_nothing_is_made_twice_when_the_answer_was_lost(world: World, error: str) -> None:
-    world.faults.answers_once(
-        ("CreateImage", "CreateAutoScalingGroup", "CreateRule"), error, **PASSING[error]
-    )
-    release = world.start().until("ShiftTraffic")
     done = [call["call"] for call in release.mutations()]
-    for call in ("CreateImage", "CreateTargetGroup", "CreateRule", "CreateAutoScalingGroup"):
-        assert done.count(call) == 1, call
-    assert len(world.target_groups()) == 2
+    assert [done.count(call) for call in MADE] == [1, 1, 1, 1, 1], "something was made twice"
 
 
 @pytest.mark.parametrize("call", CHANGES)
@@ -84,13 +81,14 @@ def test_a_ledger_that_denies_its_writes_refuses_the_release(world: World) -> No
     assert world.holder() is None
 
 
-@pytest.mark.parametrize("call", ["DescribeRules", "DescribeAutoScalingGroups", "GetParameter"])
-def test_a_look_that_is_denied_refuses_the_release(world: World, call: str) -> None:
-    world.faults.denies(call, "PlanReleaseFunction")
-    release = world.release()
-    assert release.end == "Refused"
-    assert release.cause.startswith(f"NotPermitted: {call}: ")
-    assert world.calls(release.arn) == []
+def test_a_look_that_is_denied_refuses_the_release(world: World) -> None:
+    for call in ("DescribeRules", "DescribeAutoScalingGroups", "GetParameter", "DescribeAlarms"):
+        world.faults.denies(call, "PlanReleaseFunction")
+        release = world.release()
+        assert release.end == "Refused"
+        assert release.cause.startswith(f"NotPermitted: {call}: ")
+        assert world.calls(release.arn) == []
+        world.faults.heals()
 
 
 def test_passing_errors_do_not_stop_the_way_back(world: World) -> None:
@@ -102,7 +100,7 @@ def test_passing_errors_do_not_stop_the_way_back(world: World) -> None:
     assert world.holder() is None
 
 
-@pytest.mark.parametrize("call", ["DeleteAutoScalingGroup", "DeleteRule", "DeregisterImage"])
+@pytest.mark.parametrize("call", ["DeleteAutoScalingGroup", "DeregisterImage"])
 def test_what_may_not_be_removed_is_named_and_blue_serves_all_the_same(world: World, call: str) -> None:
     world.faults.denies(call)
     release = world.release(fault="third")
@@ -119,8 +117,8 @@ def test_what_may_not_be_removed_is_named_and_blue_serves_all_the_same(world: Wo
     assert world.holder() is None
 
 
-def test_blue_is_restored_first_even_while_half_of_all_changes_are_throttled(world: World) -> None:
-    release = world.start(fault="third").until("JudgeGreen", 2)
+def test_blue_is_restored_first_even_while_its_writes_are_throttled(world: World) -> None:
+    release = world.start(fault="third").until("JudgeGreen")
     world.faults.answers("ModifyRule", "Throttling", times=3)
     release.wait()
     assert release.end == "RolledBack"

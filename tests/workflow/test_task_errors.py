@@ -14,7 +14,6 @@ TASKS = (
     "JudgeGreen",
     "Promote",
 )
-WRITES_NO_ROUTE = [*TASKS[:5]]
 
 
 def ensure_as_before(world: World) -> None:
@@ -86,12 +85,22 @@ def test_a_lock_taken_by_a_task_that_then_never_answered_does_not_leak(world: Wo
     ensure_as_before(world)
 
 
-@pytest.mark.parametrize("name", ["States.TaskFailed", "States.DataLimitExceeded", "Lambda.Unknown"])
-def test_errors_of_step_functions_own_are_caught_like_any_other(world: World, name: str) -> None:
-    world.faults.raises("CheckGreenFunction", name, "from the service itself")
+@pytest.mark.parametrize("task", ["AcquireLock", "CheckGreen", "ShiftTraffic", "JudgeGreen"])
+def test_an_answer_that_step_functions_cannot_use_is_caught_like_any_other_error(
+    world: World, task: str
+) -> None:
+    world.faults.mumbles(f"{task}Function")
     release = world.release()
     assert release.end == "RolledBack", (release.end, release.cause)
-    assert release.cause.startswith(f"{name}: from the service itself")
+    assert release.cause.startswith("States.QueryEvaluationError")
+    ensure_as_before(world)
+
+
+def test_a_function_that_runs_out_of_its_own_time_rolls_the_release_back(world: World) -> None:
+    world.faults.raises("CheckGreenFunction", "Lambda.Unknown", "Task timed out after 60.00 seconds")
+    release = world.release()
+    assert release.end == "RolledBack"
+    assert release.cause.startswith("Lambda.Unknown: Task timed out")
     ensure_as_before(world)
 
 
