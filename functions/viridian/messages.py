@@ -194,6 +194,22 @@ class Converged(BlueRestored, frozen=True):
     """`end` once there is nothing left to do."""
 
 
+class PagePerson(Message, frozen=True):
+    """A rollback that could not go on: what failed first, and what it stumbled over last."""
+
+    service: str
+    release: str
+    error: str
+    cause: str = ""
+    stumble: str = ""
+
+
+class PersonPaged(Message, frozen=True):
+    """What the person was told."""
+
+    cause: str
+
+
 class RetireBlue(Message, frozen=True):
     """A promoted release whose blue's time has come, and the execution that retires it."""
 

@@ -16,7 +16,10 @@ SEMVER = (
     r"(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?"
     r"(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$(?!\n)"
 )
-ROUTE = r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:\d{12}:listener(-rule)?/app/[^/\s]+(/[0-9a-f]+){2,3}$(?!\n)"
+ROUTE = (
+    r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:\d{12}:"
+    r"(listener/app/[^/\s]+(/[0-9a-f]+){2}|listener-rule/app/[^/\s]+(/[0-9a-f]+){3})$(?!\n)"
+)
 
 ServiceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$(?!\n)")]
 Version = Annotated[str, Meta(pattern=SEMVER, max_length=40)]

@@ -37,9 +37,10 @@ def signals(record: Record, blue: Side, candidate: Side, since: datetime, now: d
 
 
 def own_alarms(record: Record) -> tuple[str, ...]:
-    """The names of green's own alarms."""
-    found = green.wanted_alarms(record, record.green_target_group or "")
-    return tuple(alarm.name for alarm in found)
+    """The names of green's own alarms; none before its target group was made."""
+    if record.green_target_group is None:
+        return ()
+    return tuple(alarm.name for alarm in green.wanted_alarms(record, record.green_target_group))
 
 
 def keep(record: Record, candidate: Side | None) -> None:

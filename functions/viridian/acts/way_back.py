@@ -41,6 +41,14 @@ def go_on(service: str, release: str, execution: str, failure: str, *, hold: boo
     return step
 
 
+def give_up(service: str, release: str, failure: str, reason: str) -> Step:
+    """Pages a person, and writes down that the way back could not be gone to its end."""
+    record = ledger.find(service, release)
+    if record is None or record.ended or record.status in _PAGED:
+        return _ended("RollbackIncomplete", f"the way back stumbled: {reason}", failure)
+    return _end(record, Move(act="End", end="RollbackIncomplete", reason=f"the way back stumbled: {reason}"))
+
+
 def picture(record: Record) -> Picture:
     """Everything the next move depends on, read from AWS now."""
     plan = record.plan

@@ -38,7 +38,10 @@ def mutation(
     Raises Fenced when the route's epoch has moved on.
     """
     at = datetime.now(UTC).isoformat()
-    key = {"pk": _release_key(fence.service, fence.release), "sk": f"journal#{at}#{call}#{secrets.token_hex(4)}"}
+    key = {
+        "pk": _release_key(fence.service, fence.release),
+        "sk": f"journal#{at}#{call}#{secrets.token_hex(4)}",
+    }
     entry = Entry()
     intent = {**key, "schema": SCHEMA, "epoch": fence.epoch, "call": call, "resource": resource, "at": at}
     for name, value in (("before", before), ("after", after)):
