@@ -1,0 +1,272 @@
+"""The way back, as a decision: traffic first, then settled, then capacity, then what is left behind."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from viridian import converge
+from viridian.converge import Move, Picture
+from viridian.fleet import Member, Side
+from viridian.traffic import Forward
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+def fleet(name: str, healthy: int, *, minimum: int = 3, desired: int = 3) -> Side:
+    members = tuple(
+        Member(instance=f"i-{n}", zone="a", health="healthy" if n < healthy else "unhealthy")
+        for n in range(max(healthy, desired))
+    )
+    return Side(group=name, target_group=name, minimum=minimum, desired=desired, maximum=9, members=members)
+
+
+def seen(blue: int | Side = 3, green: int | None = 3, **changes: Any) -> Picture:
+    """What there is to see: so many healthy on each side, everything on blue and settled unless said otherwise."""
+    weights = changes.pop("weights", {"blue": 100})
+    picture: dict[str, Any] = {
+        "now": NOW,
+        "deadline": NOW + timedelta(minutes=60),
+        "forward": Forward(weights=weights),
+        "blue": blue if isinstance(blue, Side) else fleet("blue", blue),
+        "green": None if green is None else fleet("green", green),
+        "green_target_group": None if green is None else "green",
+        "need": 3,
+        "floor_before": 2,
+        "settle_seconds": 120,
+        "restored_at": NOW - timedelta(seconds=120),
+        "written": (Forward(weights={"blue": 100}), Forward(weights=weights)),
+        "hold": False,
+        "overwrite": False,
+        "evidence_kept": True,
+        "leftovers": (),
+    }
+    return Picture(**{**picture, **changes})
+
+
+HALF = {"blue": 50, "green": 50}
+LATE: dict[str, Any] = {"now": NOW + timedelta(hours=1)}
+FOREIGN: dict[str, Any] = {"written": (Forward(weights={"blue": 100}),)}
+
+MOVES: list[tuple[str, Picture, Move]] = [
+    (
+        "a whole blue gets everything",
+        seen(weights=HALF, restored_at=None),
+        Move(act="RestoreTraffic", reason="all traffic to blue"),
+    ),
+    (
+        "a short blue gets its share",
+        seen(1, weights={"green": 100}),
+        Move(act="RestoreTraffic", reason="blue carries 1 of 3: green keeps 67%", green_weight=67),
+    ),
+    (
+        "what a short blue can carry it has already",
+        seen(1, weights={"blue": 33, "green": 67}),
+        Move(act="RaiseBlue", reason="blue carries 1 of 3 so far"),
+    ),
+    (
+        "a short blue at its deadline",
+        seen(1, weights={"blue": 33, "green": 67}, **LATE),
+        Move(
+            act="End",
+            end="RollbackIncomplete",
+            reason="blue carries 1 of 3 and never got more: green keeps 67%",
+        ),
+    ),
+    (
+        "a dead blue leaves it to green",
+        seen(0, weights=HALF),
+        Move(act="RestoreTraffic", reason="blue carries 0 of 3: green keeps 100%", green_weight=100),
+    ),
+    (
+        "a dead blue that may yet come",
+        seen(0, weights={"green": 100}),
+        Move(act="RaiseBlue", reason="blue carries 0 of 3 so far"),
+    ),
+    (
+        "a dead blue at its deadline",
+        seen(0, weights={"green": 100}, **LATE),
+        Move(act="End", end="Held", reason="blue carries 0 of 3 and never got more: all traffic is on green"),
+    ),
+    (
+        "nobody anywhere",
+        seen(0, 0, weights=HALF),
+        Move(
+            act="End",
+            end="Held",
+            reason="neither side can carry anything: nothing was moved; blue carries 0 of 3",
+        ),
+    ),
+    (
+        "a dead green gives up everything",
+        seen(1, 0, weights=HALF),
+        Move(act="RestoreTraffic", reason="all traffic to blue"),
+    ),
+    (
+        "foreign weights over a dead side",
+        seen(3, 0, weights=HALF, **FOREIGN),
+        Move(act="RestoreTraffic", reason="all traffic to blue"),
+    ),
+    (
+        "foreign weights, ordered away",
+        seen(weights=HALF, overwrite=True, **FOREIGN),
+        Move(act="RestoreTraffic", reason="all traffic to blue"),
+    ),
+    (
+        "blue serves, nobody knows since when",
+        seen(restored_at=None),
+        Move(act="RestoreTraffic", reason="blue serves alone", again_in=120),
+    ),
+    (
+        "not settled",
+        seen(restored_at=NOW - timedelta(seconds=100)),
+        Move(act="AwaitSettled", reason="the load balancer is settling", again_in=20),
+    ),
+    (
+        "settled within the second",
+        seen(restored_at=NOW - timedelta(seconds=119.9)),
+        Move(act="AwaitSettled", reason="the load balancer is settling", again_in=1),
+    ),
+    (
+        "to be held",
+        seen(hold=True),
+        Move(act="End", end="Held", reason="all traffic is on blue; green stands, for a person to decide"),
+    ),
+    (
+        "blue wants too little",
+        seen(blue=fleet("blue", 3, minimum=2, desired=2)),
+        Move(act="RaiseBlue", reason="blue wants 2 of 3"),
+    ),
+    ("blue isn't whole yet", seen(2), Move(act="AwaitBlue", reason="2 of 3 healthy in blue")),
+    (
+        "the evidence is still to keep",
+        seen(evidence_kept=False, leftovers=("green",)),
+        Move(act="KeepEvidence", reason="before green is deleted", again_in=0),
+    ),
+    (
+        "something is left",
+        seen(leftovers=("group g", "alarm a")),
+        Move(act="RemoveGreen", reason="left: group g, alarm a", again_in=20),
+    ),
+    (
+        "blue stands on our floor",
+        seen(),
+        Move(act="ReleaseFloors", reason="blue's minimum back to 2", again_in=0),
+    ),
+    (
+        "something is left at the deadline",
+        seen(leftovers=("group g",), blue=fleet("blue", 3, minimum=2), **LATE),
+        Move(act="End", end="RollbackIncomplete", reason="delete by hand: group g"),
+    ),
+    (
+        "blue isn't whole at the deadline",
+        seen(2, floor_before=3, **LATE),
+        Move(act="End", end="RollbackIncomplete", reason="2 of 3 healthy in blue"),
+    ),
+    (
+        "nothing is left to do",
+        seen(floor_before=3, green=None),
+        Move(act="End", end="RolledBack", reason="all traffic is on blue, nothing is left"),
+    ),
+    (
+        "its owner has moved the floor",
+        seen(blue=fleet("blue", 3, minimum=5), green=None),
+        Move(act="End", end="RolledBack", reason="all traffic is on blue, nothing is left"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("picture", "move"), [case[1:] for case in MOVES], ids=[case[0] for case in MOVES])
+def test_each_picture_has_one_next_move(picture: Picture, move: Move) -> None:
+    assert converge.next_move(picture) == move
+
+
+@pytest.mark.parametrize("weights", [{"blue": 70, "green": 30}, {"blue": 50, "third": 50}, {"third": 100}])
+def test_what_somebody_else_wrote_and_what_serves_is_left(weights: dict[str, int]) -> None:
+    move = converge.next_move(seen(weights=weights, **FOREIGN))
+    assert (move.act, move.end) == ("End", "Held")
+    assert "somebody else wrote" in move.reason
+    assert '"overwrite": true' in move.reason
+
+
+def test_a_third_group_that_gets_traffic_is_foreign_even_where_we_wrote_beside_it() -> None:
+    assert converge.next_move(seen(weights={"blue": 50, "green": 20, "third": 30})).end == "Held"
+
+
+def test_a_minute_is_the_longest_that_anybody_waits_to_look_again() -> None:
+    assert converge.next_move(seen(settle_seconds=900, restored_at=NOW)).again_in == 60
+
+
+@given(
+    blue=st.integers(0, 4),
+    green=st.none() | st.integers(0, 4),
+    weights=st.dictionaries(
+        st.sampled_from(["blue", "green", "third"]), st.sampled_from([0, 1, 33, 50, 100]), min_size=1
+    ).filter(lambda weights: any(weights.values())),
+    age=st.none() | st.integers(0, 300),
+    late=st.booleans(),
+    flags=st.tuples(*[st.booleans()] * 4),
+    leftovers=st.sampled_from([(), ("green",)]),
+    ours=st.booleans(),
+)
+def test_whatever_there_is_to_see_the_promises_hold(
+    blue: int,
+    green: int | None,
+    weights: dict[str, int],
+    age: int | None,
+    late: bool,
+    flags: tuple[bool, ...],
+    leftovers: tuple[str, ...],
+    ours: bool,
+) -> None:
+    hold, overwrite, evidence_kept, _ = flags
+    picture = seen(
+        blue,
+        green,
+        weights=weights,
+        restored_at=None if age is None else NOW - timedelta(seconds=age),
+        deadline=NOW if late else NOW + timedelta(hours=1),
+        hold=hold,
+        overwrite=overwrite,
+        evidence_kept=evidence_kept,
+        leftovers=leftovers,
+        **({} if ours else FOREIGN),
+    )
+    move = converge.next_move(picture)
+    alone = picture.forward.alone("blue")
+    if move.act == "RestoreTraffic" and not alone:
+        assert (green or 0) > 0 if move.green_weight == 100 else blue > 0, "no traffic to where nobody is"
+    if move.act in ("RemoveGreen", "ReleaseFloors", "KeepEvidence"):
+        assert alone, "capacity goes only after traffic"
+        assert age is not None
+        assert age >= 120, "and after it has settled"
+    if move.act == "RemoveGreen":
+        assert blue >= picture.need, "never the last side able to serve"
+        assert evidence_kept
+    if move.end == "RolledBack":
+        assert alone
+        assert not leftovers
+        assert blue >= picture.need
+    assert (move.act == "End") == (move.end is not None)
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "told"),
+    [
+        ("GreenUnfit", '{"errorMessage": "0 of 3", "errorType": "GreenUnfit"}', "GreenUnfit: 0 of 3"),
+        ("GreenFailed", "alarm a is in ALARM", "GreenFailed: alarm a is in ALARM"),
+        ("States.Timeout", "", "States.Timeout"),
+        ("Lambda.Unknown", '{"errorType": "x"}', 'Lambda.Unknown: {"errorType": "x"}'),
+        ("Oops", "[1, 2]", "Oops: [1, 2]"),
+        ("Oops", "7", "Oops: 7"),
+        ("Oops", "{", "Oops: {"),
+    ],
+)
+def test_the_first_error_keeps_its_name_and_its_words(error: str, cause: str, told: str) -> None:
+    assert converge.first_error(error, cause) == told
+
+
+def test_an_endless_cause_is_cut() -> None:
+    assert len(converge.first_error("Oops", "x" * 40_000)) == 1000

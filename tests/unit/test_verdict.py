@@ -1,0 +1,163 @@
+"""The judge: one failing signal condemns green, a silent one proves nothing."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from viridian import verdict
+from viridian.request import Inconclusive, Profile, Step
+from viridian.verdict import AlarmState, Signals, Verdict
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+def alarm(name: str, state: str = "OK", *, minutes_ago: float = 60, seconds: int = 60) -> AlarmState:
+    return AlarmState(
+        name=name,
+        arn=f"arn:{name}",
+        state=state,
+        reason="it is so",
+        since=NOW - timedelta(minutes=minutes_ago),
+        evaluation_seconds=seconds,
+    )
+
+
+def judge(*alarms: AlarmState, **signals: Any) -> Verdict:
+    given = {
+        "asked": tuple(each.name for each in alarms),
+        "alarms": alarms,
+        "requests": 100,
+        "minimum_requests": 50,
+        "observed_seconds": 600.0,
+        **signals,
+    }
+    return verdict.judge(Signals(**given))
+
+
+JUDGED: list[tuple[str, Verdict, str, str]] = [
+    ("all is well", judge(alarm("a"), alarm("b")), "Successful", "100 requests to green, 2 alarms OK"),
+    ("nobody watches", judge(), "Successful", "100 requests to green, 0 alarms OK"),
+    ("one is red", judge(alarm("a"), alarm("b", "ALARM")), "Failed", "alarm b is in ALARM: it is so"),
+    ("one is gone", judge(alarm("a"), asked=("a", "b")), "Failed", "alarm b does not exist any more"),
+    (
+        "a waived one is gone",
+        judge(asked=("a",), waived=frozenset({"a"})),
+        "Failed",
+        "alarm a does not exist any more",
+    ),
+    (
+        "the red one is waived",
+        judge(alarm("a", "ALARM"), alarm("b"), waived=frozenset({"a"})),
+        "Successful",
+        "100 requests to green, 1 alarms OK",
+    ),
+    (
+        "one knows nothing",
+        judge(alarm("a", "INSUFFICIENT_DATA")),
+        "Inconclusive",
+        "alarm a is INSUFFICIENT_DATA: it is so",
+    ),
+    ("too few requests", judge(alarm("a"), requests=49), "Inconclusive", "49 requests to green, 50 needed"),
+    (
+        "just enough requests",
+        judge(alarm("a"), requests=50),
+        "Successful",
+        "50 requests to green, 1 alarms OK",
+    ),
+    (
+        "observed too short",
+        judge(alarm("a", seconds=300), observed_seconds=419.0),
+        "Inconclusive",
+        "419 s observed, 420 s make an alarm's OK evidence",
+    ),
+    (
+        "observed just long enough",
+        judge(alarm("a", seconds=300), observed_seconds=420.0),
+        "Successful",
+        "100 requests to green, 1 alarms OK",
+    ),
+    ("short", judge(green_lacks="2 of 3"), "Inconclusive", "green is short: 2 of 3"),
+    (
+        "dead",
+        judge(green_lacks="0 of 3", green_dead=True),
+        "Failed",
+        "green has nobody left to serve: 0 of 3",
+    ),
+    ("red beats silent", judge(alarm("a", "INSUFFICIENT_DATA"), alarm("b", "ALARM")), "Failed", "alarm b"),
+    (
+        "red beats few requests",
+        judge(alarm("a", "ALARM"), requests=0, observed_seconds=0.0),
+        "Failed",
+        "alarm a",
+    ),
+    ("red beats short", judge(alarm("a", "ALARM"), green_lacks="2 of 3"), "Failed", "alarm a"),
+    ("a state of the future", judge(alarm("a", "UNSURE")), "Inconclusive", "alarm a is UNSURE"),
+]
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "reason"), [case[1:] for case in JUDGED], ids=[case[0] for case in JUDGED]
+)
+def test_a_verdict_has_its_reason_in_words_and_numbers(found: Verdict, outcome: str, reason: str) -> None:
+    assert found.outcome == outcome
+    assert found.reason.startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("state", "minutes_ago", "back"),
+    [
+        ("OK", 6, True),
+        ("OK", 5, True),
+        ("OK", 4, False),
+        ("ALARM", 60, False),
+        ("INSUFFICIENT_DATA", 60, False),
+    ],
+)
+def test_a_waived_alarm_counts_again_once_it_has_been_ok_for_a_whole_evaluation(
+    state: str, minutes_ago: float, back: bool
+) -> None:
+    alarms = [alarm("a", state, minutes_ago=minutes_ago, seconds=300), alarm("b")]
+    assert verdict.reinstated(frozenset({"a"}), alarms, NOW) == (frozenset({"a"}) if back else frozenset())
+
+
+PROFILE = Profile(
+    route="r",
+    steps=(Step(weight=10, observe_minutes=10), Step(weight=100, observe_minutes=1)),
+    inconclusive=Inconclusive(minutes=15, then="hold"),
+    settle_seconds=120,
+)
+IMPATIENT = Profile(route="r", steps=PROFILE.steps, inconclusive=Inconclusive(minutes=15, then="roll_back"))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "step", "observed", "move"),
+    [
+        ("Failed", 0, 0, "roll_back"),
+        ("Failed", 1, 9999, "roll_back"),
+        ("Successful", 0, 599, "wait"),
+        ("Successful", 0, 600, "shift"),
+        ("Successful", 1, 60, "wait"),
+        ("Successful", 1, 119, "wait"),
+        ("Successful", 1, 120, "promote"),
+        ("Inconclusive", 0, 599, "wait"),
+        ("Inconclusive", 0, 600, "wait"),
+        ("Inconclusive", 0, 1499, "wait"),
+        ("Inconclusive", 0, 1500, "hold"),
+        ("Inconclusive", 1, 959, "wait"),
+        ("Inconclusive", 1, 960, "hold"),
+    ],
+)
+def test_a_verdict_means_one_next_move(outcome: Any, step: int, observed: float, move: str) -> None:
+    assert verdict.next_move(Verdict(outcome, ""), PROFILE, step, observed) == move
+
+
+def test_an_open_verdict_ends_as_the_profile_says() -> None:
+    assert verdict.next_move(Verdict("Inconclusive", ""), IMPATIENT, 0, 1500) == "roll_back"
+
+
+@pytest.mark.parametrize("outcome", ["Failed", "Inconclusive"])
+@pytest.mark.parametrize("step", [0, 1])
+@pytest.mark.parametrize("observed", [0.0, 600.0, 1e6])
+def test_only_success_moves_a_release_on(outcome: Any, step: int, observed: float) -> None:
+    assert verdict.next_move(Verdict(outcome, ""), PROFILE, step, observed) not in ("shift", "promote")
