@@ -9,6 +9,7 @@ from typing import Any
 RELEASE = "viridian:release"
 GONE = "RolledBack"
 KEPT = ("Promoted", "Retired")
+WAY_BACK = ("image", "snapshot", "launch template version")  # of a promoted release: how one goes back to it
 RETIRING_SECONDS = 900.0  # the sweeper's minute, the longest drain, and the steps between
 
 
@@ -55,7 +56,7 @@ def is_orphan(left: Left, ledger: dict[str, Entry], now: float) -> bool:
     entry = ledger.get(left.release)
     if entry is None or entry.status == GONE:
         return True
-    if entry.status not in KEPT:
+    if entry.status not in KEPT or left.kind in WAY_BACK:
         return False
     return left.kind == "alarm" or any(_past(later, left, now) for later in ledger.values())
 
