@@ -1,0 +1,195 @@
+"""What green takes over from blue, and a release that is told when AWS adds something to a group."""
+
+from typing import Any
+
+import botocore.session
+import pytest
+
+from viridian import clone
+from viridian.errors import Refusal
+
+MODEL = botocore.session.get_session().get_service_model("autoscaling")
+CREATE: Any = MODEL.operation_model("CreateAutoScalingGroup").input_shape
+MEMBERS = set(CREATE.members)
+TEMPLATE = {"LaunchTemplateId": "lt-1", "LaunchTemplateName": "shop", "Version": "3"}
+BLUE = {"AutoScalingGroupName": "shop-1", "LaunchTemplate": TEMPLATE}
+
+
+@pytest.mark.parametrize("member", sorted(MEMBERS))
+def test_every_member_of_a_group_is_carried_set_or_left_for_a_reason(member: str) -> None:
+    places = [member in place for place in (clone.CARRIED, clone.SET, clone.LEFT)]
+    assert sum(places) == 1, "a new member of CreateAutoScalingGroup needs a decision"
+
+
+def test_nothing_is_decided_that_a_group_does_not_have() -> None:
+    assert {*clone.CARRIED, *clone.SET, *clone.LEFT} == MEMBERS
+    assert all(clone.LEFT.values())
+
+
+def example(shape: Any) -> Any:
+    """Some value of a member's type, one that counts as given."""
+    match shape.type_name:
+        case "structure":
+            return {name: example(member) for name, member in shape.members.items()}
+        case "list":
+            return [example(shape.member)]
+        case "integer":
+            return 7
+        case "boolean":
+            return False
+        case _:
+            return "x"
+
+
+@pytest.mark.parametrize("member", [name for name in clone.CARRIED if name != "MixedInstancesPolicy"])
+def test_what_is_carried_arrives_as_it_was(member: str) -> None:
+    value = example(CREATE.members[member])
+    assert clone.members({**BLUE, member: value}, "9")[member] == value
+    assert member not in clone.members(BLUE, "9")
+
+
+@pytest.mark.parametrize("member", ["Instances", "CreatedTime", "Status", *clone.LEFT])
+def test_what_is_left_or_is_no_setting_stays_behind(member: str) -> None:
+    assert member not in clone.members({**BLUE, member: "x"}, "9")
+
+
+def test_aws_own_service_role_is_not_named() -> None:
+    role = "arn:aws:iam::1:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+    assert "ServiceLinkedRoleARN" not in clone.members({**BLUE, "ServiceLinkedRoleARN": role}, "9")
+    own = {**BLUE, "ServiceLinkedRoleARN": f"{role}_shop"}
+    assert clone.members(own, "9")["ServiceLinkedRoleARN"] == f"{role}_shop"
+
+
+def test_green_launches_its_own_version_by_number() -> None:
+    assert clone.members(BLUE, "9")["LaunchTemplate"] == {"LaunchTemplateId": "lt-1", "Version": "9"}
+
+
+def test_a_mixed_group_stays_mixed_on_the_new_version() -> None:
+    policy = {
+        "LaunchTemplate": {
+            "LaunchTemplateSpecification": TEMPLATE,
+            "Overrides": [{"InstanceType": "m7g.large", "WeightedCapacity": "2"}],
+        },
+        "InstancesDistribution": {"OnDemandBaseCapacity": 1},
+    }
+    members = clone.members({"AutoScalingGroupName": "shop-1", "MixedInstancesPolicy": policy}, "9")
+    assert "LaunchTemplate" not in members
+    mixed = members["MixedInstancesPolicy"]
+    assert mixed["LaunchTemplate"]["LaunchTemplateSpecification"] == {
+        "LaunchTemplateId": "lt-1",
+        "Version": "9",
+    }
+    assert mixed["LaunchTemplate"]["Overrides"] == policy["LaunchTemplate"]["Overrides"]  # type: ignore[index]
+    assert mixed["InstancesDistribution"] == policy["InstancesDistribution"]
+    assert policy["LaunchTemplate"]["LaunchTemplateSpecification"] is TEMPLATE, "blue's own is left alone"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("blue", "found"),
+    [
+        (BLUE, TEMPLATE),
+        ({"MixedInstancesPolicy": {"LaunchTemplate": {"LaunchTemplateSpecification": TEMPLATE}}}, TEMPLATE),
+        ({"LaunchConfigurationName": "old"}, None),
+        (
+            {
+                "MixedInstancesPolicy": {
+                    "LaunchTemplate": {
+                        "LaunchTemplateSpecification": TEMPLATE,
+                        "Overrides": [{"LaunchTemplateSpecification": {"LaunchTemplateId": "lt-2"}}],
+                    }
+                }
+            },
+            None,
+        ),
+    ],
+)
+def test_a_group_has_one_launch_template(blue: dict[str, Any], found: dict[str, str] | None) -> None:
+    group = {"AutoScalingGroupName": "shop-1", **blue}
+    if found:
+        assert clone.launch_template(group) == found
+    else:
+        with pytest.raises(Refusal, match="shop-1"):
+            clone.launch_template(group)
+
+
+def test_tags_are_blues_and_over_them_the_releases() -> None:
+    blue = {
+        "Tags": [
+            {"Key": "Name", "Value": "shop", "PropagateAtLaunch": True},
+            {"Key": "team", "Value": "web", "PropagateAtLaunch": False},
+            {"Key": "aws:cloudformation:stack-name", "Value": "s", "PropagateAtLaunch": True},
+            {"Key": "viridian:release", "Value": "1.0.0-a", "PropagateAtLaunch": True},
+        ]
+    }
+    found = clone.tags(blue, {"viridian:release": "2.0.0-b"}, "green")
+    assert {tag["Key"]: (tag["Value"], tag["PropagateAtLaunch"]) for tag in found} == {
+        "Name": ("shop", True),
+        "team": ("web", False),
+        "viridian:release": ("2.0.0-b", True),
+    }
+    assert {tag["ResourceId"] for tag in found} == {"green"}
+
+
+def test_hooks_go_along_as_they_are_given_at_creation() -> None:
+    described = {
+        "LifecycleHookName": "drain",
+        "AutoScalingGroupName": "shop-1",
+        "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
+        "HeartbeatTimeout": 60,
+        "GlobalTimeout": 6000,
+        "DefaultResult": "CONTINUE",
+    }
+    (hook,) = clone.hooks([described])
+    shape: Any = MODEL.shape_for("LifecycleHookSpecification")
+    assert set(hook) <= set(shape.members)
+    assert hook == {k: v for k, v in described.items() if k not in ("AutoScalingGroupName", "GlobalTimeout")}
+
+
+def test_every_part_of_a_hook_that_can_be_given_is() -> None:
+    shape: Any = MODEL.shape_for("LifecycleHookSpecification")
+    given = dict.fromkeys(shape.members, "x")
+    assert clone.hooks([given]) == [given]
+
+
+def test_a_policy_follows_greens_own_requests() -> None:
+    policy: dict[str, Any] = {
+        "PolicyName": "requests",
+        "PolicyType": "TargetTrackingScaling",
+        "PolicyARN": "arn",
+        "Alarms": [{"AlarmName": "x"}],
+        "Enabled": False,
+        "EstimatedInstanceWarmup": 30,
+        "TargetTrackingConfiguration": {
+            "PredefinedMetricSpecification": {
+                "PredefinedMetricType": "ALBRequestCountPerTarget",
+                "ResourceLabel": "app/shop/1/targetgroup/blue/2",
+            },
+            "TargetValue": 100.0,
+            "DisableScaleIn": False,
+        },
+    }
+    (copy,) = clone.policies([policy], "app/shop/1/targetgroup/green/3")
+    put: Any = MODEL.operation_model("PutScalingPolicy").input_shape
+    assert set(copy) <= set(put.members)
+    assert copy["Enabled"] is False
+    assert copy["TargetTrackingConfiguration"]["PredefinedMetricSpecification"] == {
+        "PredefinedMetricType": "ALBRequestCountPerTarget",
+        "ResourceLabel": "app/shop/1/targetgroup/green/3",
+    }
+    assert copy["TargetTrackingConfiguration"]["TargetValue"] == 100.0
+
+
+def test_a_policy_without_a_label_gets_none() -> None:
+    metric = {"PredefinedMetricType": "ASGAverageCPUUtilization"}
+    policy = {
+        "PolicyName": "cpu",
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingConfiguration": {"PredefinedMetricSpecification": metric, "TargetValue": 50.0},
+    }
+    assert clone.policies([policy], "label") == [policy]
+
+
+def test_what_green_would_silently_lack_is_refused_by_name() -> None:
+    clone.ensure_carried("shop-1", {"a warm pool": [], "a scheduled action": []})
+    with pytest.raises(Refusal, match="shop-1 has a scheduled action: night, morning"):
+        clone.ensure_carried("shop-1", {"a warm pool": [], "a scheduled action": ["night", "morning"]})

@@ -1,0 +1,55 @@
+"""An image's state: available, on its way, or the end of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+import time_machine
+
+from tests.unit.test_record import PLAN
+from viridian import image
+from viridian.errors import DeadlinePassed, ImageFailed
+from viridian.request import Deadlines
+
+STARTED = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+LATE = STARTED + timedelta(minutes=31)
+
+
+def judge(found: dict[str, Any] | None, now: datetime) -> str:
+    profile = msgspec.structs.replace(PLAN.profile, deadlines=Deadlines(image_minutes=30))
+    plan = msgspec.structs.replace(PLAN, started_at=STARTED, profile=profile)
+    with time_machine.travel(now, tick=False):
+        return image.judge(plan, "ami-1", found)
+
+
+@pytest.mark.parametrize(
+    ("found", "state"),
+    [
+        ({"State": "available"}, "available"),
+        ({"State": "pending"}, "pending"),
+        ({"State": "transient"}, "pending"),
+        (None, "pending"),
+    ],
+)
+def test_an_image_is_there_or_on_its_way(found: dict[str, Any] | None, state: str) -> None:
+    assert judge(found, STARTED + timedelta(minutes=30)) == state
+
+
+def test_an_image_that_is_there_is_never_late() -> None:
+    assert judge({"State": "available"}, LATE) == "available"
+
+
+@pytest.mark.parametrize("found", [{"State": "pending"}, {"State": "transient"}, None])
+def test_an_image_that_is_not_there_in_time_is_too_late(found: dict[str, Any] | None) -> None:
+    with pytest.raises(DeadlinePassed, match=r"ami-1 is still .* after 30 minutes"):
+        judge(found, LATE)
+
+
+@pytest.mark.parametrize("state", ["failed", "error", "invalid", "deregistered", "disabled", "of-the-future"])
+def test_any_other_state_is_the_end_of_it(state: str) -> None:
+    found = {"State": state, "StateReason": {"Message": "no space"}}
+    with pytest.raises(ImageFailed, match=f"ami-1 is {state}: no space"):
+        judge(found, STARTED)
+    with pytest.raises(ImageFailed, match="no reason given"):
+        judge({"State": state}, STARTED)

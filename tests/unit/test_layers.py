@@ -1,0 +1,94 @@
+"""The layers: decisions know nothing of AWS, adapters nothing of acts; and what writes asks the fence first."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack import ROOT
+
+FUNCTIONS = ROOT / "functions"
+MODULES = sorted(FUNCTIONS.rglob("*.py"))
+AWS = {"boto3", "botocore"}
+# layer: what none of its modules may import
+FORBIDDEN = {
+    "viridian": {*AWS, "viridian.aws", "viridian.acts", "handlers", "local"},
+    "viridian/acts": {*AWS, "handlers", "local"},
+    "viridian/aws": {"viridian.acts", "handlers", "local"},
+    "handlers": {*AWS, "handlers", "local"},
+}
+# What may be sent without a fence, and why.
+UNFENCED = {
+    "viridian/aws/pages.py": "a page changes nothing, and must go out when the fence is lost",
+    "viridian/aws/executions.py": "the name of an execution is its own fence: AWS starts none twice",
+}
+
+
+def layer(module: Path) -> str:
+    return module.parent.relative_to(FUNCTIONS).as_posix()
+
+
+def imported(module: Path) -> Iterator[str]:
+    """Every module that is imported, by its full name and by those of its parents."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        found: list[str] = []
+        if isinstance(node, ast.Import):
+            found = [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            found = [node.module or "", *(f"{node.module}.{name.name}" for name in node.names)]
+        for name in found:
+            parts = name.split(".")
+            yield from (".".join(parts[: n + 1]) for n in range(len(parts)))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(FUNCTIONS)))
+def test_imports_point_inwards(module: Path) -> None:
+    assert layer(module) in FORBIDDEN, "a new layer needs its rule"
+    assert not FORBIDDEN[layer(module)] & set(imported(module))
+
+
+def writers() -> list[tuple[str, ast.FunctionDef]]:
+    """The functions of adapters that ask for a client that writes."""
+    return [
+        (module.relative_to(FUNCTIONS).as_posix(), node)
+        for module in MODULES
+        if layer(module) == "viridian/aws" and module.relative_to(FUNCTIONS).as_posix() not in UNFENCED
+        for node in ast.parse(module.read_text()).body
+        if isinstance(node, ast.FunctionDef) and "clients.writer(" in ast.unparse(node)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("module", "function"), writers(), ids=[f"{path}:{function.name}" for path, function in writers()]
+)
+def test_what_writes_takes_a_fence_and_uses_it(module: str, function: ast.FunctionDef) -> None:
+    arguments = [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]
+    assert "fence" in arguments
+    calls = [
+        node
+        for block in ast.walk(function)
+        if isinstance(block, ast.With) and "ledger.mutation(" in ast.unparse(block.items[0])
+        for node in ast.walk(block)
+        if isinstance(node, ast.Call)
+    ]
+    sent = {ast.unparse(node.func).rsplit(".", 1)[-1] for node in calls}
+    verbs = ("create_", "modify_", "delete_", "put_", "update_", "deregister_")
+    everything = {
+        ast.unparse(node.func).rsplit(".", 1)[-1]
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    mutating = {name for name in everything if name.startswith(verbs)}
+    assert mutating, "a client that writes is asked for to write"
+    assert mutating <= sent, "every write stands inside `ledger.mutation`"
+
+
+def test_there_are_writers_to_look_at() -> None:
+    assert len(writers()) > 15
+
+
+def test_clients_are_made_in_one_place() -> None:
+    makers = [module.name for module in MODULES if "import boto3\n" in module.read_text()]
+    assert makers == ["clients.py"]

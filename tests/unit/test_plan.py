@@ -1,0 +1,281 @@
+"""The plan: everything that stands in a release's way, seen before anything is touched."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from viridian import plan
+from viridian.errors import Refusal
+from viridian.fleet import Member, Side
+from viridian.plan import LaunchTemplate, Lent
+from viridian.request import AmiSource, Deadlines, Inconclusive, InstanceSource, Profile, Step, Waiver
+from viridian.verdict import AlarmState
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+PATH = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
+OURS = {"viridian:managed": "true", "viridian:service": "shop"}
+
+
+def profile(**fields: Any) -> Profile:
+    return Profile(**{"route": "r", "steps": (Step(weight=100, observe_minutes=10),), **fields})
+
+
+def alarm(name: str, state: str = "OK", seconds: int = 60) -> AlarmState:
+    return AlarmState(name=name, arn="a", state=state, reason="so", since=NOW, evaluation_seconds=seconds)
+
+
+def side(healthy: int, desired: int) -> Side:
+    members = tuple(
+        Member(instance=f"i-{n}", zone="a", health="healthy" if n < healthy else "initial")
+        for n in range(desired)
+    )
+    return Side(group="shop-1", target_group="t", minimum=1, desired=desired, maximum=9, members=members)
+
+
+def refusal(act: Any, *arguments: Any) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        act(*arguments)
+    return refused.value
+
+
+def test_a_release_may_take_all_its_waits_one_after_the_other() -> None:
+    steps = (Step(weight=10, observe_minutes=10), Step(weight=100, observe_minutes=20))
+    waits = profile(
+        steps=steps,
+        inconclusive=Inconclusive(minutes=5),
+        deadlines=Deadlines(image_minutes=30, healthy_minutes=15),
+    )
+    assert plan.times(waits, NOW) == NOW + timedelta(minutes=30 + 15 + (10 + 5) + (20 + 5) + 30)
+
+
+@pytest.mark.parametrize(
+    ("source", "baked"),
+    [(InstanceSource(instance_id="i-0abc1234"), True), (AmiSource(image_id="ami-0abc1234"), False)],
+)
+def test_an_image_is_made_only_from_an_instance(source: Any, baked: bool) -> None:
+    made = plan.makes("shop", "2.0.0-abc", source, LaunchTemplate(template="lt-1", version="7"))
+    assert ("image viridian-shop-2.0.0-abc" in made) is baked
+    assert "a version of launch template lt-1, from version 7" in made
+    assert "alarms viridian-shop-2.0.0-abc-*" in made
+
+
+LENT: list[tuple[str, dict[str, str], bool, bool]] = [
+    ("lent", OURS, False, True),
+    ("lent with more", {**OURS, "Name": "x"}, False, True),
+    ("not lent", {}, False, False),
+    ("lent to another", {**OURS, "viridian:service": "store"}, False, False),
+    ("taken back", {**OURS, "viridian:managed": "false"}, False, False),
+    ("a shared one names no service", {"viridian:managed": "true"}, True, True),
+    ("a shared one that isn't lent", {"viridian:service": "shop"}, True, False),
+]
+
+
+@pytest.mark.parametrize(
+    ("tags", "shared", "lent"), [case[1:] for case in LENT], ids=[case[0] for case in LENT]
+)
+def test_only_what_its_owner_lent_is_touched(tags: dict[str, str], shared: bool, lent: bool) -> None:
+    thing = Lent(kind="ec2", id="lt-1", tags=tags, shared=shared)
+    if lent:
+        plan.ensure_lent("route", "shop", thing)
+    else:
+        assert "lt-1" in str(refusal(plan.ensure_lent, "route", "shop", thing))
+
+
+def test_all_that_isnt_lent_is_told_at_once_with_the_commands_that_lend_it() -> None:
+    rule = Lent(kind="elbv2", id="arn:rule", tags={})
+    fine = Lent(kind="elbv2", id="arn:fine", tags=OURS)
+    group = Lent(kind="autoscaling", id="shop-1", tags={})
+    template = Lent(kind="ec2", id="lt-1", tags={})
+    listener = Lent(kind="elbv2", id="arn:listener", tags={}, shared=True)
+    refused = refusal(plan.ensure_lent, "route", "shop", rule, fine, group, template, listener)
+    assert refused.value == "not lent to service shop: arn:rule, shop-1, lt-1, arn:listener"
+    both = "Key=viridian:managed,Value=true Key=viridian:service,Value=shop"
+    assert f"aws elbv2 add-tags --resource-arns arn:rule --tags {both}" in refused.fix
+    assert f"aws ec2 create-tags --resources lt-1 --tags {both}" in refused.fix
+    assert "aws autoscaling create-or-update-tags --tags ResourceId=shop-1" in refused.fix
+    assert refused.fix.endswith("--resource-arns arn:listener --tags Key=viridian:managed,Value=true")
+
+
+@pytest.mark.parametrize(
+    ("tags", "owner"),
+    [
+        ({"aws:cloudformation:stack-name": "shop"}, "aws:cloudformation:stack-name=shop"),
+        ({"ManagedBy": "terraform"}, "ManagedBy=terraform"),
+        ({"Name": "shop"}, None),
+    ],
+)
+def test_infrastructure_as_code_is_known_by_its_tags(tags: dict[str, str], owner: str | None) -> None:
+    assert plan.iac_owner(tags) == owner
+
+
+@pytest.mark.parametrize(
+    ("version", "fits"), [("1", True), ("27", True), ("$Latest", False), ("$Default", False)]
+)
+def test_blue_launches_a_version_by_number(version: str, fits: bool) -> None:
+    launches = LaunchTemplate(template="lt-1", version=version)
+    if fits:
+        plan.ensure_numeric(launches, "shop-1")
+    else:
+        assert version in str(refusal(plan.ensure_numeric, launches, "shop-1"))
+
+
+@pytest.mark.parametrize(
+    ("healthy", "desired", "fits"), [(3, 3, True), (1, 1, True), (2, 3, False), (0, 3, False), (0, 0, False)]
+)
+def test_a_release_starts_from_a_whole_blue(healthy: int, desired: int, fits: bool) -> None:
+    if fits:
+        plan.ensure_serving(side(healthy, desired))
+    else:
+        assert refusal(plan.ensure_serving, side(healthy, desired)).field == "route"
+
+
+WAIVED = Waiver(alarms=("a",), reason="it is what this mends")
+GUARDED: list[tuple[str, dict[str, Any], Waiver | None, list[AlarmState], str | None]] = [
+    ("no guards", {}, None, [], None),
+    ("a green guard", {"guards": ("a",)}, None, [alarm("a")], None),
+    ("a guard without data", {"guards": ("a",)}, None, [alarm("a", "INSUFFICIENT_DATA")], None),
+    ("a missing guard", {"guards": ("a", "b")}, None, [alarm("a")], "guards: b."),
+    ("a red guard", {"guards": ("a",)}, None, [alarm("a", "ALARM")], "guards: a is in ALARM: so."),
+    ("a red guard, waived", {"guards": ("a",)}, WAIVED, [alarm("a", "ALARM")], None),
+    ("a missing guard, waived", {"guards": ("a",)}, WAIVED, [], "guards: a."),
+    (
+        "another red guard than the waived one",
+        {"guards": ("a", "b")},
+        WAIVED,
+        [alarm("a", "ALARM"), alarm("b", "ALARM")],
+        "guards: b is in ALARM",
+    ),
+    ("a waiver of no guard", {"guards": ()}, WAIVED, [], "waive.alarms: a."),
+    (
+        "a guard that takes longer than a step",
+        {"guards": ("a",), "inconclusive": Inconclusive(minutes=1)},
+        None,
+        [alarm("a", seconds=900)],
+        "steps[0].observe_minutes: 10. The guards need 17 minutes",
+    ),
+    ("a guard that takes as long", {"guards": ("a",)}, None, [alarm("a", seconds=25 * 60 - 120)], None),
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "waive", "alarms", "words"), [case[1:] for case in GUARDED], ids=[case[0] for case in GUARDED]
+)
+def test_guards_exist_and_are_not_red_unless_waived_by_name(
+    fields: dict[str, Any], waive: Waiver | None, alarms: list[AlarmState], words: str | None
+) -> None:
+    if words is None:
+        plan.ensure_guards(profile(**fields), waive, alarms)
+    else:
+        assert str(refusal(plan.ensure_guards, profile(**fields), waive, alarms)).startswith(words)
+
+
+def instance(state: str = "running", **tags: str) -> dict[str, Any]:
+    pairs = [{"Key": key.replace("__", ":"), "Value": value} for key, value in tags.items()]
+    return {"InstanceId": "i-1", "State": {"Name": state}, "Tags": pairs}
+
+
+@pytest.mark.parametrize(
+    ("source", "serving", "words"),
+    [
+        (instance(), None, None),
+        (instance("stopped"), None, None),
+        (instance("stopping"), None, "i-1 is stopping"),
+        (instance("terminated"), None, "i-1 is terminated"),
+        (instance(), "shop-1", "i-1 is registered in shop-1"),
+        (instance(aws__autoscaling__groupName="shop-1"), None, "i-1 belongs to Auto Scaling group shop-1"),
+    ],
+)
+def test_an_image_is_made_only_from_an_instance_that_nobody_needs(
+    source: dict[str, Any], serving: str | None, words: str | None
+) -> None:
+    if words is None:
+        plan.ensure_quiet_source(source, "source.instance_id", serving)
+    else:
+        assert words in str(refusal(plan.ensure_quiet_source, source, "source.instance_id", serving))
+
+
+@pytest.mark.parametrize(
+    ("image", "architecture", "words"),
+    [
+        ({"State": "available", "Architecture": "arm64"}, "arm64", None),
+        ({"State": "available", "Architecture": "arm64"}, None, None),
+        ({"State": "available"}, "arm64", None),
+        ({"State": "available", "Architecture": "x86_64"}, "arm64", "Blue's image is arm64"),
+        ({"State": "pending", "Architecture": "arm64"}, "arm64", "ami-1 is pending"),
+        ({"State": "failed"}, None, "ami-1 is failed"),
+    ],
+)
+def test_an_image_is_ready_and_runs_where_blue_runs(
+    image: dict[str, Any], architecture: str | None, words: str | None
+) -> None:
+    found = {"ImageId": "ami-1", **image}
+    if words is None:
+        plan.ensure_usable_image(found, "source.image_id", architecture)
+    else:
+        assert words in str(refusal(plan.ensure_usable_image, found, "source.image_id", architecture))
+
+
+@pytest.mark.parametrize(
+    ("priority", "taken", "place"),
+    [
+        (100, {100}, 99),
+        (100, {100, 99, 98}, 97),
+        (3, {3, 2}, 1),
+        (None, set(), 1),
+        (None, {1, 2, 50}, 51),
+        (1, {1}, None),
+        (3, {1, 2, 3}, None),
+        (None, {50_000}, None),
+    ],
+)
+def test_the_standby_rule_stands_right_ahead_of_the_rule_it_copies(
+    priority: int | None, taken: set[int], place: int | None
+) -> None:
+    if place is None:
+        assert refusal(plan.standby, [PATH], priority, taken, "t").field == "route"
+        return
+    rule = plan.standby([PATH], priority, taken, "shop.token")
+    assert rule.priority == place
+    header = {"HttpHeaderName": "x-viridian-standby", "Values": ["shop.token"]}
+    assert rule.conditions == (PATH, {"Field": "http-header", "HttpHeaderConfig": header})
+
+
+@pytest.mark.parametrize(
+    ("conditions", "fits"),
+    [
+        ([], True),
+        ([{"Field": "path-pattern", "PathPatternConfig": {"Values": list("abcd")}}], True),
+        ([{"Field": "path-pattern", "PathPatternConfig": {"Values": list("abcde")}}], False),
+        ([{"Field": "path-pattern", "Values": list("abcde")}], False),
+        ([PATH, {"Field": "source-ip", "SourceIpConfig": {"Values": list("abcd")}}], False),
+        ([{"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "k", "Value": "v"}]}}], True),
+    ],
+)
+def test_a_rule_has_room_for_one_more_condition(conditions: list[dict[str, Any]], fits: bool) -> None:
+    if fits:
+        assert len(plan.standby(conditions, 9, {9}, "t").conditions) == len(conditions) + 1
+    else:
+        assert refusal(plan.standby, conditions, 9, {9}, "t").field == "route"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "host"),
+    [
+        ([PATH], None),
+        ([], None),
+        (
+            [{"Field": "host-header", "HostHeaderConfig": {"Values": ["shop.example.com", "x"]}}],
+            "shop.example.com",
+        ),
+        ([PATH, {"Field": "host-header", "Values": ["*.example.com"]}], "standby.example.com"),
+        (
+            [{"Field": "host-header", "HostHeaderConfig": {"Values": ["shop?.example.com"]}}],
+            "shopx.example.com",
+        ),
+    ],
+)
+def test_smoke_tests_use_a_host_that_the_rule_accepts(
+    conditions: list[dict[str, Any]], host: str | None
+) -> None:
+    assert plan.host(conditions) == host
