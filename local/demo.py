@@ -74,6 +74,9 @@ class Onlooker:
 def play(speed: float, out: Path, rate: float, *, control: bool) -> int:
     """The whole demo; answers with the exit code."""
     view = open_view()
+    out.mkdir(parents=True, exist_ok=True)
+    for old in (out / "summary.json", out / "report.html"):
+        old.unlink(missing_ok=True)
     try:
         with Cloud.served(speed=speed, out=out) as cloud:
             stage = _set(cloud, view, rate, control=control)
@@ -190,7 +193,7 @@ def _tell(
         json.dumps(figures.summary(speed, found), indent=2) + "\n", encoding="utf-8"
     )
     view.table(found)
-    view.say(f"\npicture  {out / 'report.html'}\nfigures  {out / 'summary.json'}\n")
+    view.say(f"\npicture  {_short(out / 'report.html')}\nfigures  {_short(out / 'summary.json')}\n")
     broken = [f"{chapter.figures.version}: {words}" for chapter in chapters for words in chapter.broken]
     broken += promises.broken_by_control(found) if control else []
     broken += [f"the local cloud stumbled: {failure}" for failure in failures]
@@ -199,6 +202,10 @@ def _tell(
     if not broken:
         view.say(_kept(found, control=control), good=True)
     return 1 if broken else 0
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _kept(found: Sequence[Figures], *, control: bool) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from moto.autoscaling.models import autoscaling_backends
@@ -55,7 +56,8 @@ class Watch:
         for alarm in list(cloudwatch_backends[ACCOUNT][REGION].alarms.values()):
             if self._states.get(alarm.name) != alarm.state_value:
                 self._states[alarm.name] = alarm.state_value
-                self.turns.append(Turn(now, alarm.name, alarm.state_value))
+                since = alarm.state_updated_timestamp.replace(tzinfo=UTC).timestamp()
+                self.turns.append(Turn(min(now, since), alarm.name, alarm.state_value))
 
     def fleets(self) -> list[Sight]:
         """Every group as it was last seen, oldest first."""

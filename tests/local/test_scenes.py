@@ -101,6 +101,7 @@ LEDGER = {
         ("target group", "2.0.0-bbbbbb", 200.0, False),
         ("target group", "1.9.0-aaaaaa", 4999.0, False),
         ("target group", "1.9.0-aaaaaa", 5001.0, True),
+        ("image", "1.9.0-aaaaaa", 5001.0, False),
     ],
 )
 def test_what_should_be_gone_is_an_orphan(kind: str, release: str, now: float, orphan: bool) -> None:
