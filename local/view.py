@@ -14,7 +14,17 @@ from rich.text import Text
 from local.figures import Figures
 
 BAR = 50
-COLUMNS = "requests,lost,errors,green while bad,alarm to blue,cloud,wall,calls,left behind".split(",")
+COLUMNS = [
+    "requests",
+    "lost",
+    "errors",
+    "green while bad",
+    "alarm to blue",
+    "cloud",
+    "wall",
+    "calls",
+    "left behind",
+]
 SHOWN_ACTS = 9
 ASIDES = ("Is", "Did", "Wait", "Check", "Observe", "Judge", "TakeNext")
 STEPS = ("ShiftTraffic",)  # each one counts
