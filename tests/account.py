@@ -300,6 +300,17 @@ class Account:
             yield
 
     @contextmanager
+    def asked(self, service: str, call: str, change: Callable[..., None]) -> Iterator[None]:
+        """Changes the parameters of one kind of call before the product sends it."""
+        client = clients.reader(service)
+        name = f"provide-client-params.{client.meta.service_model.service_id.hyphenize()}.{call}"
+        client.meta.events.register(name, change)
+        try:
+            yield
+        finally:
+            client.meta.events.unregister(name, change)
+
+    @contextmanager
     def hooked(self, when: str, service: str, call: str, act: Callable[[], Any]) -> Iterator[None]:
         """Does something `before-call` or `after-call`, in AWS's place or in somebody else's."""
         known = [clients.reader(service), clients.writer(service)]

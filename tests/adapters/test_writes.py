@@ -1,0 +1,348 @@
+"""Everything that writes: nothing the second time, nothing without the fence, once a call, and a journal of it all."""
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.account import RELEASE, Account
+from tests.stack import ROOT
+from viridian import names
+from viridian.acts import green
+from viridian.aws import alarms, auto_scaling, clients, images, ledger, load_balancer
+from viridian.errors import Busy, Fenced, NotPermitted
+from viridian.fence import Fence
+from viridian.fleet import Side
+from viridian.traffic import Forward
+
+OURS = names.tags("shop", RELEASE)
+Write = Callable[[Account, Fence], object]
+
+
+def target_group(account: Account) -> str:
+    return account.target_group("green")
+
+
+def blue_side(account: Account) -> Side:
+    return auto_scaling.side(account.group("blue"), account.target_group("blue"))
+
+
+def wanted_alarms(account: Account) -> Any:
+    return green.wanted_alarms(account.record(), target_group(account))
+
+
+def make_group(account: Account, fence: Fence) -> None:
+    record = account.record()
+    auto_scaling.make_green(
+        record.plan.green_group, account.group("blue"), "1", target_group(account), 3, OURS, fence
+    )
+
+
+def set_forward(account: Account, fence: Fence) -> object:
+    route = load_balancer.find_route(account.shop.route_arn)
+    wanted = Forward(weights={account.target_group("blue"): 75, target_group(account): 25})
+    return load_balancer.set_forward(route, wanted, fence)
+
+
+def set_standby(account: Account, fence: Fence) -> object:
+    plan = account.record().plan
+    wanted = Forward(weights={account.target_group("blue"): 100, target_group(account): 0})
+    return load_balancer.set_standby(plan.listener, plan.standby, wanted, OURS, fence)
+
+
+def make_target_group(account: Account, fence: Fence) -> object:
+    like = load_balancer.find_target_group(account.shop.target_group_arn)
+    return load_balancer.make_target_group("another", like, OURS, fence)
+
+
+def empty_group(account: Account) -> None:
+    """Green's group with nobody left, as it is before it is deleted."""
+    account.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName=account.record().plan.green_group, MinSize=0, DesiredCapacity=0
+    )
+
+
+def out_of_use(account: Account) -> None:
+    """Green's target group in no rule any more."""
+    listener = account.shop.listener_arn
+    for rule in account.client("elbv2").describe_rules(ListenerArn=listener)["Rules"]:
+        if rule["Priority"] == "99":
+            account.client("elbv2").delete_rule(RuleArn=rule["RuleArn"])
+
+
+def lower_blue(account: Account) -> None:
+    account.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName="shop-1", MinSize=1, DesiredCapacity=1
+    )
+
+
+def make_green_but_its_alarms(account: Account) -> None:
+    account.run("create_green")
+    account.client("cloudwatch").delete_alarms(AlarmNames=[each.name for each in wanted_alarms(account)])
+
+
+def nothing(_: Account) -> None:
+    pass
+
+
+# function: what it is to find, how it is called, and the one call that it makes
+WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
+    "alarms.make": (
+        "create_green",
+        make_green_but_its_alarms,
+        lambda a, f: alarms.make(wanted_alarms(a), OURS, f),
+        ["PutMetricAlarm"] * 4,
+    ),
+    "alarms.delete": (
+        "shift_traffic",
+        nothing,
+        lambda a, f: alarms.delete((each.name for each in wanted_alarms(a)), f),
+        ["DeleteAlarms"],
+    ),
+    "auto_scaling.make_green": (
+        "shift_traffic",
+        lambda a: a.client("autoscaling").delete_auto_scaling_group(
+            AutoScalingGroupName=a.record().plan.green_group, ForceDelete=True
+        ),
+        make_group,
+        ["CreateAutoScalingGroup"],
+    ),
+    "auto_scaling.copy_policies": (
+        "shift_traffic",
+        lambda a: a.client("autoscaling").delete_policy(
+            AutoScalingGroupName=a.record().plan.green_group, PolicyName="requests"
+        ),
+        lambda a, f: auto_scaling.copy_policies(a.record().plan.green_group, "shop-1", _label(a), f),
+        ["PutScalingPolicy"],
+    ),
+    "auto_scaling.set_minimum": (
+        "shift_traffic",
+        nothing,
+        lambda a, f: auto_scaling.set_minimum(blue_side(a), 2, f),
+        ["UpdateAutoScalingGroup"],
+    ),
+    "auto_scaling.raise_desired": (
+        "shift_traffic",
+        lower_blue,
+        lambda a, f: auto_scaling.raise_desired(blue_side(a), 3, f),
+        ["UpdateAutoScalingGroup"],
+    ),
+    "auto_scaling.empty": (
+        "shift_traffic",
+        nothing,
+        lambda a, f: auto_scaling.empty(a.record().plan.green_group, f),
+        ["UpdateAutoScalingGroup"],
+    ),
+    "auto_scaling.delete": (
+        "shift_traffic",
+        empty_group,
+        lambda a, f: auto_scaling.delete(a.record().plan.green_group, OURS, f),
+        ["DeleteAutoScalingGroup"],
+    ),
+    "images.bake": (
+        "bake_image",
+        nothing,
+        lambda a, f: images.bake(a.record().plan, a.builder, f),
+        ["CreateImage"],
+    ),
+    "images.deregister": (
+        "create_green",
+        nothing,
+        lambda a, f: images.deregister(a.record().image or "", OURS, f),
+        ["DeregisterImage"],
+    ),
+    "images.version_for": (
+        "create_green",
+        nothing,
+        lambda a, f: images.version_for(
+            a.record().plan.blue_launch_template, a.record().image or "", RELEASE, f
+        ),
+        ["CreateLaunchTemplateVersion"],
+    ),
+    "images.delete_version": (
+        "shift_traffic",
+        nothing,
+        lambda a, f: images.delete_version(a.shop.launch_template_id, RELEASE, f),
+        ["DeleteLaunchTemplateVersions"],
+    ),
+    "load_balancer.set_forward": ("shift_traffic", nothing, set_forward, ["ModifyRule"]),
+    "load_balancer.make_target_group": (
+        "create_green",
+        nothing,
+        make_target_group,
+        ["CreateTargetGroup", "ModifyTargetGroupAttributes"],
+    ),
+    "load_balancer.leave_dns": (
+        "shift_traffic",
+        nothing,
+        lambda a, f: load_balancer.leave_dns(a.shop.target_group_arn, f),
+        ["ModifyTargetGroupAttributes"],
+    ),
+    "load_balancer.set_attributes": (
+        "shift_traffic",
+        nothing,
+        lambda a, f: load_balancer.set_attributes(
+            target_group(a), {"deregistration_delay.timeout_seconds": "30"}, f
+        ),
+        ["ModifyTargetGroupAttributes"],
+    ),
+    "load_balancer.delete_target_group": (
+        "shift_traffic",
+        out_of_use,
+        lambda a, f: load_balancer.delete_target_group(target_group(a), f),
+        ["DeleteTargetGroup"],
+    ),
+    "load_balancer.set_standby": ("shift_traffic", nothing, set_standby, ["ModifyRule"]),
+    "load_balancer.delete_standby": (
+        "shift_traffic",
+        nothing,
+        lambda a, f: load_balancer.delete_standby(a.shop.listener_arn, "shop", f),
+        ["DeleteRule"],
+    ),
+}
+
+
+def _label(account: Account) -> str:
+    balancer = account.shop.load_balancer_arn.split(":loadbalancer/")[1]
+    return f"{balancer}/{target_group(account).split(':')[-1]}"
+
+
+@pytest.fixture(params=WRITES)
+def write(
+    request: pytest.FixtureRequest, account: Account
+) -> tuple[Account, Callable[[], object], list[str]]:
+    """An account where there is something to write, the write, and what it sends."""
+    stage, prepare, act, sent = WRITES[request.param]
+    account.before(stage)
+    prepare(account)
+    account.calls.clear()
+    fence = account.record().fence()
+    return account, lambda: act(account, fence), sent
+
+
+Case = tuple[Account, Callable[[], object], list[str]]
+
+
+def test_a_write_is_sent_once_however_often_it_is_asked_for(write: Case) -> None:
+    account, act, sent = write
+    act()
+    assert account.writes() == sent
+    left = account.world()
+    act()
+    assert account.writes() == sent
+    assert account.world() == left
+
+
+def test_nothing_is_sent_once_the_epoch_has_moved_on(write: Case) -> None:
+    account, act, _ = write
+    account.move_epoch_on()
+    before = account.world()
+    with pytest.raises(Fenced, match="epoch 1"):
+        act()
+    assert account.writes() == []
+    assert account.world() == before
+
+
+def test_nothing_is_sent_once_another_release_holds_the_route(write: Case) -> None:
+    account, act, _ = write
+    key = {"pk": {"S": f"route#{account.shop.route_arn}"}, "sk": {"S": "lock"}}
+    account.client("dynamodb").update_item(
+        TableName="viridian-releases",
+        Key=key,
+        UpdateExpression="SET #r = :r",
+        ExpressionAttributeNames={"#r": "release"},
+        ExpressionAttributeValues={":r": {"S": "3.0.0-abcdef"}},
+    )
+    with pytest.raises(Fenced):
+        act()
+    assert account.writes() == []
+
+
+def test_the_journal_has_the_intent_before_the_call_and_its_outcome_after(write: Case) -> None:
+    account, act, sent = write
+    known = len(account.journal())
+    act()
+    entries = account.journal()[known:]
+    assert sorted(entry["call"] for entry in entries) == sorted(sent)
+    for entry in entries:
+        assert entry["outcome"] == "done"
+        assert entry["epoch"] == "1"
+        assert entry["resource"]
+    calls = [call["call"] for call in account.calls]
+    assert calls.index("TransactWriteItems") < calls.index(sent[0]) < calls.index("UpdateItem")
+
+
+@pytest.mark.parametrize("code", ["Throttling", "RequestLimitExceeded"])
+def test_a_write_that_aws_refuses_is_sent_once_and_its_outcome_is_unknown(write: Case, code: str) -> None:
+    account, act, sent = write
+    tries = []
+    known = len(account.journal())
+
+    def refuse() -> Any:
+        tries.append(1)
+        return _Refused(), {
+            "Error": {"Code": code, "Message": ""},
+            "ResponseMetadata": {"HTTPStatusCode": 400},
+        }
+
+    with (
+        account.hooked("before-call", service_of(sent[0]), sent[0], refuse),
+        pytest.raises(Exception, match=code),
+    ):
+        act()
+    assert tries == [1], "boto3 must not send a write again behind the fence's back"
+    assert [entry["outcome"] for entry in account.journal()[known:]] == ["unknown"]
+    act()
+    assert account.writes() == sent
+
+
+class _Refused:
+    status_code = 400
+
+
+def service_of(call: str) -> str:
+    if "Alarm" in call:
+        return "cloudwatch"
+    if "AutoScaling" in call or "Policy" in call:
+        return "autoscaling"
+    return "ec2" if "Image" in call or "Template" in call else "elbv2"
+
+
+def test_the_client_that_writes_sends_once_and_the_one_that_reads_may_ask_again(account: Account) -> None:
+    assert account
+    write_, read = clients.writer("elbv2").meta.config, clients.reader("elbv2").meta.config
+    assert write_.retries["total_max_attempts"] == 1
+    assert read.retries["total_max_attempts"] > 1
+    for config in (write_, read):
+        assert (config.connect_timeout, config.read_timeout) == (2, 5)
+
+
+def fenced_functions() -> Iterator[str]:
+    for path in sorted(Path(ROOT, "functions", "viridian", "aws").glob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                arguments = [argument.arg for argument in node.args.args]
+                if "fence" in arguments and path.stem != "ledger":
+                    yield f"{path.stem}.{node.name}"
+
+
+def test_every_function_that_takes_a_fence_is_tried_here() -> None:
+    assert set(fenced_functions()) == set(WRITES)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [("AccessDenied", 403, NotPermitted), ("Throttling", 400, Busy), ("Whatever", 503, Busy)],
+)
+def test_a_state_sees_what_aws_answered_under_our_names(
+    account: Account, code: str, status: int, error: type[Exception]
+) -> None:
+    account.before("shift_traffic")
+    with (
+        account.failing("elbv2", "ModifyRule", code, status),
+        pytest.raises(error, match="ModifyRule"),
+    ):
+        account.run("shift_traffic")
+    assert ledger.holder(account.shop.route_arn)
