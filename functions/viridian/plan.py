@@ -67,6 +67,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     green_group: str
     green_target_group: str
     standby: Standby
+    standby_before: Forward | None = None
     steps: tuple[str, ...] = ()
     makes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()

@@ -32,8 +32,17 @@ def set_standby(record: Record, green: str, *, green_weight: int) -> None:
 
 def in_standby(record: Record, target_group: str) -> bool:
     """Whether the service's standby rule keeps a target group in use."""
-    rule = load_balancer.find_standby(record.plan.listener, record.plan.service)
-    return rule is not None and target_group in load_balancer.weights_of(rule).weights
+    forward = load_balancer.standby_forward(record.plan.listener, record.plan.service)
+    return forward is not None and target_group in forward.weights
+
+
+def give_standby_back(record: Record) -> None:
+    """The standby rule as the release found it: gone, or on the fleet that the release before this one keeps."""
+    plan, before = record.plan, record.plan.standby_before
+    if before is None or not all(load_balancer.exists(group) for group in before.weights):
+        load_balancer.delete_standby(plan.listener, plan.service, record.fence())
+    else:
+        load_balancer.set_standby(plan.listener, plan.standby, before, tags(record), record.fence())
 
 
 def make_group(record: Record, target_group: str) -> None:

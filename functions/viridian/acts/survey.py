@@ -67,6 +67,7 @@ def make_plan(
         green_group=names.group(service, release),
         green_target_group=names.target_group(service, release),
         standby=standby,
+        standby_before=load_balancer.standby_forward(route.listener, service),
         steps=plan.in_words(profile),
         makes=plan.makes(service, release, request.source, launches),
         changes=plan.changes(profile.route, blue),

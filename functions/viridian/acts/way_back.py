@@ -76,15 +76,15 @@ def picture(record: Record) -> Picture:
 def leftovers(record: Record) -> tuple[str, ...]:
     """What this release made and is still there, in the order it is to be removed."""
     plan = record.plan
-    ours = names.tags(plan.service, plan.release)
-    standby = load_balancer.find_standby(plan.listener, plan.service)
     target_group = load_balancer.find_group_by_name(plan.green_target_group)
     version = images.find_version(plan.blue_launch_template.template, plan.release)
     image = images.find_by_name(names.image(plan.service, plan.release))
     own = alarms.states(evidence.own_alarms(record)) if target_group else ()
     found = (
         f"Auto Scaling group {plan.green_group}" if auto_scaling.find(plan.green_group) else None,
-        f"standby rule {standby['RuleArn']}" if standby and _ours(standby["RuleArn"], ours) else None,
+        f"the standby rule of {plan.service}"
+        if target_group and green.in_standby(record, target_group)
+        else None,
         f"target group {plan.green_target_group}" if target_group else None,
         f"version {version} of launch template {plan.blue_launch_template.template}" if version else None,
         f"image {image['ImageId']}" if image else None,
@@ -163,7 +163,7 @@ def remove_green(record: Record) -> None:
         if not auto_scaling.delete(plan.green_group, ours, fence):
             return
         alarms.delete(evidence.own_alarms(record), fence)
-        load_balancer.delete_standby(plan.listener, plan.service, fence)
+        green.give_standby_back(record)
         load_balancer.delete_target_group(arn, fence)
     images.delete_version(plan.blue_launch_template.template, plan.release, fence)
     if (image := images.find_by_name(names.image(plan.service, plan.release))) is not None:
@@ -181,7 +181,3 @@ def _end(record: Record, move: Move) -> Step:
 
 def _ended(end: str, reason: str, failure: str) -> Step:
     return Step(act="End", reason=reason, again_in=0, end=end, cause=f"{failure.rstrip('. ')}. {reason}")  # type: ignore[arg-type]
-
-
-def _ours(rule: str, tags: dict[str, str]) -> bool:
-    return tags.items() <= load_balancer.tags(rule).items()

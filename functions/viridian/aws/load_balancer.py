@@ -273,9 +273,10 @@ def find_standby(listener: str, service: str) -> dict[str, Any] | None:
     return None
 
 
-def weights_of(rule: dict[str, Any]) -> Forward:
-    """Where a rule, as AWS shows it, forwards to."""
-    return _forward(rule["Actions"])
+def standby_forward(listener: str, service: str) -> Forward | None:
+    """Where a service's standby rule forwards to; None if it has none."""
+    rule = find_standby(listener, service)
+    return _forward(rule["Actions"]) if rule else None
 
 
 def delete_standby(listener: str, service: str, fence: Fence) -> None:
