@@ -1,5 +1,7 @@
 """AWS throttles, is away, answers late or denies: a release goes on or goes back, and says which call it was."""
 
+from typing import Any
+
 import pytest
 
 from tests.workflow.world import World
@@ -40,7 +42,11 @@ RELEASING = (
     "HoldFloorsFunction",
     "PromoteFunction",
 )
-PASSING = {"Throttling": {"status": 400}, "InternalFailure": {"status": 500}, "Silence": {"lost": True}}
+PASSING: dict[str, dict[str, Any]] = {
+    "Throttling": {"status": 400},
+    "InternalFailure": {"status": 500},
+    "Silence": {"lost": True},
+}
 
 
 @pytest.mark.parametrize("calls", [PREPARING, FLEET, LEDGER], ids=["preparing", "fleet", "ledger"])

@@ -125,6 +125,10 @@ def test_every_change_was_made_under_the_epoch_that_holds_the_route(story: Story
     assert {call["epoch"] for call in story.release.mutations()} == {1}
 
 
+def test_zones_are_balanced_unless_somebody_says_otherwise(story: Story) -> None:
+    assert story.release.plan["cross_zone"] is True
+
+
 def test_target_tracking_was_at_work_all_along(story: Story) -> None:
     """Without its floor, green is scaled in within minutes: 20 requests a second are too few for three."""
     story.world.pass_minutes(10)

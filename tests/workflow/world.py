@@ -100,12 +100,12 @@ class Release:
         ]
 
     def wait(self) -> "Release":
-        self.world.cloud.wait(self.arn)
+        self.world.cloud.wait(self.arn, timeout=12 * 60 * MINUTE)
         return self
 
     def until(self, state: str, times: int = 1) -> "Release":
         """Lets the world go on until it has entered a state so many times."""
-        reached = self.world.cloud.until(lambda: self.states.count(state) >= times or not self.running, 86400)
+        reached = self.world.cloud.until(lambda: self.states.count(state) >= times or not self.running, 7200)
         assert reached, f"it never came to {state}"
         assert self.states.count(state) >= times, f"it ended {self.end}: {self.cause}"
         return self
