@@ -1,5 +1,6 @@
 """What a release asks for and what a service is registered with: the two documents people write."""
 
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
@@ -200,30 +201,27 @@ def _convert(document: Any, kind: type[T], prefix: str) -> T:
         raise _refusal(document, str(error), prefix) from None
 
 
+_FIELD = re.compile(r"^Object (missing required|contains unknown) field `(.*)`$", re.DOTALL)
+
+
 def _refusal(document: Mapping[str, Any], words: str, prefix: str) -> Refusal:
     """msgspec says what is wrong and where (`... - at `$.steps[0].weight``); people also need the value and the fix."""
-    complaint, _, place = words.partition(" - at `$")
+    complaint, _, place = (
+        words.rpartition(" - at `$") if words.endswith("`") and " - at `$" in words else (words, "", "")
+    )
     path = place.rstrip("`").lstrip(".")
-    if (name := _quoted(complaint)) is not None:
+    if field := _FIELD.match(complaint):
+        missing, name = field[1] == "missing required", field[2]
         path = f"{path}.{name}".lstrip(".")
-        missing = "missing required" in complaint
-        top = path.split(".")[0].split("[")[0]
-        known = "Remove it." if not missing else "Add it."
         value = "missing" if missing else f"unknown field with value {_value(document, path)!r}"
-        return Refusal(prefix + path, value, f"{known} {FIXES.get(top, '')}".strip())
-    top = path.split(".")[0].split("[")[0]
+        return Refusal(prefix + path, value, f"{'Add' if missing else 'Remove'} it. {_fix(path)}".strip())
     if " matching regex" in complaint:
         complaint = "It has not the form asked for"
-    return Refusal(
-        prefix + (path or "request"), _value(document, path), f"{complaint}. {FIXES.get(top, '')}".strip()
-    )
+    return Refusal(prefix + (path or "request"), _value(document, path), f"{complaint}. {_fix(path)}".strip())
 
 
-def _quoted(complaint: str) -> str | None:
-    """The field's name in "Object missing required field `x`" and "Object contains unknown field `x`"."""
-    if "required field" in complaint or "unknown field" in complaint:
-        return complaint.split("`")[-2]
-    return None
+def _fix(path: str) -> str:
+    return FIXES.get(re.split(r"[.\[]", path)[0], "")
 
 
 def _value(document: Any, path: str) -> Any:
