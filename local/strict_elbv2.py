@@ -3,7 +3,7 @@
 from typing import Any
 
 from moto.elbv2.exceptions import DuplicateTargetGroupName, ELBClientError, RuleNotFoundError
-from moto.elbv2.models import ELBv2Backend, FakeAction, FakeTargetGroup
+from moto.elbv2.models import ELBv2Backend, FakeAction, FakeLoadBalancer, FakeTargetGroup
 
 from local.hooks import Hooks
 
@@ -32,6 +32,7 @@ APPLICATION_DEFAULTS = {
 def install(hooks: Hooks) -> None:
     hooks.wrap(FakeAction, "__init__", _action)
     hooks.wrap(FakeTargetGroup, "__init__", _target_group)
+    hooks.wrap(FakeLoadBalancer, "__init__", _load_balancer)
     hooks.wrap(ELBv2Backend, "create_listener", _create_listener)
     hooks.wrap(ELBv2Backend, "modify_listener", _modify_listener)
     hooks.wrap(ELBv2Backend, "create_rule", _create_rule)
@@ -42,6 +43,13 @@ def install(hooks: Hooks) -> None:
     hooks.wrap(ELBv2Backend, "create_target_group", _create_target_group)
     hooks.wrap(ELBv2Backend, "modify_target_group_attributes", _modify_attributes)
     hooks.set(ELBv2Backend, "add_tags", _add_tags)
+
+
+def _load_balancer(original: Any, balancer: Any, *arguments: Any, **named: Any) -> None:
+    """Zones are always balanced across on an Application Load Balancer; only its target groups may say otherwise."""
+    original(balancer, *arguments, **named)
+    if balancer.type == "application":
+        balancer.attrs["load_balancing.cross_zone.enabled"] = "true"
 
 
 def groups_of(action: dict[str, Any]) -> list[dict[str, Any]]:

@@ -18,9 +18,9 @@ def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
     route = load_balancer.find_route(record.plan.route)
     traffic.ensure_ours(route.forward, record.written)
     blue, candidate = green.both(record)
-    fleet.ensure_fit(candidate, blue, record.need, cross_zone=record.plan.cross_zone)
     weight = record.plan.profile.steps[ask.step].weight
     fleet.ensure_carries(blue, record.need, traffic.WHOLE - weight)
+    fleet.ensure_fit(candidate, blue, record.need, cross_zone=record.plan.cross_zone)
     wanted = record.plan.split(candidate.target_group, weight, route.forward)
     shown = load_balancer.set_forward(route, wanted, record.fence())
     return TrafficShifted(step=ask.step, weights=shown.weights, shifted_at=datetime.now(UTC))
