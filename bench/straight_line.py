@@ -56,7 +56,14 @@ def _image(ec2: Any, sleep: Callable[[float], None], instance: str, version: str
 
 def _target_group(elbv2: Any, blue: str, version: str) -> str:
     found = elbv2.describe_target_groups(TargetGroupArns=[blue])["TargetGroups"][0]
-    kept = ("Protocol", "Port", "VpcId", "HealthCheckPath", "HealthCheckIntervalSeconds", "HealthyThresholdCount")
+    kept = (
+        "Protocol",
+        "Port",
+        "VpcId",
+        "HealthCheckPath",
+        "HealthCheckIntervalSeconds",
+        "HealthyThresholdCount",
+    )
     members = {key: found[key] for key in kept if key in found}
     name = f"line-{version.replace('.', '-')}"
     return str(elbv2.create_target_group(Name=name, **members)["TargetGroups"][0]["TargetGroupArn"])
@@ -84,7 +91,10 @@ def _green_group(client: Client, blue: dict[str, Any], green: str, image: str, v
     name = f"straight-line-{version}"
     client("autoscaling").create_auto_scaling_group(
         AutoScalingGroupName=name,
-        LaunchTemplate={"LaunchTemplateId": template["LaunchTemplateId"], "Version": str(made["VersionNumber"])},
+        LaunchTemplate={
+            "LaunchTemplateId": template["LaunchTemplateId"],
+            "Version": str(made["VersionNumber"]),
+        },
         MinSize=blue["DesiredCapacity"],
         MaxSize=blue["MaxSize"],
         DesiredCapacity=blue["DesiredCapacity"],
