@@ -1,6 +1,7 @@
 """Things that go wrong between a function and AWS, and inside a function: put in at the edges, never in the product."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -22,13 +23,14 @@ _JSON = ("dynamodb", "cloudwatch", "ssm", "sfn")
 
 @dataclass
 class Answer:
-    """One answer in AWS's place; `lost` ones come after AWS has done it, and as silence."""
+    """One answer in AWS's place; `lost` ones come after AWS has done it, and as silence; `late` ones are AWS's own."""
 
-    code: str
+    code: str = ""
     status: int = 400
     times: int = 1
     functions: tuple[str, ...] = ()
     lost: bool = False
+    late: float = 0.0
 
 
 class Faults:
@@ -71,6 +73,10 @@ class Faults:
         for call in calls:
             self.answers(call, code, **how)
 
+    def stalls(self, call: str, seconds: float, function: str) -> None:
+        """The next call of this name by this function is answered so many seconds late."""
+        self._answers.setdefault(call, []).append(Answer(functions=(function,), late=seconds))
+
     def denies(self, call: str, *functions: str) -> None:
         """From now on these functions (or all) may not make this call."""
         self.answers(call, "AccessDenied", status=403, times=1_000_000, functions=functions)
@@ -112,6 +118,9 @@ class Faults:
         if answer is None:
             return original()
         self.answered[call] += 1
+        if answer.late:
+            time.sleep(answer.late)
+            return original()
         if answer.lost:
             original()
             raise ReadTimeoutError(endpoint_url=request.url)

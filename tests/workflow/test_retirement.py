@@ -83,6 +83,7 @@ def test_a_retirement_waits_while_another_release_holds_the_route(world: World) 
     writes = [call for run in retirements(world) for call in run.mutations()]
     assert writes
     assert min(call["at"] for call in writes) >= ended
+    assert [run.states[-1] for run in retirements(world)] == ["Retired"]
     assert world.group().desired == 0
     assert world.standby() == {second.green: 100, third.green: 0}
     assert world.weights() == {third.green: 100}

@@ -8,6 +8,11 @@ def at_half(world: World) -> Release:
     return world.start().until("JudgeGreen")
 
 
+def errors_of(world: World, function: str) -> list[str | None]:
+    """How each invocation of a function ended, in order; None is a good end."""
+    return [run["error"] for run in world.cloud.lambda_invocations if run["function"] == function]
+
+
 # --- ordered by a person ----------------------------------------------------------------------------------
 
 
@@ -34,6 +39,7 @@ def test_once_taken_over_the_running_release_writes_nothing_any_more(world: Worl
     assert {call["epoch"] for call in release.mutations()} == {1}
     assert max(call["at"] for call in release.mutations()) <= took_over
     assert {call["epoch"] for call in rollback.mutations()} == {2}
+    assert errors_of(world, "JudgeGreenFunction") == [None, "Fenced"]
     assert {int(entry["epoch"]) for entry in release.journal} == {1, 2}
 
 
@@ -43,13 +49,28 @@ def test_a_writer_that_comes_too_late_is_fenced_off(world: World) -> None:
     release = world.release()
     assert release.end == "RolledBack"
     assert release.cause.startswith("States.Timeout")
-    late = [run for run in world.cloud.lambda_invocations if run["function"] == "ShiftTrafficFunction"]
-    assert late == []
+    assert errors_of(world, "ShiftTrafficFunction") == []
     world.pass_minutes(20)
-    late = [run for run in world.cloud.lambda_invocations if run["function"] == "ShiftTrafficFunction"]
-    assert [run["error"] for run in late] == ["Fenced"]
+    assert errors_of(world, "ShiftTrafficFunction") == ["Fenced"]
     assert release.wrote_weights() == []
     assert world.weights() == {"shop-1": 100}
+
+
+def test_a_writer_that_was_overtaken_between_its_look_and_its_write_does_not_write(world: World) -> None:
+    """ShiftTraffic has read everything and found it good; then blue is restored; then it would write."""
+    release = at_half(world)
+    world.faults.stalls("DescribeTargetHealth", 10, "ShiftTrafficFunction")
+    release.until("ShiftTraffic", 2)
+    rollback = world.start_rollback(release)
+    world.cloud.clock.sleep(9)
+    assert world.weights() == {"shop-1": 100}
+    assert release.states[-1] == "ShiftTraffic"
+    world.cloud.clock.sleep(5)
+    assert errors_of(world, "ShiftTrafficFunction") == [None, "Fenced"]
+    assert world.weights() == {"shop-1": 100}
+    assert rollback.wait().states[-1] == "RolledBack"
+    assert release.wait().end == "RolledBack"
+    assert release.wrote_weights() == [{"shop-1": 50, release.green: 50}]
 
 
 def test_a_release_whose_execution_was_aborted_is_rolled_back_by_order(world: World) -> None:
