@@ -253,6 +253,7 @@ def test_a_services_own_standby_rule_does_not_take_its_own_place(standing: Accou
 @pytest.mark.parametrize(
     ("own", "balancers", "across"),
     [
+        (None, None, True),
         (None, "true", True),
         (None, "false", False),
         ("true", "false", True),
