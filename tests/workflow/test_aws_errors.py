@@ -1,10 +1,11 @@
 """AWS throttles, is away, answers late or denies: a release goes on or goes back, and says which call it was."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.workflow.world import World
+from tests.workflow.world import ONE_STEP, World, opened
 
 PREPARING = ("CreateImage", "CreateTargetGroup", "ModifyTargetGroupAttributes", "CreateRule", "ModifyRule")
 FLEET = (
@@ -47,6 +48,13 @@ PASSING: dict[str, dict[str, Any]] = {
     "InternalFailure": {"status": 500},
     "Silence": {"lost": True},
 }
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Green takes everything in one step: what fails here fails at any step."""
+    with opened(steps=ONE_STEP) as standing:
+        yield standing
 
 
 @pytest.mark.parametrize("calls", [PREPARING, FLEET, LEDGER], ids=["preparing", "fleet", "ledger"])

@@ -1,8 +1,10 @@
 """Every Task fails, or never answers: each way into the Catch leads back to blue, with the first error told."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.workflow.world import World
+from tests.workflow.world import ONE_STEP, World, opened
 
 TASKS = (
     "BakeImage",
@@ -14,6 +16,13 @@ TASKS = (
     "JudgeGreen",
     "Promote",
 )
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """Green takes everything in one step: what fails here fails at any step."""
+    with opened(steps=ONE_STEP) as standing:
+        yield standing
 
 
 def ensure_as_before(world: World) -> None:

@@ -20,6 +20,7 @@ from tests.workflow.faults import LEDGER, Faults
 
 ROOT = Path(__file__).parents[2]
 STEPS = [{"weight": 50, "observe_minutes": 4}, {"weight": 100, "observe_minutes": 4}]
+ONE_STEP = [{"weight": 100, "observe_minutes": 4}]
 MINUTE = 60.0
 
 Item = dict[str, Any]
@@ -319,7 +320,7 @@ def opened(reality: Reality | None = None, rate: float = 20.0, **service: Any) -
     Two minutes later target tracking would scale blue in to two.
     """
     with Cloud.virtual(reality=reality) as cloud, Faults(cloud) as faults:
-        shop = seed.service(cloud, register=True, **{"steps": STEPS, "deregistration_delay": 60, **service})
+        shop = seed.service(cloud, register=True, **{"steps": STEPS, "deregistration_delay": 30, **service})
         stack = cloud.deploy(
             ROOT / "template.yaml",
             parameters={"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/shop-instance"},
