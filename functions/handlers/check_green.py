@@ -15,6 +15,7 @@ def lambda_handler(ask: CheckGreen) -> GreenChecked:
     record = ledger.read(ask.service, ask.release, ask.epoch)
     blue, candidate = green.both(record)
     lack = green.lacks(record, blue, candidate)
+    record.ensure_in_time(datetime.now(UTC))
     record.ensure_green_in_time(datetime.now(UTC), lack)
     state = fleet.readiness(candidate, blue, record.need, lack)
     return GreenChecked(

@@ -44,6 +44,7 @@ LEFT = {
     "AvailabilityZoneIds": "the subnets name the zones",
     "LoadBalancerNames": "Classic Load Balancers have no weights",
     "TrafficSources": "the target group is attached by TargetGroupARNs (aws-facts A2)",
+    "Operator": "a group that another service operates is refused",
     "DeletionProtection": "green must be deletable until it is promoted",
 }
 _DEFAULT_ROLE = "/AWSServiceRoleForAutoScaling"
@@ -70,6 +71,11 @@ def members(blue: Mapping[str, Any], version: str) -> dict[str, Any]:
     template = dict(mixed["LaunchTemplate"])
     template["LaunchTemplateSpecification"] = _versioned(template["LaunchTemplateSpecification"], version)
     return {**carried, "MixedInstancesPolicy": {**mixed, "LaunchTemplate": template}}
+
+
+def metrics(blue: Mapping[str, Any]) -> list[str]:
+    """The group metrics that blue publishes."""
+    return [metric["Metric"] for metric in blue.get("EnabledMetrics", [])]
 
 
 def launch_template(blue: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from viridian import names, traffic, verdict
+from viridian import names, signals, traffic, verdict
 from viridian.errors import Refusal
 from viridian.fleet import Side
 from viridian.request import AmiSource, Build, InstanceSource, Profile, Waiver
@@ -177,6 +177,16 @@ def ensure_numeric(launch_template: LaunchTemplate, group: str) -> None:
         )
 
 
+def ensure_pinned_image(image: str | None, launch_template: LaunchTemplate) -> None:
+    """Refuses an image by alias: blue would launch another one when it scales out (aws-facts A8)."""
+    if image is not None and not image.startswith("ami-"):
+        raise Refusal(
+            "route",
+            f"blue's launch template {launch_template.template} names its image as {image}",
+            "Name the image by its id.",
+        )
+
+
 def ensure_serving(blue: Side) -> None:
     """Refuses to start from a blue that isn't whole: there would be nothing safe to go back to."""
     if blue.desired < 1:
@@ -206,13 +216,13 @@ def ensure_guards(profile: Profile, waive: Waiver | None, alarms: Sequence[Alarm
                 f"{name} is in ALARM: {found[name].reason}",
                 'Wait until it is OK, or ship the fix with "waive": {"alarms": [...], "reason": "..."}.',
             )
-    span = verdict.evidence_seconds(alarms)
+    span = max(verdict.evidence_seconds(alarms), signals.EVIDENCE)
     for index, step in enumerate(profile.steps):
         if span > 60 * (step.observe_minutes + profile.inconclusive.minutes):
             raise Refusal(
                 f"steps[{index}].observe_minutes",
                 step.observe_minutes,
-                f"The guards need {span // 60} minutes to say anything: observe longer.",
+                f"The alarms need {span // 60} minutes to say anything: observe longer.",
             )
 
 

@@ -200,7 +200,9 @@ def _convert(document: Any, kind: type[T], prefix: str) -> T:
     except msgspec.ValidationError as error:
         raise _refusal(document, str(error), prefix) from None
     except UnicodeError:
-        raise Refusal(prefix.rstrip(".") or "request", ascii(document), "Use text that UTF-8 can hold.") from None
+        raise Refusal(
+            prefix.rstrip(".") or "request", ascii(document), "Use text that UTF-8 can hold."
+        ) from None
 
 
 _FIELD = re.compile(r"^Object (missing required|contains unknown) field `(.*)`$", re.DOTALL)

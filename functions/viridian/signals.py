@@ -8,6 +8,9 @@ from viridian import names
 from viridian.request import Thresholds
 
 PERIOD = 60  # seconds; Elastic Load Balancing publishes no finer (aws-facts C4)
+EVIDENCE = (
+    2 * PERIOD + 120
+)  # seconds: what the longest of green's own alarms needs to say anything (aws-facts C3)
 NAMESPACE = "AWS/ApplicationELB"
 
 

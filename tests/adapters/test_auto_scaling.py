@@ -135,7 +135,7 @@ def test_a_group_with_instances_is_waited_for(account: Account) -> None:
 @pytest.mark.parametrize("code", ["ResourceInUse", "ScalingActivityInProgress"])
 def test_a_group_that_is_not_ready_to_go_is_tried_again(account: Account, code: str) -> None:
     record = account.before("shift_traffic").record()
-    auto_scaling.empty(record.plan.green_group, record.fence())
+    auto_scaling.empty(record.plan.green_group, {"viridian:managed": "true"}, record.fence())
     with (
         account.failing("autoscaling", "DeleteAutoScalingGroup", code),
         pytest.raises(Busy, match="not ready to go"),
@@ -149,5 +149,5 @@ def test_a_group_that_is_gone_is_gone(account: Account) -> None:
     fence = account.before("bake_image").record().fence()
     assert auto_scaling.find("nothing") is None
     assert auto_scaling.delete("nothing", OURS, fence) is True
-    auto_scaling.empty("nothing", fence)
+    auto_scaling.empty("nothing", {}, fence)
     assert account.writes() == []

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.autoscaling.models import autoscaling_backends
 
 from tests.account import RELEASE, Account
 from tests.stack import ROOT
@@ -83,6 +84,12 @@ def make_green_but_its_alarms(account: Account) -> None:
     account.client("cloudwatch").delete_alarms(AlarmNames=[each.name for each in wanted_alarms(account)])
 
 
+def without_metrics(account: Account) -> None:
+    """moto has no DisableMetricsCollection."""
+    backend = autoscaling_backends["123456789012"]["us-east-1"]
+    backend.autoscaling_groups[account.record().plan.green_group].metrics = []
+
+
 def nothing(_: Account) -> None:
     pass
 
@@ -117,6 +124,14 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         lambda a, f: auto_scaling.copy_policies(a.record().plan.green_group, "shop-1", _label(a), f),
         ["PutScalingPolicy"],
     ),
+    "auto_scaling.copy_metrics": (
+        "shift_traffic",
+        without_metrics,
+        lambda a, f: auto_scaling.copy_metrics(
+            a.record().plan.green_group, {"EnabledMetrics": [{"Metric": "GroupDesiredCapacity"}]}, f
+        ),
+        ["EnableMetricsCollection"],
+    ),
     "auto_scaling.set_minimum": (
         "shift_traffic",
         nothing,
@@ -132,7 +147,7 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
     "auto_scaling.empty": (
         "shift_traffic",
         nothing,
-        lambda a, f: auto_scaling.empty(a.record().plan.green_group, f),
+        lambda a, f: auto_scaling.empty(a.record().plan.green_group, OURS, f),
         ["UpdateAutoScalingGroup"],
     ),
     "auto_scaling.delete": (
@@ -305,7 +320,7 @@ class _Refused:
 def service_of(call: str) -> str:
     if "Alarm" in call:
         return "cloudwatch"
-    if "AutoScaling" in call or "Policy" in call:
+    if "AutoScaling" in call or "Policy" in call or "Metrics" in call:
         return "autoscaling"
     return "ec2" if "Image" in call or "Template" in call else "elbv2"
 

@@ -9,11 +9,11 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from viridian import request
 
 from local import seed, strict
 from local.images import Images
 from local.reality import Reality
+from viridian import request
 
 
 @cache

@@ -152,7 +152,7 @@ GUARDED: list[tuple[str, dict[str, Any], Waiver | None, list[AlarmState], str | 
         {"guards": ("a",), "inconclusive": Inconclusive(minutes=1)},
         None,
         [alarm("a", seconds=900)],
-        "steps[0].observe_minutes: 10. The guards need 17 minutes",
+        "steps[0].observe_minutes: 10. The alarms need 17 minutes",
     ),
     ("a guard that takes as long", {"guards": ("a",)}, None, [alarm("a", seconds=25 * 60 - 120)], None),
 ]

@@ -200,7 +200,7 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"service": "s" * 21}, "service", "s" * 21, "2-20 of"),
     ({"service": "shop\n"}, "service", "shop", "2-20 of"),
     ({"dry_run": 1}, "dry_run", "1", "true or false"),
-    ({"version": "9" * 300}, "version", "9" * 197 + "...", "at most 40"),
+    ({"version": "9" * 400}, "version", "9" * 297 + "...", "at most 40"),
 ]
 
 

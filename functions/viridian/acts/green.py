@@ -55,6 +55,7 @@ def make_group(record: Record, target_group: str) -> None:
     if record.launch_template_version != version:
         ledger.note(fence, launch_template_version=version, green_at=datetime.now(UTC))
     auto_scaling.make_green(plan.green_group, blue, version, target_group, record.need, tags(record), fence)
+    auto_scaling.copy_metrics(plan.green_group, blue, fence)
     label = "/".join((load_balancer.dimension(plan.load_balancer), load_balancer.dimension(target_group)))
     auto_scaling.copy_policies(plan.green_group, plan.blue.group, label, fence)
 

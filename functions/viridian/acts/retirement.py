@@ -8,6 +8,7 @@ from viridian.aws import auto_scaling, executions, ledger, load_balancer, pages
 from viridian.converge import Move
 from viridian.errors import Refusal
 from viridian.record import Record
+from viridian.traffic import Forward
 
 
 def due(now: datetime) -> list[Record]:
@@ -53,9 +54,11 @@ def _retire(record: Record) -> Move:
         pages.page(record.plan.service, record.plan.release, "Held", reason)
         ledger.end(fence, "Promoted", reason, retire_at=None)
         return Move(act="End", end="Held", reason=reason)
+    if short := _short(forward):
+        return Move(act="AwaitBlue", reason=short, again_in=60)
     if green.in_standby(record, blue.target_group):
         load_balancer.delete_standby(record.plan.listener, record.plan.service, fence)
-    auto_scaling.empty(blue.group, fence)
+    auto_scaling.empty(blue.group, {names.MANAGED: "true"}, fence)
     group = auto_scaling.find(blue.group)
     if group and group["Instances"]:
         return Move(
@@ -66,6 +69,18 @@ def _retire(record: Record) -> Move:
     kept = _remove_ours(record, auto_scaling.tags(group) if group else {})
     ledger.end(fence, "Retired", kept)
     return Move(act="End", end="Retired", reason=kept)
+
+
+def _short(forward: Forward) -> str:
+    """Why what serves now can't do without blue yet, or nothing if it can."""
+    for target_group, weight in forward.weights.items():
+        if weight > 0:
+            serving = auto_scaling.side(auto_scaling.attached(target_group), target_group)
+            if serving.healthy() < max(1, serving.minimum):
+                return (
+                    f"{serving.healthy()} of {serving.minimum} healthy in {serving.group}: {serving.ailing()}"
+                )
+    return ""
 
 
 def _remove_ours(record: Record, tags: dict[str, str]) -> str:

@@ -20,7 +20,7 @@ def make_plan(
     service = request.service
     release = names.release(request.version, execution)
     if holder := ledger.holder(profile.route):
-        raise Refusal("route", f"{profile.route} is held by {holder}", "Wait for it to end, or roll it back.")
+        raise Refusal("route", f"held by {holder}", "Wait for it to end, or roll it back.")
     route = load_balancer.find_route(profile.route)
     blue_arn = traffic.find_blue(route.forward)
     if len(route.forward.weights) >= 5:
@@ -35,6 +35,7 @@ def make_plan(
     )
     plan.ensure_numeric(launches, group["AutoScalingGroupName"])
     _ensure_lent(service, route, target_group, group, launches)
+    plan.ensure_pinned_image(images.template_image(launches), launches)
     auto_scaling.ensure_clonable(group["AutoScalingGroupName"])
     blue = auto_scaling.side(group, blue_arn)
     plan.ensure_serving(blue)

@@ -159,7 +159,7 @@ def remove_green(record: Record) -> None:
             arn
         ):  # a group without targets may not take the load balancer out of DNS (C9)
             load_balancer.leave_dns(arn, fence)
-        auto_scaling.empty(plan.green_group, fence)
+        auto_scaling.empty(plan.green_group, ours, fence)
         if not auto_scaling.delete(plan.green_group, ours, fence):
             return
         alarms.delete(evidence.own_alarms(record), fence)

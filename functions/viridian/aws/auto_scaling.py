@@ -84,14 +84,16 @@ def ensure_clonable(name: str) -> None:
     client = clients.reader("autoscaling")
     policies = [p for p in _policies(name) if p["PolicyType"] != "TargetTrackingScaling"]
     actions = client.describe_scheduled_actions(AutoScalingGroupName=name)["ScheduledUpdateGroupActions"]
-    suspended = (find(name) or {}).get("SuspendedProcesses", [])
-    warm = (find(name) or {}).get("WarmPoolConfiguration")
+    group = find(name) or {}
+    suspended, warm = group.get("SuspendedProcesses", []), group.get("WarmPoolConfiguration")
+    operator = group.get("Operator", {}).get("Principal")
     clone.ensure_carried(
         name,
         {
             "a scaling policy other than target tracking": [p["PolicyName"] for p in policies],
             "a scheduled action": [action["ScheduledActionName"] for action in actions],
             "a suspended process": [process["ProcessName"] for process in suspended],
+            "an operator": [operator] if operator else [],
             "a warm pool": ["WarmPoolConfiguration"] if warm else [],
         },
     )
@@ -123,8 +125,18 @@ def make_green(
                 Tags=clone.tags(blue, tags, name),
                 LifecycleHookSpecificationList=clone.hooks(hooks["LifecycleHooks"]),
             )
-    elif not tags.items() <= {tag["Key"]: tag["Value"] for tag in found["Tags"]}.items():
-        raise Refusal("service", f"group {name} exists and is not this release's", "Delete or rename it.")
+    else:
+        _ensure_tagged(found, tags, "It stands where green is to be made: delete it.")
+
+
+def copy_metrics(name: str, blue: dict[str, Any], fence: Fence) -> None:
+    """Blue's group metrics on green."""
+    wanted = clone.metrics(blue)
+    if missing := sorted(set(wanted) - set(clone.metrics(find(name) or {}))):
+        with ledger.mutation(fence, "EnableMetricsCollection", name, after=missing):
+            clients.writer("autoscaling").enable_metrics_collection(
+                AutoScalingGroupName=name, Metrics=missing, Granularity="1Minute"
+            )
 
 
 def copy_policies(name: str, blue: str, label: str, fence: Fence) -> None:
@@ -161,9 +173,11 @@ def raise_desired(side: Side, need: int, fence: Fence) -> None:
             clients.writer("autoscaling").update_auto_scaling_group(AutoScalingGroupName=side.group, **wanted)
 
 
-def empty(name: str, fence: Fence) -> None:
-    """Scales a group of ours in to nothing: its instances leave the load balancer, drain, and terminate."""
+def empty(name: str, tags: dict[str, str], fence: Fence) -> None:
+    """Scales a group that carries these tags in to nothing: its instances drain and terminate."""
     group = find(name)
+    if group:
+        _ensure_tagged(group, tags, "Scale it in by hand.")
     if group and (int(group["MinSize"]) or int(group["DesiredCapacity"])):
         with ledger.mutation(
             fence, "UpdateAutoScalingGroup", name, after={"MinSize": 0, "DesiredCapacity": 0}
@@ -180,8 +194,7 @@ def delete(name: str, tags: dict[str, str], fence: Fence) -> bool:
         return True
     if group["Instances"] or group.get("Status"):
         return False
-    if not tags.items() <= {tag["Key"]: tag["Value"] for tag in group["Tags"]}.items():
-        raise Refusal("service", f"group {name} has lost the release's tags", "Delete it by hand.")
+    _ensure_tagged(group, tags, "Delete it by hand.")
     client = clients.writer("autoscaling")
     try:
         with ledger.mutation(fence, "DeleteAutoScalingGroup", name):
@@ -200,6 +213,15 @@ def activities(name: str) -> list[str]:
         f"{activity['StatusCode']}: {activity['Description']} {activity.get('StatusMessage', '')}".strip()
         for activity in found["Activities"]
     ]
+
+
+def _ensure_tagged(group: dict[str, Any], wanted: dict[str, str], fix: str) -> None:
+    if not wanted.items() <= tags(group).items():
+        name, asked = (
+            group["AutoScalingGroupName"],
+            ", ".join(f"{key}={value}" for key, value in wanted.items()),
+        )
+        raise Refusal("service", f"group {name} is not this release's: it has not all of {asked}", fix)
 
 
 def _policies(name: str) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 from aws_lambda_powertools import Logger
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 
 from viridian.errors import Busy, NotPermitted, Refusal
 
@@ -58,7 +59,8 @@ def handler(kind: type[Ask]) -> Callable[[Callable[[Ask], Answer]], Callable[[An
                     raise
                 reply: dict[str, Any] = msgspec.to_builtins(answer)
                 logger.info(
-                    type(answer).__name__, **{key: value for key, value in reply.items() if key != "plan"}
+                    type(answer).__name__,
+                    **{key: value for key, value in reply.items() if key not in ("plan", "service")},
                 )
                 return reply
 
@@ -83,8 +85,10 @@ def _told(ask: Any) -> dict[str, Any]:
 
 def _raise_named(error: ClientError | BotoCoreError) -> NoReturn:
     """botocore names many errors `ClientError`; Step Functions can only catch by class name."""
-    if not isinstance(error, ClientError):
+    if isinstance(error, HTTPClientError | NoConnection):
         raise Busy(f"no answer from AWS: {error}") from error
+    if not isinstance(error, ClientError):
+        raise error
     code, action = error.response["Error"].get("Code", "Unknown"), error.operation_name
     if code in _BUSY or error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500:
         raise Busy(f"{action}: {code}") from error

@@ -190,7 +190,7 @@ def find_group_by_name(name: str) -> str | None:
         return None
 
 
-def make_target_group(name: str, like: TargetGroup, tags: dict[str, str], fence: Fence) -> str:
+def make_target_group(name: str, like: TargetGroup, wanted_tags: dict[str, str], fence: Fence) -> str:
     """A target group cloned from `like`, or the one that an earlier try made; answers with its ARN.
 
     Until its first weight it may not take the load balancer out of DNS (aws-facts H1).
@@ -200,9 +200,11 @@ def make_target_group(name: str, like: TargetGroup, tags: dict[str, str], fence:
         kept = {key: value for key, value in like.tags.items() if not key.startswith(("aws:", "viridian:"))}
         with ledger.mutation(fence, "CreateTargetGroup", name) as entry:
             made = clients.writer("elbv2").create_target_group(
-                Name=name, **members, Tags=_tags({**kept, **tags})
+                Name=name, **members, Tags=_tags({**kept, **wanted_tags})
             )
             entry.shown = found = str(made["TargetGroups"][0]["TargetGroupArn"])
+    elif not wanted_tags.items() <= tags(found).items():
+        raise Refusal("service", f"target group {name} exists and is not this release's", "Delete it.")
     set_attributes(found, {**like.attributes, **_OUT_OF_DNS}, fence)
     return found
 

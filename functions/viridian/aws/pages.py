@@ -2,14 +2,26 @@
 
 import os
 
+from aws_lambda_powertools import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
 from viridian.aws import clients
+
+logger = Logger()
 
 
 def page(service: str, release: str, end: str, cause: str) -> None:
-    """Tells the people on call, if the stack was given a topic; a page sent twice is better than none."""
-    if topic := os.environ.get("PAGES_TOPIC_ARN"):
+    """Tells the people on call, if the stack was given a topic.
+
+    A page that can't be sent may not keep a release from its end: that is in the history, and the page in the log.
+    """
+    if not (topic := os.environ.get("PAGES_TOPIC_ARN")):
+        return
+    try:
         clients.writer("sns").publish(
             TopicArn=topic,
             Subject=f"viridian: {service} {release} {end}"[:100],
             Message=f"Release {release} of {service} has ended {end}.\n\n{cause}",
         )
+    except (ClientError, BotoCoreError) as error:
+        logger.error("nobody could be paged", error=str(error), cause=cause)
