@@ -57,20 +57,10 @@ def test_a_group_that_was_lent_drains_and_stays_at_zero(world: World) -> None:
     assert [call["call"] for call in first] == ["DeleteRule", "UpdateAutoScalingGroup"]
 
 
-def test_what_a_release_made_is_deleted_when_it_retires(world: World) -> None:
-    second = retired(world, promoted(world))
-    third = retired(world, promoted(world, "3.0.0"))
-    assert not world.has_group(second.group)
-    assert not world.has_target_group(second.green)
-    assert world.has_group("shop-1")
-    assert world.standby() is None
-    assert world.weights() == {third.green: 100}
-    assert world.orphans() == []
-
-
 def test_a_retirement_waits_while_another_release_holds_the_route(world: World) -> None:
+    """Then both blues retire, each in its time: the lent one to zero, the one that a release made for good."""
     second = promoted(world)
-    third = world.start("3.0.0")
+    third = world.start("3.0.0", keep_minutes=KEEP)
     world.cloud.until(lambda: len(retirements(world)) > 0, 3600)
     assert third.running
     world.pass_minutes(2)
@@ -86,7 +76,14 @@ def test_a_retirement_waits_while_another_release_holds_the_route(world: World) 
     assert [run.states[-1] for run in retirements(world)] == ["Retired"]
     assert world.group().desired == 0
     assert world.standby() == {second.green: 100, third.green: 0}
+
+    retired(world, third)
+    assert not world.has_group(second.group)
+    assert not world.has_target_group(second.green)
+    assert world.has_group("shop-1")
+    assert world.standby() is None
     assert world.weights() == {third.green: 100}
+    assert world.orphans() == []
 
 
 def test_a_blue_that_serves_again_is_kept_and_somebody_is_told(world: World) -> None:
