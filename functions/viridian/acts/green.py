@@ -22,6 +22,12 @@ def make_target_group(record: Record) -> str:
     return arn
 
 
+def find_target_group(record: Record) -> str | None:
+    """Green's target group by its name, if it is there and this release's: a try that died may not have noted it."""
+    arn = load_balancer.find_group_by_name(record.plan.green_target_group)
+    return arn if arn and tags(record).items() <= load_balancer.tags(arn).items() else None
+
+
 def set_standby(record: Record, green: str, *, green_weight: int) -> None:
     """Both sides stay in the standby rule, so that neither ever drops out of use while weights change elsewhere."""
     blue = record.plan.blue.target_group

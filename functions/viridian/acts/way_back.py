@@ -46,7 +46,8 @@ def give_up(service: str, release: str, failure: str, reason: str) -> Step:
     record = ledger.find(service, release)
     if record is None or record.ended or record.status in _PAGED:
         return _ended("RollbackIncomplete", f"the way back stumbled: {reason}", failure)
-    return _end(record, Move(act="End", end="RollbackIncomplete", reason=f"the way back stumbled: {reason}"))
+    move = Move(act="End", end="RollbackIncomplete", reason=f"the way back stumbled: {reason}")
+    return _end(record, move, failure)
 
 
 def picture(record: Record) -> Picture:
@@ -76,12 +77,14 @@ def picture(record: Record) -> Picture:
 def leftovers(record: Record) -> tuple[str, ...]:
     """What this release made and is still there, in the order it is to be removed."""
     plan = record.plan
-    target_group = load_balancer.find_group_by_name(plan.green_target_group)
+    target_group = green.find_target_group(record)
     version = images.find_version(plan.blue_launch_template.template, plan.release)
     image = images.find_by_name(names.image(plan.service, plan.release))
     own = alarms.states(evidence.own_alarms(record)) if target_group else ()
     found = (
-        f"Auto Scaling group {plan.green_group}" if auto_scaling.find(plan.green_group) else None,
+        f"Auto Scaling group {plan.green_group}"
+        if auto_scaling.is_ours(plan.green_group, green.tags(record))
+        else None,
         f"the standby rule of {plan.service}"
         if target_group and green.in_standby(record, target_group)
         else None,
@@ -153,26 +156,27 @@ def _restore(record: Record, green_weight: int) -> None:
 def remove_green(record: Record) -> None:
     """Removes what the release made: the fleet drains while it is still in use, then the rest goes."""
     plan, fence = record.plan, record.fence()
-    ours = names.tags(plan.service, plan.release)
-    if arn := record.green_target_group:
-        if load_balancer.exists(
-            arn
-        ):  # a group without targets may not take the load balancer out of DNS (C9)
-            load_balancer.leave_dns(arn, fence)
+    ours, target_group = green.tags(record), green.find_target_group(record)
+    if target_group:
+        load_balancer.leave_dns(
+            target_group, fence
+        )  # without targets it would take the load balancer along (C9)
+    if auto_scaling.is_ours(plan.green_group, ours):
         auto_scaling.empty(plan.green_group, ours, fence)
         if not auto_scaling.delete(plan.green_group, ours, fence):
             return
-        alarms.delete(evidence.own_alarms(record), fence)
+    alarms.delete(evidence.own_alarms(record), fence)
+    if target_group:
         green.give_standby_back(record)
-        load_balancer.delete_target_group(arn, fence)
+        load_balancer.delete_target_group(target_group, fence)
     images.delete_version(plan.blue_launch_template.template, plan.release, fence)
     if (image := images.find_by_name(names.image(plan.service, plan.release))) is not None:
         images.deregister(image["ImageId"], ours, fence)
 
 
-def _end(record: Record, move: Move) -> Step:
+def _end(record: Record, move: Move, failure: str = "no cause known") -> Step:
     assert move.end is not None
-    step = _ended(move.end, move.reason, record.failure or "no cause known")
+    step = _ended(move.end, move.reason, record.failure or failure)
     if move.end in _PAGED:
         pages.page(record.plan.service, record.plan.release, move.end, step.cause)
     ledger.end(record.fence(), move.end, move.reason)

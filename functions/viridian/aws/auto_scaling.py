@@ -173,6 +173,12 @@ def raise_desired(side: Side, need: int, fence: Fence) -> None:
             clients.writer("autoscaling").update_auto_scaling_group(AutoScalingGroupName=side.group, **wanted)
 
 
+def is_ours(name: str, wanted: dict[str, str]) -> bool:
+    """Whether a group of this name stands and carries these tags."""
+    group = find(name)
+    return group is not None and wanted.items() <= tags(group).items()
+
+
 def empty(name: str, tags: dict[str, str], fence: Fence) -> None:
     """Scales a group that carries these tags in to nothing: its instances drain and terminate."""
     group = find(name)
