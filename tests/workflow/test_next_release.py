@@ -68,5 +68,12 @@ def test_each_release_has_an_epoch_of_its_own(story: Story) -> None:
     assert epochs == sorted(set(epochs))
 
 
+def test_the_version_that_was_rolled_back_may_be_released_again(story: Story) -> None:
+    again = story.world.start("4.0.0").until("CreateGreen")
+    assert again.id != story.fourth.id
+    assert again.id.startswith("4.0.0-")
+    assert story.world.rollback(again).states[-1] == "RolledBack"
+
+
 def test_nothing_is_left_of_it_all_but_what_is_kept(story: Story) -> None:
     assert story.world.orphans() == []

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.workflow.world import Group, Release, World, opened
+from local import seed
+from tests.workflow.world import ONE_STEP, Group, Release, World, opened
 
 
 @dataclass
@@ -24,6 +25,7 @@ def story() -> Iterator[Story]:
     with opened() as world:
         told = Story(world, world.start())
         told.release.until("CreateGreen")
+        seed.registered(world.cloud, "shop", {**world.shop.profile, "steps": ONE_STEP, "settle_seconds": 0})
 
         def look() -> None:
             if told.release.running:
@@ -127,6 +129,12 @@ def test_every_change_was_made_under_the_epoch_that_holds_the_route(story: Story
 
 def test_zones_are_balanced_unless_somebody_says_otherwise(story: Story) -> None:
     assert story.release.plan["cross_zone"] is True
+
+
+def test_a_profile_that_is_registered_meanwhile_is_for_the_next_release(story: Story) -> None:
+    assert story.release.plan["profile_version"] == 1
+    assert story.release.plan["profile"]["settle_seconds"] == 120
+    assert len(story.release.wrote_weights()) == 2
 
 
 def test_target_tracking_was_at_work_all_along(story: Story) -> None:

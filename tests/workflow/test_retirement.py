@@ -86,6 +86,21 @@ def test_a_retirement_waits_while_another_release_holds_the_route(world: World) 
     assert world.orphans() == []
 
 
+def test_blue_stays_while_what_serves_is_not_whole(world: World) -> None:
+    release = promoted(world)
+    world.pass_minutes(KEEP - 0.5)
+    world.fall_ill(*world.instances(release.group))
+    world.cloud.until(lambda: len(retirements(world)) > 0, 3600)
+    world.pass_minutes(0.5)
+    assert world.healthy(release.green) < 2
+    assert world.group().in_service == 3
+    assert retirements(world)[0].mutations() == []
+    assert world.standby() is not None
+    retired(world, release)
+    assert world.healthy(release.green) >= 2
+    assert world.group().desired == 0
+
+
 def test_a_blue_that_serves_again_is_kept_and_somebody_is_told(world: World) -> None:
     release = promoted(world)
     world.set_weights(shop_1=100)

@@ -102,6 +102,15 @@ def test_a_green_that_nobody_visits_is_never_promoted(world: World) -> None:
     assert str(release.record["failure"]).startswith("Inconclusive: 1 requests")
 
 
+def test_a_page_that_cannot_be_sent_keeps_no_release_from_its_end(world: World) -> None:
+    world.traffic(0)
+    world.faults.denies("Publish")
+    release = world.release(inconclusive={"minutes": 2, "then": "hold"})
+    assert release.end == "Held"
+    assert release.record["status"] == "Held"
+    assert world.faults.answered["Publish"] >= 1
+
+
 def test_an_inconclusive_release_rolls_back_where_its_profile_says_so(world: World) -> None:
     world.traffic(0)
     release = world.release(inconclusive={"minutes": 2, "then": "roll_back"})

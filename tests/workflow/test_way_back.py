@@ -84,6 +84,16 @@ def test_a_release_whose_execution_was_aborted_is_rolled_back_by_order(world: Wo
     assert world.holder() is None
 
 
+def test_a_release_that_has_made_nothing_yet_is_rolled_back_by_order(world: World) -> None:
+    release = world.start().until("WaitForImage")
+    rollback = world.rollback(release)
+    assert rollback.states[-1] == "RolledBack"
+    assert release.wait().end == "RolledBack"
+    assert release.wrote_weights() == rollback.wrote_weights() == []
+    assert world.leftovers(release) == []
+    assert world.holder() is None
+
+
 def test_a_promoted_release_is_not_rolled_back(world: World) -> None:
     release = world.release()
     rollback = world.rollback(release)
@@ -177,6 +187,42 @@ def test_a_group_that_a_person_added_to_the_rule_stops_the_release(world: World)
     release.wait()
     assert release.end == "Held"
     assert "maintenance 10" in release.cause
+
+
+def test_a_person_who_puts_everything_back_on_blue_ends_the_release(world: World) -> None:
+    release = at_half(world)
+    world.set_weights(shop_1=100)
+    release.wait()
+    assert release.end == "RolledBack"
+    assert release.cause.startswith("Drifted: ")
+    assert release.wrote_weights() == [{"shop-1": 50, release.green: 50}]
+    assert world.leftovers(release) == []
+    assert world.holder() is None
+
+
+def test_a_route_that_somebody_deletes_needs_a_person_and_nothing_is_taken_from_green(world: World) -> None:
+    release = at_half(world)
+    world.cloud.client("elbv2").delete_rule(RuleArn=world.shop.rule_arn)
+    release.wait()
+    assert release.end == "RollbackIncomplete"
+    assert release.cause.startswith("Refusal: route: ")
+    assert str(world.shop.rule_arn) in release.cause
+    assert world.group(release.group).in_service == 3
+    assert world.group().in_service == 3
+    assert world.holder() == release.id
+
+
+def test_a_green_that_lost_its_tags_is_not_deleted_but_blue_serves(world: World) -> None:
+    """An infrastructure-as-code run took the tags off: nothing without them is ever deleted (P4)."""
+    release = world.start(fault="third").until("JudgeGreen")
+    on = {"ResourceId": release.group, "ResourceType": "auto-scaling-group"}
+    world.cloud.client("autoscaling").delete_tags(Tags=[{**on, "Key": "viridian:release"}])
+    release.wait()
+    assert release.end == "RollbackIncomplete"
+    assert release.cause.startswith("GreenFailed: ")
+    assert release.group in release.cause
+    assert world.weights() == {"shop-1": 100}
+    assert world.group(release.group).in_service == 3
 
 
 # --- fleets that are ill ----------------------------------------------------------------------------------
