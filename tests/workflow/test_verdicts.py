@@ -117,6 +117,16 @@ def test_an_inconclusive_release_rolls_back_where_its_profile_says_so(world: Wor
     ensure_rolled_back(world, release, "GreenFailed: 1 requests to green, 50 needed")
 
 
+def test_an_observe_time_shorter_than_the_alarms_need_waits_for_their_evidence(world: World) -> None:
+    """An alarm that is OK because it has seen nothing yet says nothing."""
+    release = world.release(
+        steps=[{"weight": 50, "observe_minutes": 1}, {"weight": 100, "observe_minutes": 1}], settle_seconds=0
+    )
+    assert release.end == "Promoted"
+    first, second = [call["at"] for call in release.mutations() if call["call"] == "ModifyRule"][:2]
+    assert second - first >= 240
+
+
 def test_a_green_whose_last_instance_dies_under_traffic_is_rolled_back(world: World) -> None:
     release = world.start().until("JudgeGreen")
     world.fall_ill(*world.instances(release.group))

@@ -214,13 +214,13 @@ def test_a_route_that_somebody_deletes_needs_a_person_and_nothing_is_taken_from_
 
 def test_a_green_that_lost_its_tags_is_not_deleted_but_blue_serves(world: World) -> None:
     """An infrastructure-as-code run took the tags off: nothing without them is ever deleted (P4)."""
-    release = world.start(fault="third").until("JudgeGreen")
+    release = world.start(fault="third", deadlines={"rollback_minutes": 5}).until("JudgeGreen")
     on = {"ResourceId": release.group, "ResourceType": "auto-scaling-group"}
     world.cloud.client("autoscaling").delete_tags(Tags=[{**on, "Key": "viridian:release"}])
     release.wait()
     assert release.end == "RollbackIncomplete"
     assert release.cause.startswith("GreenFailed: ")
-    assert release.group in release.cause
+    assert f"Auto Scaling group {release.group}" in release.cause
     assert world.weights() == {"shop-1": 100}
     assert world.group(release.group).in_service == 3
 
