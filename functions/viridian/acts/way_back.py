@@ -82,9 +82,7 @@ def leftovers(record: Record) -> tuple[str, ...]:
     image = images.find_by_name(names.image(plan.service, plan.release))
     own = alarms.states(evidence.own_alarms(record)) if target_group else ()
     found = (
-        f"Auto Scaling group {plan.green_group}"
-        if auto_scaling.is_ours(plan.green_group, green.tags(record))
-        else None,
+        f"Auto Scaling group {plan.green_group}" if _stands(record, target_group) else None,
         f"the standby rule of {plan.service}"
         if target_group and green.in_standby(record, target_group)
         else None,
@@ -165,6 +163,8 @@ def remove_green(record: Record) -> None:
         auto_scaling.empty(plan.green_group, ours, fence)
         if not auto_scaling.delete(plan.green_group, ours, fence):
             return
+    elif _stands(record, target_group):
+        return  # it has lost our tags, and only what carries them is deleted
     alarms.delete(evidence.own_alarms(record), fence)
     if target_group:
         green.give_standby_back(record)
@@ -172,6 +172,13 @@ def remove_green(record: Record) -> None:
     images.delete_version(plan.blue_launch_template.template, plan.release, fence)
     if (image := images.find_by_name(names.image(plan.service, plan.release))) is not None:
         images.deregister(image["ImageId"], ours, fence)
+
+
+def _stands(record: Record, target_group: str | None) -> bool:
+    """Whether green's group is there: by our tags, or by its target group if somebody took the tags off."""
+    group = auto_scaling.find(record.plan.green_group) or {}
+    ours = green.tags(record).items() <= auto_scaling.tags(group).items()
+    return ours or (target_group is not None and target_group in group.get("TargetGroupARNs", []))
 
 
 def _end(record: Record, move: Move, failure: str = "no cause known") -> Step:
