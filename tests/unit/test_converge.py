@@ -231,11 +231,11 @@ def test_a_group_without_our_tags_is_not_deleted(account: Account) -> None:
     name = account.record().plan.green_group
     tag = {"ResourceId": name, "ResourceType": "auto-scaling-group", "Key": "viridian:release"}
     account.client("autoscaling").delete_tags(Tags=[{**tag, "Value": RELEASE, "PropagateAtLaunch": True}])
-    for _ in range(200):
+    for _ in range(30):
         answer = account.run("converge")
         if answer["end"]:
             break
-        account.later(seconds=answer["again_in"])
+        account.later(minutes=5)
     assert answer["end"] == "RollbackIncomplete"
     assert f"Auto Scaling group {name}" in answer["cause"]
     assert account.group("green")["AutoScalingGroupName"] == name
