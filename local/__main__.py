@@ -9,10 +9,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from local import scenes, seed
+from local import seed
 from local.cloud import Cloud
-from local.scenes import FIRST, PARAMETERS, ROOT, SCENES
-from local.session import REGION
+from local.control.session import REGION
+from local.demo import scenes
+from local.demo.scenes import FIRST, PARAMETERS, ROOT, SCENES
 
 RATE = 50.0  # requests a wall second: without any, no release is ever proven good
 

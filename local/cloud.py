@@ -17,23 +17,25 @@ from moto.core.base_backend import BackendDict
 from moto.server import ThreadedMotoServer
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
-from local import machine, network, strict
-from local.alarms import Alarms
-from local.balancer import HAProxyPlane
-from local.calls import CLOUD, PERSON, Calls, made_by
-from local.clock import Clock
-from local.deploy import Stack, deploy
-from local.events import Events
-from local.fleet import Fleet
-from local.functions import Functions
-from local.images import Images
-from local.metrics import Metrics
-from local.plane import ModelPlane
+from local import strict
+from local.clocks.clock import Clock
+from local.clocks.scaled import ScaledClock
+from local.clocks.virtual import VirtualClock
+from local.control import machine
+from local.control.calls import CLOUD, PERSON, Calls, made_by
+from local.control.deploy import Stack, deploy
+from local.control.events import Events
+from local.control.functions import Functions
+from local.control.session import ACCOUNT, REGION, client, session
+from local.fleet.fleet import Fleet
+from local.fleet.images import Images
+from local.fleet.scaling import Scaling
+from local.metrics.alarms import Alarms
+from local.metrics.metrics import Metrics
+from local.plane import network
+from local.plane.balancer import HAProxyPlane
+from local.plane.plane import ModelPlane
 from local.reality import Reality
-from local.scaled import ScaledClock
-from local.scaling import Scaling
-from local.session import ACCOUNT, REGION, client, session
-from local.virtual import VirtualClock
 
 TICK_SECONDS = 5.0
 TICK_WALL_SECONDS = 0.1

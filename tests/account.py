@@ -16,8 +16,9 @@ import time_machine
 from moto import mock_aws
 from moto.cloudwatch.models import cloudwatch_backends
 
-from local import images, seed, strict
-from local.calls import Calls
+from local import seed, strict
+from local.control.calls import Calls
+from local.fleet import images
 from local.reality import Reality
 from tests import stack
 from tests.snapshot import Snapshot

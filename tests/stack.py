@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from local.session import ACCOUNT, REGION
-from local.template import Values, load
+from local.control.session import ACCOUNT, REGION
+from local.control.template import Values, load
 
 ROOT = Path(__file__).parents[1]
 # Every option taken, so that every statement is there to be tested.

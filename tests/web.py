@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from socket import SHUT_RDWR, socket
 from typing import Any
 
-from local.network import Network
+from local.plane.network import Network
 
 Answer = Callable[[socket], None]
 

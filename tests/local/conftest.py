@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from local.cloud import Cloud
-from local.deploy import Stack
+from local.control.deploy import Stack
 
 
 class Workshop:

@@ -13,7 +13,7 @@ from moto import mock_aws
 from moto.cloudwatch.models import Alarm
 
 from local import strict
-from local.alarms import Alarms, judge
+from local.metrics.alarms import Alarms, judge
 from local.reality import Reality
 
 

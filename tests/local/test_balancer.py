@@ -13,10 +13,10 @@ from typing import Self
 
 import pytest
 
-from local.balancer import HAProxyPlane
-from local.plane import Counts
+from local.plane.balancer import HAProxyPlane
+from local.plane.plane import Counts
+from local.plane.routing import LAST, Condition, Fixed, Listener, Rule
 from local.reality import Reality
-from local.routing import LAST, Condition, Fixed, Listener, Rule
 
 DNS, A, B, EMPTY = "shop-1.us-east-1.elb.amazonaws.com", "arn:blue", "arn:green", "arn:empty"
 SECRET = Condition("http-header", ("s3cret",), "X-Standby")
@@ -320,7 +320,7 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
 def test_nothing_is_left_when_the_cloud_is_killed(tmp_path: Path) -> None:
     script = f"""
 import pathlib, sys, time
-from local.balancer import HAProxyPlane
+from local.plane.balancer import HAProxyPlane
 from local.reality import Reality
 class Now:
     speed = 1.0

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.scaled import ScaledClock
-from local.virtual import START, Stuck, VirtualClock
+from local.clocks.scaled import ScaledClock
+from local.clocks.virtual import START, Stuck, VirtualClock
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.cloud import Cloud
-from local.template import TemplateError
+from local.control.template import TemplateError
 
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31

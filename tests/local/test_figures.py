@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from local.figures import Evidence, Played, measure, percent, states, summary, weight_changes
-from local.load import Event
-from local.promises import broken, broken_by_control, broken_by_fault
-from local.watch import Sight, Turn
+from local.demo.figures import Evidence, Played, measure, percent, states, summary, weight_changes
+from local.demo.promises import broken, broken_by_control, broken_by_fault
+from local.demo.watch import Sight, Turn
+from local.plane.load import Event
 
 ROUTE = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/shop/1/2/3"
 BLUE, GREEN = "arn:aws:x:targetgroup/shop-1/1", "arn:aws:x:targetgroup/shop-2/2"

@@ -15,9 +15,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from local.balancer import HAProxyPlane
-from local.fleet import Fleet
-from local.plane import ModelPlane
+from local.fleet.fleet import Fleet
+from local.plane.balancer import HAProxyPlane
+from local.plane.plane import ModelPlane
 from local.reality import Reality
 
 IMAGE = "ami-12c6146b"

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from local import seed, strict
-from local.images import Images
+from local.fleet.images import Images
 from local.reality import Reality
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local.load import Event, Load, Plan, read, summarise
+from local.plane.load import Event, Load, Plan, read, summarise
 
 ANSWER = b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n%s\r\nok"
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -207,7 +207,7 @@ def test_the_process_ends_on_sigterm_when_its_last_request_is_answered(tmp_path:
     async def run() -> None:
         async with serving(answering()) as port:
             out = tmp_path / "events.jsonl"
-            command = [sys.executable, "-m", "local.load", "--url", f"http://127.0.0.1:{port}/"]
+            command = [sys.executable, "-m", "local.plane.load", "--url", f"http://127.0.0.1:{port}/"]
             process = subprocess.Popen([*command, "--out", str(out), "--rate", "50", "--long", "0"])
             while not out.exists() or out.read_text().count("\n") < 10:
                 await asyncio.sleep(0.02)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from local import expressions
 from local.cloud import Cloud
+from local.control import expressions
 
 BOX = {"Type": "Parallel", "End": True}
 

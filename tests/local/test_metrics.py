@@ -12,9 +12,10 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.elbv2.models import ELBv2Backend
 
-from local import metric_math, seed, strict
-from local.metrics import Metrics
-from local.plane import Counts
+from local import seed, strict
+from local.metrics import metric_math
+from local.metrics.metrics import Metrics
+from local.plane.plane import Counts
 from local.reality import Reality
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local import network
+from local.plane import network
 
 DNS = "shop-1.us-east-1.elb.amazonaws.com"
 

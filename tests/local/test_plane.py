@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.plane import ModelPlane, serving
+from local.plane.plane import ModelPlane, serving
+from local.plane.routing import LAST, Condition, Fixed, Listener, Request, Rule, match
 from local.reality import Reality
-from local.routing import LAST, Condition, Fixed, Listener, Request, Rule, match
 
 DNS, BLUE, GREEN, EMPTY = "shop-1.us-east-1.elb.amazonaws.com", "arn:blue", "arn:green", "arn:empty"
 STANDBY = Condition("http-header", ("s3cret",), "X-Standby")

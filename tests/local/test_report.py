@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from local import charts
-from local.charts import Course, Slice, acts, draw
-from local.figures import Figures
-from local.report import Chapter, render
-from local.view import Act, PlainView, Snapshot, story
+from local.demo import charts
+from local.demo.charts import Course, Slice, acts, draw
+from local.demo.figures import Figures
+from local.demo.report import Chapter, render
+from local.demo.view import Act, PlainView, Snapshot, story
 
 WEIGHTS_HEIGHT = charts.WEIGHTS[1] - charts.WEIGHTS[0]
 STATES = [

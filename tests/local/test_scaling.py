@@ -11,8 +11,8 @@ import pytest
 from moto import mock_aws
 
 from local import seed, strict
+from local.fleet.scaling import Scaling
 from local.reality import Reality
-from local.scaling import Scaling
 
 
 @cache

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from bench import straight_line
-from local import scenes
 from local.cloud import Cloud
-from local.orphans import Entry, Left, entries, find, is_orphan, leftovers
-from local.scenes import CONTROL, FIRST, PARAMETERS, ROOT, SCENES, Scene, Stage
-from local.watch import Watch
+from local.demo import scenes
+from local.demo.orphans import Entry, Left, entries, find, is_orphan, leftovers
+from local.demo.scenes import CONTROL, FIRST, PARAMETERS, ROOT, SCENES, Scene, Stage
+from local.demo.watch import Watch
 from viridian import request
 
 RATE = 3.0  # requests a second; virtual time has no wall time to count them in

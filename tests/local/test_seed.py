@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from local import seed, strict
-from local.images import Images
+from local.fleet.images import Images
 from local.reality import Reality
 from viridian import request
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local import metric_math
+from local.metrics import metric_math
 from viridian import signals
 from viridian.request import Thresholds
 from viridian.signals import Alarm

@@ -8,7 +8,7 @@ import pytest
 from moto.ec2.models import ec2_backends
 
 from local import seed
-from local.session import ACCOUNT, REGION
+from local.control.session import ACCOUNT, REGION
 from tests.workflow.world import Release, World, opened
 
 MISSING = object()

@@ -12,10 +12,11 @@ from boto3.dynamodb.types import TypeDeserializer
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 
-from local import orphans, seed
+from local import seed
 from local.cloud import Cloud, Execution
+from local.control.session import ACCOUNT, REGION
+from local.demo import orphans
 from local.reality import Reality
-from local.session import ACCOUNT, REGION
 from tests.workflow.faults import LEDGER, Faults
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,1 @@
+"""The emulated world's time: virtual, or a multiple of real time."""

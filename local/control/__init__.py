@@ -1,0 +1,1 @@
+"""The control plane: state machines, functions, events, and what is deployed."""

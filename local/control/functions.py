@@ -1,0 +1,337 @@
+"""Lambda runs the real handlers, in this process, each with its own function's environment."""
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, MutableMapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from unittest.mock import patch
+
+from moto.awslambda.responses import LambdaResponse
+from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.core.responses import BaseResponse
+
+from local.clocks.clock import Clock, ClockStopped
+from local.control.calls import current_execution, made_by
+
+_environment: ContextVar[dict[str, str] | None] = ContextVar("environment", default=None)
+_printed: ContextVar[io.StringIO | None] = ContextVar("printed", default=None)
+_budget: ContextVar["Budget | None"] = ContextVar("budget", default=None)
+
+
+class FunctionTimedOut(BaseException):
+    """Ends a handler where it sleeps, as Lambda's own time-out does; not an Exception: no handler eats it."""
+
+
+@dataclass
+class Budget:
+    """A handler's time: its sleeps count in cloud seconds, its work in real ones (it isn't any faster here)."""
+
+    seconds: float
+    slept: float = 0.0
+    slept_wall: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+
+    def left(self) -> float:
+        worked = time.monotonic() - self.began - self.slept_wall
+        return self.seconds - self.slept - worked
+
+
+@dataclass
+class Context:
+    """What Lambda hands to a handler beside the event."""
+
+    function_name: str
+    function_version: str
+    memory_limit_in_mb: str
+    invoked_function_arn: str
+    aws_request_id: str
+    log_group_name: str
+    log_stream_name: str
+    budget: Budget
+    identity: None = None
+    client_context: None = None
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(0, int(self.budget.left() * 1000))
+
+
+@dataclass
+class Code:
+    """Where a function's handler is, and its name in the template."""
+
+    logical_id: str
+    root: Path
+    handler: str
+
+
+class Functions:
+    """The functions of one cloud: their code, their invocations, what they print."""
+
+    def __init__(self, clock: Clock, out: Path | None) -> None:
+        self.invocations: list[dict[str, Any]] = []
+        self._clock = clock
+        self._code: dict[str, Code] = {}
+        self._path = out / "logs.jsonl" if out else None
+        self._file: IO[str] | None = None
+        self._hooks = contextlib.ExitStack()
+        self._writing = threading.Lock()
+        self._importing = threading.Lock()
+
+    def register(self, function_name: str, code: Code) -> None:
+        self._code[function_name] = code
+        if str(code.root) not in sys.path:
+            sys.path.insert(0, str(code.root))
+            self._hooks.callback(_forget, code.root)
+
+    def install(self) -> None:
+        if self._path:
+            self._file = self._hooks.enter_context(self._path.open("w", encoding="utf-8"))
+        functions = self
+
+        def invoke(backend: Any, name: str, qualifier: Any, body: Any, headers: Any, response: Any) -> Any:
+            return functions._invoke(backend, name, qualifier, body, headers, response)
+
+        self._hooks.enter_context(patch.object(LambdaSimpleBackend, "invoke", invoke))
+        self._hooks.enter_context(patch.object(LambdaResponse, "_get_param", _parameter))
+        self._hooks.enter_context(patch.object(os, "environ", _Environ(os.environ)))
+        self._hooks.callback(_print_again)
+        self._hooks.enter_context(patch.object(time, "sleep", _within_budget(time.sleep, self._clock)))
+
+    def uninstall(self) -> None:
+        self._hooks.close()
+
+    def _invoke(
+        self, backend: Any, name: str, qualifier: Any, body: Any, headers: Any, response: Any
+    ) -> bytes:
+        function = backend.get_function(name, qualifier)
+        if (headers or {}).get("X-Amz-Invocation-Type") == "DryRun":
+            return b""
+        if (headers or {}).get("X-Amz-Invocation-Type") == "Event":
+            self.invoke_later(function, body)
+            return b""
+        named = name.split(":")[7:] if name.startswith("arn:") else []
+        result, failed = self.run(function, json.loads(body or "{}"), qualifier or "".join(named))
+        if failed:
+            response["x-amz-function-error"] = "Unhandled"
+        return json.dumps(result).encode()
+
+    def invoke_later(self, function: Any, body: str) -> None:
+        """As Lambda does with events: two more tries, after one and two minutes.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+        """
+
+        def deliver() -> None:
+            for pause in (60, 120, None):
+                _, failed = self.run(function, json.loads(body or "{}"))
+                if not failed or pause is None:
+                    return
+                self._clock.sleep(pause)
+
+        self._clock.spawn(deliver, f"event for {function.function_name}")
+
+    def run(self, function: Any, event: Any, qualifier: str = "") -> tuple[Any, bool]:
+        """The handler's answer, or its error as Lambda puts it, and whether it failed."""
+        code = self._code[function.function_name]
+        variables = _variables(function, code)
+        budget = Budget(float(function.timeout))
+        context = _context(function, qualifier, budget)
+        entry = {
+            "at": self._clock.now(),
+            "function": code.logical_id,
+            "version": function.version,
+            "request": context.aws_request_id,
+            "execution": current_execution(),
+        }
+        printed = io.StringIO()
+        _listen()
+        with (
+            made_by(code.logical_id, variables.get("RELEASES_TABLE")),
+            _bound(_environment, variables),
+            _bound(_printed, printed),
+            _bound(_budget, budget),
+        ):
+            result, failed = self._call(code, event, context)
+        self._note(entry | {"error": result.get("errorType") if failed else None}, printed.getvalue())
+        return result, failed
+
+    def _call(self, code: Code, event: Any, context: Context) -> tuple[Any, bool]:
+        try:
+            handler = self._load(code)
+            return json.loads(json.dumps(handler(event, context))), False
+        except ClockStopped:
+            raise
+        except FunctionTimedOut:
+            text = f"{context.aws_request_id} Task timed out after {context.budget.seconds:.2f} seconds"
+            return {"errorType": "Lambda.Unknown", "errorMessage": text}, True
+        except Exception as error:
+            trace = traceback.format_exception(error)
+            answer = {"errorType": type(error).__name__, "errorMessage": str(error), "stackTrace": trace}
+            return answer | {"requestId": context.aws_request_id}, True
+
+    def _load(self, code: Code) -> Callable[[Any, Context], Any]:
+        module, _, name = code.handler.rpartition(".")
+        with self._importing:
+            loaded = importlib.import_module(module.replace("/", "."))
+        handler: Callable[[Any, Context], Any] = getattr(loaded, name)
+        return handler
+
+    def _note(self, entry: dict[str, Any], printed: str) -> None:
+        with self._writing:
+            self.invocations.append(entry)
+            if self._file:
+                self._file.writelines(line + "\n" for line in printed.splitlines() if line.strip())
+                self._file.flush()
+
+
+def _parameter(self: Any, name: str, if_none: Any = None) -> Any:
+    """moto looks for `qualifier`, where the API has `Qualifier`."""
+    found = BaseResponse._get_param(self, name, if_none)
+    if name == "qualifier" and found is None:
+        return BaseResponse._get_param(self, "Qualifier", if_none)
+    return found
+
+
+@contextlib.contextmanager
+def _bound(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+def _variables(function: Any, code: Code) -> dict[str, str]:
+    return {
+        **{key: str(value) for key, value in (function.environment_vars or {}).items()},
+        "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+        "AWS_LAMBDA_FUNCTION_VERSION": str(function.version),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "_HANDLER": code.handler,
+        "POWERTOOLS_TRACE_DISABLED": "true",
+    }
+
+
+def _context(function: Any, qualifier: str, budget: Budget) -> Context:
+    arn = ":".join(function.function_arn.split(":")[:7])
+    return Context(
+        function_name=function.function_name,
+        function_version=str(function.version),
+        memory_limit_in_mb=str(function.memory_size),
+        invoked_function_arn=f"{arn}:{qualifier}" if qualifier else arn,
+        aws_request_id=str(uuid.uuid4()),
+        log_group_name=f"/aws/lambda/{function.function_name}",
+        log_stream_name="local",
+        budget=budget,
+    )
+
+
+def _within_budget(sleep: Callable[[float], None], clock: Clock) -> Callable[[float], None]:
+    def bounded(seconds: float) -> None:
+        budget = _budget.get()
+        if budget is None:
+            return sleep(seconds)
+        allowed, before, wall = min(seconds, max(0.0, budget.left())), clock.now(), time.monotonic()
+        sleep(allowed)
+        budget.slept += clock.now() - before
+        budget.slept_wall += time.monotonic() - wall
+        if allowed < seconds:
+            raise FunctionTimedOut
+        return None
+
+    return bounded
+
+
+def _forget(root: Path) -> None:
+    """Takes a function's code out of the process, so that the next cloud can load another."""
+    if str(root) in sys.path:
+        sys.path.remove(str(root))
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(f"{root}{os.sep}"):
+            del sys.modules[name]
+
+
+class _Environ(MutableMapping[str, str]):
+    """os.environ, with the function's variables on top inside an invocation."""
+
+    def __init__(self, real: MutableMapping[str, str]) -> None:
+        self._real = real
+
+    def _layer(self) -> dict[str, str]:
+        return _environment.get() or {}
+
+    def __getitem__(self, key: str) -> str:
+        layer = self._layer()
+        return layer[key] if key in layer else self._real[key]
+
+    def __setitem__(self, key: str, value: str) -> None:
+        layer = _environment.get()
+        if layer is None:
+            self._real[key] = value
+        else:
+            layer[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        if key in self._layer():
+            del self._layer()[key]
+        else:
+            del self._real[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._real, **self._layer()})
+
+    def __len__(self) -> int:
+        return len({**self._real, **self._layer()})
+
+    def copy(self) -> dict[str, str]:
+        return {**self._real, **self._layer()}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+
+class _Stdout:
+    """sys.stdout, except that what a handler prints belongs to its function's log.
+
+    Loggers keep it for as long as their module lives, so it looks for the real one each time.
+    """
+
+    def __init__(self, real: Any) -> None:
+        self.real = real
+
+    def _to(self) -> Any:
+        real = self.real if isinstance(sys.stdout, _Stdout) else sys.stdout
+        return _printed.get() or (sys.__stdout__ if real.closed else real)
+
+    def write(self, text: str) -> int:
+        return int(self._to().write(text))
+
+    def flush(self) -> None:
+        self._to().flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._to(), name)
+
+
+def _listen() -> None:
+    """At each invocation, because a test runner puts a stdout of its own in place between a test's phases."""
+    if not isinstance(sys.stdout, _Stdout):
+        sys.stdout = _Stdout(sys.stdout)
+
+
+def _print_again() -> None:
+    if isinstance(sys.stdout, _Stdout):
+        sys.stdout = sys.stdout.real

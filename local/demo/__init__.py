@@ -1,0 +1,1 @@
+"""Three releases under live traffic, watched, counted and drawn."""

@@ -1,0 +1,235 @@
+"""Plays the demo: releases under live traffic, a picture, the figures, and whether every promise was kept."""
+
+import argparse
+import json
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import straight_line
+from local.cloud import Cloud
+from local.demo import figures, promises, report, scenes
+from local.demo.charts import RELEASED, SCRIPT, Course, Slice
+from local.demo.figures import Evidence, Figures, Played
+from local.demo.report import Chapter
+from local.demo.scenes import CONTROL, FIRST, SCENES, Scene, Stage
+from local.demo.view import Fleet, Snapshot, View, open_view
+from local.demo.watch import Watch
+from local.plane import load
+
+ROOT = Path(__file__).resolve().parents[2]
+RATE = 100.0  # requests a wall second
+LOOK_WALL_SECONDS = 0.25
+SLICES = 90  # stretches of time in a drawn scene
+
+
+class Onlooker:
+    """Puts together, a few times a second, what the view shows."""
+
+    def __init__(self, view: View, events: Path, stage: Stage, scene: Scene, blue: str) -> None:
+        self._view, self._events, self._stage, self._scene, self._blue = view, events, stage, scene, blue
+        self._began = stage.cloud.clock.now()
+        self._offset = events.stat().st_size
+        self._recent: list[tuple[float, load.Event]] = []
+        self._requests = self._lost = 0
+        self._next = 0.0
+
+    def look(self, execution: str | None) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + LOOK_WALL_SECONDS
+        fresh, self._offset = load.read(self._events, self._offset)
+        self._requests += len(fresh)
+        self._lost += sum(event.lost is not None for event in fresh)
+        self._recent = [(at, event) for at, event in self._recent if at > now - 1] + [(now, e) for e in fresh]
+        self._view.show(self._snapshot(execution))
+
+    def _snapshot(self, execution: str | None) -> Snapshot:
+        stage = self._stage
+        rates, failing = Counter[str](), Counter[str]()
+        for _, event in self._recent:
+            rates[event.version or "lost"] += 1
+            failing[event.version or "lost"] += event.failed
+        history = stage.cloud.execution(execution).history if execution else []
+        return Snapshot(
+            title=self._scene.title,
+            blue=self._blue,
+            green=self._scene.version,
+            seconds=stage.cloud.clock.now() - self._began,
+            states=[(at - self._began, name) for at, name in figures.states(history)],
+            weights=figures.percent(stage.watch.weights(stage.seeded.route_arn), stage.watch.versions),
+            rates=dict(rates),
+            failing=dict(+failing),
+            requests=self._requests,
+            lost=self._lost,
+            fleets=[Fleet(s.version, s.in_service, s.desired) for s in stage.watch.fleets()],
+            alarms=[name for name in stage.watch.alarming() if not name.startswith("TargetTracking")],
+        )
+
+
+def play(speed: float, out: Path, rate: float, *, control: bool) -> int:
+    """The whole demo; answers with the exit code."""
+    view = open_view()
+    out.mkdir(parents=True, exist_ok=True)
+    for old in (out / "summary.json", out / "report.html"):
+        old.unlink(missing_ok=True)
+    try:
+        with Cloud.served(speed=speed, out=out) as cloud:
+            stage = _set(cloud, view, rate, control=control)
+            with scenes.traffic(cloud, stage.seeded, rate, out) as events:
+                played = [*_perform(stage, view, events, control=control)]
+            chapters = _chapters(stage, played, events, control=control)
+            failures = list(cloud.clock.failures)
+        return _tell(view, speed, out, chapters, failures, control=control)
+    finally:
+        view.close()
+
+
+def _set(cloud: Any, view: View, rate: float, *, control: bool) -> Stage:
+    view.say(f"local cloud up at {cloud.endpoint}; one second here is {cloud.clock.speed:g} there")
+    stack = None if control else cloud.deploy(ROOT / "template.yaml", scenes.PARAMETERS)
+    watch = Watch(cloud)
+    seeded = scenes.service(cloud, rate, cloud.clock.speed)
+    builders = scenes.builders(cloud, (CONTROL,) if control else SCENES)
+    scenes.await_calm(cloud, seeded)
+    view.say(f"{seeded.service} {FIRST} serves: three instances in two zones, {rate:g} requests a second\n")
+    return Stage(cloud, seeded, stack, watch, builders)
+
+
+def _perform(stage: Stage, view: View, events: Path, *, control: bool) -> Iterator[tuple[Scene, Played]]:
+    blue = FIRST
+    for scene in (CONTROL,) if control else SCENES:
+        view.say(f"{scene.title}: expected {scene.expected}" if not control else scene.story)
+        stage.look = Onlooker(view, events, stage, scene, blue).look
+        played = stage.play_script(scene, blue, _careless(stage)) if control else stage.play(scene, blue)
+        view.say(f"  ended {played.outcome} after {played.ran_until - played.began:.0f} s of cloud time\n")
+        if played.outcome != scene.expected:
+            view.say(f"  {played.cause}\n", good=False)
+        yield scene, played
+        blue = scene.version if played.outcome == "Promoted" else blue
+
+
+def _careless(stage: Stage) -> Callable[[str], Any]:
+    """A release that scales blue in before it moves the traffic, and doesn't wait for anything to settle."""
+    return lambda builder: straight_line.release(
+        stage.cloud.client,
+        stage.cloud.clock.sleep,
+        route=stage.seeded.route_arn,
+        group=stage.seeded.group_name,
+        instance=builder,
+        version=CONTROL.version,
+        observe_seconds=240,
+        settle_seconds=0,
+        scale_in_first=True,
+    )
+
+
+def _chapters(
+    stage: Stage, played: Sequence[tuple[Scene, Played]], events: Path, *, control: bool
+) -> list[Chapter]:
+    evidence = stage.evidence(events)
+    chapters = []
+    for scene, each in played:
+        found = stage.measure(each, evidence)
+        broken = [] if control else promises.broken(found, scene.expected)
+        if scene.fault and not control:
+            broken += promises.broken_by_fault(found, before_traffic=scene.fault == "unhealthy")
+        chapters.append(Chapter(scene.title, scene.story, found, course(each, evidence), broken))
+    return chapters
+
+
+def course(played: Played, evidence: Evidence) -> Course:
+    """The scene over time, for the picture."""
+    seconds = (played.ended - played.began) / SLICES
+    mine = [event for event in evidence.events if played.began <= event.cloud < played.ended]
+    alarm, all_blue = figures.alarm_and_blue(played, evidence)
+    script = [(played.began, SCRIPT), (played.ran_until, RELEASED)]
+    return Course(
+        since=played.began,
+        until=played.ended,
+        blue=played.blue,
+        green=played.version,
+        states=figures.states(played.history) if played.execution else script,
+        weights=figures.weight_changes(played, evidence),
+        slices=[
+            _slice(bucket, played, seconds) for bucket in load.summarise(mine, bucket_seconds=seconds).buckets
+        ],
+        alarm=alarm,
+        all_blue=all_blue,
+    )
+
+
+def _slice(bucket: load.Bucket, played: Played, seconds: float) -> Slice:
+    since, until = max(bucket.at, played.began), min(bucket.at + seconds, played.ended)
+    minutes = max(until - since, seconds / 10) / 60
+
+    def rates(counts: Counter[str]) -> dict[str, float]:
+        return {version: count / minutes for version, count in counts.items()}
+
+    return Slice(since, until, rates(bucket.requests), rates(bucket.errors), bucket.lost)
+
+
+def _tell(
+    view: View,
+    speed: float,
+    out: Path,
+    chapters: Sequence[Chapter],
+    failures: Sequence[str],
+    *,
+    control: bool,
+) -> int:
+    found = [chapter.figures for chapter in chapters]
+    title = (
+        "A careless release, as its clients saw it"
+        if control
+        else "Three releases, as their clients saw them"
+    )
+    (out / "report.html").write_text(report.render(title, speed, chapters), encoding="utf-8")
+    (out / "summary.json").write_text(
+        json.dumps(figures.summary(speed, found), indent=2) + "\n", encoding="utf-8"
+    )
+    view.table(found)
+    view.say(f"\npicture  {_short(out / 'report.html')}\nfigures  {_short(out / 'summary.json')}\n")
+    broken = [f"{chapter.figures.version}: {words}" for chapter in chapters for words in chapter.broken]
+    broken += promises.broken_by_control(found) if control else []
+    broken += [f"the local cloud stumbled: {failure}" for failure in failures]
+    for words in broken:
+        view.say(f"not kept: {words}", good=False)
+    if not broken:
+        view.say(_kept(found, control=control), good=True)
+    return 1 if broken else 0
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _kept(found: Sequence[Figures], *, control: bool) -> str:
+    lost = sum(figures.lost for figures in found)
+    if control:
+        return f"The careless release lost {lost:,} of {found[0].requests:,} requests: what is lost is seen."
+    return f"Every promise was kept: {sum(figures.requests for figures in found):,} requests, none lost."
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
+    parser.add_argument("--speed", type=float, default=30.0, help="cloud seconds in a wall second")
+    parser.add_argument("--rate", type=float, default=RATE, help="requests a wall second")
+    parser.add_argument("--control", action="store_true", help="the good version, released carelessly")
+    parser.add_argument("--out", type=Path, help="default: out/demo, or out/demo-control")
+    given = parser.parse_args()
+    out = given.out or ROOT / "out" / ("demo-control" if given.control else "demo")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        return play(given.speed, out, given.rate, control=given.control)
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

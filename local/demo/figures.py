@@ -1,0 +1,234 @@
+"""The figures of a scene, from what clients, load balancer and cloud wrote down: never from what the release says."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from local.demo.watch import Sight, Turn
+from local.plane.load import Event, summarise
+
+WALL_DIGITS = 2
+
+
+@dataclass(frozen=True)
+class Played:
+    """A scene that is over; times in cloud seconds. `execution` is None where a script released."""
+
+    name: str
+    version: str
+    blue: str
+    expected: str
+    began: float
+    ended: float
+    ran_until: float
+    status: str
+    error: str | None
+    execution: str | None
+    history: Sequence[Mapping[str, Any]] = ()
+    cause: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """The end's name."""
+        return "Promoted" if self.status == "SUCCEEDED" else self.error or self.status
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was written down while the scenes were played; `versions` names what target groups run."""
+
+    speed: float
+    route: str
+    guards: Sequence[str]
+    events: Sequence[Event]
+    calls: Sequence[Mapping[str, Any]]
+    invocations: Sequence[Mapping[str, Any]]
+    turns: Sequence[Turn]
+    sights: Sequence[Sight]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One scene of summary.json."""
+
+    name: str
+    version: str
+    blue: str
+    outcome: str
+    requests: int
+    requests_per_wall_second: float
+    lost: int
+    errors: int
+    served_by_green_while_bad: int
+    seconds_alarm_to_blue: dict[str, float] | None
+    seconds: dict[str, float]
+    state_transitions: int
+    history_events: int
+    lambda_invocations: int
+    api_calls: int
+    final_weights: dict[str, int]
+    orphans: list[str]
+    answered: dict[str, int]
+    lost_to: dict[str, int]
+    kinds: dict[str, int]
+    weight_changes: int
+    fewest_long_requests_at_a_change: int | None
+    need: int
+    lowest_blue: int | None
+    lowest_green: int | None
+    balancer: dict[str, int] = field(default_factory=dict)
+
+
+def measure(
+    played: Played,
+    evidence: Evidence,
+    final_weights: Mapping[str, int],
+    orphans: Sequence[str],
+    balancer: Mapping[str, int],
+) -> Figures:
+    """Everything that is said of one scene."""
+    mine = [event for event in evidence.events if played.began <= event.cloud < played.ended]
+    total = summarise(mine)
+    changes = weight_changes(played, evidence)
+    sights = [s for s in evidence.sights if played.began <= s.at <= played.ran_until]
+    blue = [s for s in sights if s.version == played.blue]
+    with_traffic = _with_traffic(played, changes)
+    green = [s for s in sights if s.version == played.version and with_traffic[0] <= s.at < with_traffic[1]]
+    answers = sum(event.version == played.version for event in mine)
+    alarm, all_blue = alarm_and_blue(played, evidence)
+    back = all_blue - alarm if alarm is not None and all_blue is not None else None
+    wall = (played.ended - played.began) / evidence.speed
+    return Figures(
+        name=played.name,
+        version=played.version,
+        blue=played.blue,
+        outcome=played.outcome,
+        requests=total.requests,
+        requests_per_wall_second=round(total.requests / wall, 1) if wall else 0.0,
+        lost=total.lost_total,
+        errors=sum(total.errors.values()),
+        served_by_green_while_bad=answers if played.expected == "RolledBack" else 0,
+        seconds_alarm_to_blue=_in_both_times(back, evidence.speed),
+        seconds=_in_both_times(played.ran_until - played.began, evidence.speed) or {},
+        state_transitions=sum(event["type"].endswith("StateEntered") for event in played.history),
+        history_events=len(played.history),
+        lambda_invocations=sum(_belongs(entry, played) for entry in evidence.invocations),
+        api_calls=sum(_belongs(call, played) for call in evidence.calls),
+        final_weights=dict(final_weights),
+        orphans=list(orphans),
+        answered=dict(sorted(total.answered.items())),
+        lost_to=dict(total.lost),
+        kinds=dict(sorted(total.kinds.items())),
+        weight_changes=len(changes),
+        fewest_long_requests_at_a_change=min(
+            (_long_in_flight(evidence, at) for at, _ in changes), default=None
+        ),
+        need=blue[0].desired if blue else 0,
+        lowest_blue=min((min(s.in_service, s.desired) for s in blue), default=None),
+        lowest_green=min((min(s.in_service, s.desired) for s in green), default=None),
+        balancer=dict(balancer),
+    )
+
+
+def alarm_and_blue(played: Played, evidence: Evidence) -> tuple[float | None, float | None]:
+    """When the first alarm of the release went off, and when all the traffic was blue's again.
+
+    That is when a client sent the last request that green answered; not our own write: the load balancer takes its
+    time to follow. Both None where no alarm went off, the second where green got no request or was promoted.
+    """
+    own = f"-{played.version}-"
+    alarm = next(
+        (
+            turn.at
+            for turn in evidence.turns
+            if turn.state == "ALARM"
+            and played.began <= turn.at < played.ended
+            and (turn.alarm in evidence.guards or (turn.alarm.startswith("viridian-") and own in turn.alarm))
+        ),
+        None,
+    )
+    sent = [
+        event.cloud
+        for event in evidence.events
+        if event.version == played.version and played.began <= event.cloud < played.ended
+    ]
+    if alarm is None or not sent or played.expected != "RolledBack":
+        return alarm, None
+    return alarm, max(alarm, *sent)
+
+
+def weight_changes(played: Played, evidence: Evidence) -> list[tuple[float, dict[str, int]]]:
+    """Each change of the production rule in the scene, from the call log: when, and percent by version."""
+    found = [
+        (float(call["at"]), percent(call.get("after") or {}, evidence.versions))
+        for call in evidence.calls
+        if call["call"] in ("ModifyRule", "ModifyListener")
+        and evidence.route in (call["request"].get("RuleArn"), call["request"].get("ListenerArn"))
+        and not call["error"]
+        and played.began <= call["at"] < played.ended
+    ]
+    before = [(played.began, {played.blue: 100}), *found]
+    return [after for (_, old), after in pairwise(before) if old != after[1]]
+
+
+def _with_traffic(played: Played, changes: Sequence[tuple[float, dict[str, int]]]) -> tuple[float, float]:
+    """From green's first weight to its last."""
+    given = [at for at, weights in changes if weights.get(played.version)]
+    taken = [at for at, weights in changes if given and at > given[0] and not weights.get(played.version)]
+    return (given[0] if given else played.ended), (taken[0] if taken else played.ended)
+
+
+def percent(weights: Mapping[str, int], versions: Mapping[str, str]) -> dict[str, int]:
+    """Weights of target groups as whole percents by version; a version with none is left out."""
+    total = sum(weights.values()) or 1
+    shares = Counter[str]()
+    for arn, weight in weights.items():
+        shares[versions.get(arn) or arn.split("/")[1]] += weight
+    return {version: round(100 * weight / total) for version, weight in shares.items() if weight}
+
+
+def states(history: Sequence[Mapping[str, Any]]) -> list[tuple[float, str]]:
+    """When each state was entered, in cloud seconds."""
+    return [
+        (_seconds(event["timestamp"]), event["stateEnteredEventDetails"]["name"])
+        for event in history
+        if event["type"].endswith("StateEntered")
+    ]
+
+
+def summary(speed: float, scenes: Sequence[Figures]) -> dict[str, Any]:
+    """The document summary.json."""
+    return {
+        "speed": int(speed) if speed == int(speed) else speed,
+        "scenes": [asdict(scene) for scene in scenes],
+    }
+
+
+def _belongs(entry: Mapping[str, Any], played: Played) -> bool:
+    """To the scene's execution; where a script released, a person's calls are the scene's."""
+    if played.execution:
+        return entry.get("execution") == played.execution
+    return entry.get("principal") == "person" and played.began <= entry["at"] < played.ran_until
+
+
+def _long_in_flight(evidence: Evidence, at: float) -> int:
+    return sum(
+        event.kind == "long" and event.cloud <= at < event.cloud + event.latency * evidence.speed
+        for event in evidence.events
+    )
+
+
+def _in_both_times(seconds: float | None, speed: float) -> dict[str, float] | None:
+    if seconds is None:
+        return None
+    return {"cloud": round(seconds, 1), "wall": round(seconds / speed, WALL_DIGITS)}
+
+
+def _seconds(timestamp: Any) -> float:
+    """The cloud keeps its history's times as text, boto3 gives them as datetimes."""
+    moment = timestamp if isinstance(timestamp, datetime) else datetime.fromisoformat(timestamp)
+    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

@@ -1,0 +1,68 @@
+"""What each scene promises, and which of its figures break it."""
+
+from collections.abc import Iterator, Sequence
+
+from local.demo.figures import Figures
+
+LEAST_RATE = 50.0  # requests a wall second, open loop
+
+
+def broken(figures: Figures, expected: str) -> list[str]:
+    """One sentence for each promise that was not kept."""
+    return list(_broken(figures, expected))
+
+
+def _broken(seen: Figures, expected: str) -> Iterator[str]:
+    if seen.outcome != expected:
+        yield f"it ended {seen.outcome}, not {expected}"
+    if seen.lost:
+        yield f"{seen.lost} requests were lost: {_counts(seen.lost_to)}"
+    wanted = (
+        {seen.blue: 0, seen.version: 100} if expected == "Promoted" else {seen.blue: 100, seen.version: 0}
+    )
+    if seen.final_weights != wanted:
+        yield f"the weights ended at {_counts(seen.final_weights)}, not {_counts(wanted)}"
+    if seen.orphans:
+        yield f"left behind: {', '.join(seen.orphans)}"
+    if seen.requests_per_wall_second < LEAST_RATE:
+        yield f"only {seen.requests_per_wall_second} requests a second were sent, not {LEAST_RATE:g}"
+    if missing := [kind for kind in ("keep-alive", "sticky", "long") if not seen.kinds.get(kind)]:
+        yield f"no {' and no '.join(missing)} requests were sent"
+    if seen.fewest_long_requests_at_a_change == 0:
+        yield "no long request was in flight at a change of weights"
+    if expected == "Promoted":
+        yield from _floors(seen)
+    if not seen.answered.get(seen.blue):
+        yield f"{seen.blue} answered nothing"
+
+
+def _floors(seen: Figures) -> Iterator[str]:
+    if not seen.answered.get(seen.version):
+        yield f"{seen.version} answered nothing"
+    for side, lowest in (("blue", seen.lowest_blue), ("green", seen.lowest_green)):
+        if lowest is None or lowest < seen.need:
+            yield f"{side} stood at {lowest} instances while {seen.need} were needed"
+
+
+def broken_by_fault(figures: Figures, *, before_traffic: bool) -> list[str]:
+    """What a scene with a bad version promises beside: whom it reached, and that it was noticed by an alarm."""
+    served = figures.served_by_green_while_bad
+    if before_traffic:
+        return [f"{figures.version} answered {served} requests before it was healthy"] if served else []
+    told = []
+    if not served or not figures.errors:
+        told.append(
+            f"{figures.version} answered {served} requests, {figures.errors} with errors: nothing was to see"
+        )
+    if figures.seconds_alarm_to_blue is None:
+        told.append("no alarm went off")
+    return told
+
+
+def broken_by_control(scenes: Sequence[Figures]) -> list[str]:
+    """The careless release must lose requests: otherwise the demo can't see."""
+    return [] if sum(scene.lost for scene in scenes) else ["the control lost nothing: the demo can't see"]
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "nothing"

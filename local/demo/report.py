@@ -1,0 +1,160 @@
+"""The picture of a demo: one self-contained page with the figures, and each scene drawn over time."""
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.demo import charts
+from local.demo.charts import Course
+from local.demo.figures import Figures
+
+STYLE = Path(__file__).with_name("report.css")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One scene of the page: what it is about, its figures, its course, and the promises it broke."""
+
+    title: str
+    story: str
+    figures: Figures
+    course: Course
+    broken: Sequence[str]
+
+
+def render(title: str, speed: float, chapters: Sequence[Chapter]) -> str:
+    """The page."""
+    return "\n".join(
+        [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{_text(title)}</title>",
+            f"<style>{STYLE.read_text(encoding='utf-8')}</style></head><body><main>",
+            f"<header><h1>{_text(title)}</h1>{_lead(speed, chapters)}</header>",
+            _tiles(chapters),
+            *(_chapter(chapter) for chapter in chapters),
+            _table(chapters),
+            _notes(speed),
+            "</main></body></html>",
+        ]
+    )
+
+
+def _lead(speed: float, chapters: Sequence[Chapter]) -> str:
+    seconds = sum(chapter.course.until - chapter.course.since for chapter in chapters)
+    times = f"played {speed:g} times faster than life" if speed != 1 else "played in real time"
+    return f"<p>{_minutes(seconds)} of releases under live HTTP traffic, {times}. Times below are the cloud's.</p>"
+
+
+def _tiles(chapters: Sequence[Chapter]) -> str:
+    lost = sum(chapter.figures.lost for chapter in chapters)
+    kept = not any(chapter.broken for chapter in chapters)
+    tiles = [
+        (f"{sum(chapter.figures.requests for chapter in chapters):,}", "requests sent", ""),
+        (f"{lost:,}", "requests lost", "good" if not lost else "bad"),
+        (str(sum(len(chapter.figures.orphans) for chapter in chapters)), "things left behind", ""),
+    ]
+    if chapters[0].figures.outcome != charts.RELEASED:
+        tiles.append(("all" if kept else "not all", "promises kept", "good" if kept else "bad"))
+    cells = (
+        f'<div class="tile {mood}"><b>{number}</b><span>{words}</span></div>' for number, words, mood in tiles
+    )
+    return f'<section class="tiles">{"".join(cells)}</section>'
+
+
+def _chapter(chapter: Chapter) -> str:
+    figures = chapter.figures
+    mood = "bad" if chapter.broken else "good"
+    return (
+        f'<section class="scene"><h2>{_text(chapter.title)} <span class="end {mood}">{_text(figures.outcome)}</span></h2>'
+        f"<p>{_text(chapter.story)} {_text(_told(figures))}</p>{_legend(figures)}{charts.draw(chapter.course)}"
+        + "".join(f'<p class="broken">{_text(words)}</p>' for words in chapter.broken)
+        + "</section>"
+    )
+
+
+def _told(figures: Figures) -> str:
+    words = (
+        f"{figures.requests:,} requests, {figures.lost:,} lost, {figures.errors:,} answered with an error."
+    )
+    if figures.seconds_alarm_to_blue:
+        words += f" From the alarm to the last request that {figures.version} answered: "
+        words += f"{figures.seconds_alarm_to_blue['cloud']:.0f} s."
+    return words
+
+
+def _legend(figures: Figures) -> str:
+    keys = [("blue", figures.blue), ("green", figures.version), ("error", "5xx"), ("lost", "lost")]
+    return "".join(
+        [
+            '<p class="legend">',
+            *(f'<span><i class="{name}"></i>{_text(words)}</span>' for name, words in keys),
+            "</p>",
+        ]
+    )
+
+
+def _table(chapters: Sequence[Chapter]) -> str:
+    figures = [chapter.figures for chapter in chapters]
+    head = "".join(f'<th scope="col">{_text(each.version)}</th>' for each in figures)
+    body = "".join(
+        f'<tr><th scope="row">{_text(name)}</th>{"".join(f"<td>{_text(cell)}</td>" for cell in cells)}</tr>'
+        for name, cells in _rows(figures)
+    )
+    return f'<section><h2>Figures</h2><div class="scroll"><table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div></section>'
+
+
+def _rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
+    yield "outcome", [each.outcome for each in scenes]
+    yield "time, cloud", [_minutes(each.seconds["cloud"]) for each in scenes]
+    yield "time, wall", [f"{each.seconds['wall']:.0f} s" for each in scenes]
+    yield "requests", [f"{each.requests:,}" for each in scenes]
+    yield "lost", [f"{each.lost:,}" for each in scenes]
+    yield "errors", [f"{each.errors:,}" for each in scenes]
+    yield "served by green while bad", [f"{each.served_by_green_while_bad:,}" for each in scenes]
+    yield "alarm to blue, cloud", [_seconds(each.seconds_alarm_to_blue) for each in scenes]
+    yield "weights at the end", [_counts(each.final_weights) for each in scenes]
+    yield "fewest in service, blue / green", [_lowest(each) for each in scenes]
+    yield (
+        "long requests in flight at a change, at least",
+        [_count(each.fewest_long_requests_at_a_change) for each in scenes],
+    )
+    yield "state transitions", [str(each.state_transitions) for each in scenes]
+    yield "history events", [str(each.history_events) for each in scenes]
+    yield "Lambda invocations", [str(each.lambda_invocations) for each in scenes]
+    yield "API calls", [f"{each.api_calls:,}" for each in scenes]
+    yield "left behind", [", ".join(each.orphans) or "nothing" for each in scenes]
+
+
+def _notes(speed: float) -> str:
+    return (
+        "<footer><p>Requests, errors and losses are what the clients saw: a loss is a refused or reset connection, a "
+        "time-out, or a 502, 503 or 504 of the load balancer. Weights, calls and fleets are from the cloud's own log. "
+        f"One wall second is {speed:g} cloud seconds.</p></footer>"
+    )
+
+
+def _lowest(figures: Figures) -> str:
+    return f"{_count(figures.lowest_blue)} / {_count(figures.lowest_green)} of {figures.need}"
+
+
+def _count(value: int | None) -> str:
+    return "–" if value is None else str(value)
+
+
+def _seconds(times: Mapping[str, float] | None) -> str:
+    return f"{times['cloud']:.0f} s" if times else "–"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in sorted(counts.items()))
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+
+
+def _text(words: str) -> str:
+    return html.escape(words)

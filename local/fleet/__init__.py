@@ -1,0 +1,1 @@
+"""Instances that live: launched, booted, checked, drained, replaced, scaled."""

@@ -1,0 +1,1 @@
+"""What CloudWatch sees, and what its alarms make of it."""

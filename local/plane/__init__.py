@@ -1,0 +1,1 @@
+"""The data plane: who answers a request, as a model and for real."""
