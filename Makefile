@@ -12,7 +12,7 @@ PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-control local test check bench clean
+.PHONY: help demo demo-control local test check clean
 
 help:
 	@echo "make demo          a good release, a bad one and a broken one, under live traffic (SPEED=$(SPEED))"
@@ -33,9 +33,6 @@ local: .venv/.stamp
 
 test: .venv/.stamp
 	@.venv/bin/python -m pytest -q -n 2
-
-bench: .venv/.stamp
-	@.venv/bin/python -m bench
 
 SOURCES = $(wildcard functions local tests bench)
 MACHINES = $(wildcard statemachine/*.asl.json)
