@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.account import Account
-from viridian.aws import load_balancer
+from viridian.aws import load_balancer, target_groups
 from viridian.errors import NotKept, Refusal
 from viridian.traffic import Forward
 
@@ -165,17 +165,17 @@ def test_a_route_that_is_no_route_is_refused(account: Account, old: str, new: st
 
 def test_health_is_told_by_instance_with_its_reason(account: Account) -> None:
     account.stop("blue")
-    found = load_balancer.health(account.shop.target_group_arn)
+    found = target_groups.health(account.shop.target_group_arn)
     states = sorted(state for state, _ in found.values())
     assert states == ["healthy", "healthy", "unused"]
     assert {reason for state, reason in found.values() if state != "healthy"} == {"Target.InvalidState"}
 
 
 def test_an_instance_that_serves_is_found_in_whichever_group(account: Account) -> None:
-    assert load_balancer.serving(account.builder) is None
+    assert target_groups.serving(account.builder) is None
     third = account.target_group("third")
     account.client("elbv2").register_targets(TargetGroupArn=third, Targets=[{"Id": account.builder}])
-    assert load_balancer.serving(account.builder) == "third"
+    assert target_groups.serving(account.builder) == "third"
 
 
 def test_a_target_group_is_cloned_with_its_settings_attributes_and_tags(standing: Account) -> None:
@@ -188,9 +188,9 @@ def test_a_target_group_is_cloned_with_its_settings_attributes_and_tags(standing
         Matcher={"HttpCode": "200-204"},
     )
     elb.add_tags(ResourceArns=[standing.shop.target_group_arn], Tags=[{"Key": "team", "Value": "web"}])
-    like = load_balancer.find_target_group(standing.shop.target_group_arn)
-    arn = load_balancer.make_target_group("copy", like, {"viridian:release": "r"}, standing.record().fence())
-    made = load_balancer.find_target_group(arn)
+    like = target_groups.find(standing.shop.target_group_arn)
+    arn = target_groups.make("copy", like, {"viridian:release": "r"}, standing.record().fence())
+    made = target_groups.find(arn)
     own = {"TargetGroupArn", "TargetGroupName", "LoadBalancerArns"}
     assert {k: v for k, v in made.description.items() if k not in own} == {
         k: v for k, v in like.description.items() if k not in own
@@ -232,7 +232,7 @@ def test_all_pages_of_rules_and_target_groups_are_read(standing: Account) -> Non
     with paged(standing, "DescribeRules"), paged(standing, "DescribeTargetGroups"):
         taken = load_balancer.priorities(standing.shop.listener_arn, "store")
         assert {99, 100, *range(1000, 1030)} == taken
-        assert load_balancer.serving(standing.builder) == "t59"
+        assert target_groups.serving(standing.builder) == "t59"
 
 
 def paged(account: Account, call: str) -> Any:
@@ -273,5 +273,5 @@ def test_a_groups_own_word_on_zones_beats_its_balancers(
         elb.modify_load_balancer_attributes(
             LoadBalancerArn=account.shop.load_balancer_arn, Attributes=[{"Key": key, "Value": balancers}]
         )
-    group = load_balancer.find_target_group(account.shop.target_group_arn)
-    assert load_balancer.cross_zone(group, account.shop.load_balancer_arn) is across
+    group = target_groups.find(account.shop.target_group_arn)
+    assert target_groups.cross_zone(group, account.shop.load_balancer_arn) is across

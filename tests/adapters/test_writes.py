@@ -12,7 +12,7 @@ from tests.account import RELEASE, Account
 from tests.stack import ROOT
 from viridian import names
 from viridian.acts import green
-from viridian.aws import alarms, auto_scaling, clients, images, ledger, load_balancer
+from viridian.aws import alarms, auto_scaling, clients, images, ledger, load_balancer, target_groups
 from viridian.errors import Busy, Fenced, NotPermitted
 from viridian.fence import Fence
 from viridian.fleet import Side
@@ -54,8 +54,8 @@ def set_standby(account: Account, fence: Fence) -> object:
 
 
 def make_target_group(account: Account, fence: Fence) -> object:
-    like = load_balancer.find_target_group(account.shop.target_group_arn)
-    return load_balancer.make_target_group("another", like, OURS, fence)
+    like = target_groups.find(account.shop.target_group_arn)
+    return target_groups.make("another", like, OURS, fence)
 
 
 def empty_group(account: Account) -> None:
@@ -183,30 +183,30 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         ["DeleteLaunchTemplateVersions"],
     ),
     "load_balancer.set_forward": ("shift_traffic", nothing, set_forward, ["ModifyRule"]),
-    "load_balancer.make_target_group": (
+    "target_groups.make": (
         "create_green",
         nothing,
         make_target_group,
         ["CreateTargetGroup", "ModifyTargetGroupAttributes"],
     ),
-    "load_balancer.leave_dns": (
+    "target_groups.leave_dns": (
         "shift_traffic",
         nothing,
-        lambda a, f: load_balancer.leave_dns(a.shop.target_group_arn, f),
+        lambda a, f: target_groups.leave_dns(a.shop.target_group_arn, f),
         ["ModifyTargetGroupAttributes"],
     ),
-    "load_balancer.set_attributes": (
+    "target_groups.set_attributes": (
         "shift_traffic",
         nothing,
-        lambda a, f: load_balancer.set_attributes(
+        lambda a, f: target_groups.set_attributes(
             target_group(a), {"deregistration_delay.timeout_seconds": "30"}, f
         ),
         ["ModifyTargetGroupAttributes"],
     ),
-    "load_balancer.delete_target_group": (
+    "target_groups.delete": (
         "shift_traffic",
         out_of_use,
-        lambda a, f: load_balancer.delete_target_group(target_group(a), f),
+        lambda a, f: target_groups.delete(target_group(a), f),
         ["DeleteTargetGroup"],
     ),
     "load_balancer.set_standby": ("shift_traffic", nothing, set_standby, ["ModifyRule"]),

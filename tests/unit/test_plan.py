@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from viridian import plan
+from viridian import plan, preflight
 from viridian.errors import Refusal
 from viridian.fleet import Member, Side
-from viridian.plan import LaunchTemplate, Lent
+from viridian.plan import LaunchTemplate
+from viridian.preflight import Lent
 from viridian.request import AmiSource, Deadlines, Inconclusive, InstanceSource, Profile, Step, Waiver
 from viridian.verdict import AlarmState
 
@@ -77,9 +78,9 @@ LENT: list[tuple[str, dict[str, str], bool, bool]] = [
 def test_only_what_its_owner_lent_is_touched(tags: dict[str, str], shared: bool, lent: bool) -> None:
     thing = Lent(kind="ec2", id="lt-1", tags=tags, shared=shared)
     if lent:
-        plan.ensure_lent("route", "shop", thing)
+        preflight.ensure_lent("route", "shop", thing)
     else:
-        assert "lt-1" in str(refusal(plan.ensure_lent, "route", "shop", thing))
+        assert "lt-1" in str(refusal(preflight.ensure_lent, "route", "shop", thing))
 
 
 def test_all_that_isnt_lent_is_told_at_once_with_the_commands_that_lend_it() -> None:
@@ -88,7 +89,7 @@ def test_all_that_isnt_lent_is_told_at_once_with_the_commands_that_lend_it() -> 
     group = Lent(kind="autoscaling", id="shop-1", tags={})
     template = Lent(kind="ec2", id="lt-1", tags={})
     listener = Lent(kind="elbv2", id="arn:listener", tags={}, shared=True)
-    refused = refusal(plan.ensure_lent, "route", "shop", rule, fine, group, template, listener)
+    refused = refusal(preflight.ensure_lent, "route", "shop", rule, fine, group, template, listener)
     assert refused.value == "not lent to service shop: arn:rule, shop-1, lt-1, arn:listener"
     both = "Key=viridian:managed,Value=true Key=viridian:service,Value=shop"
     assert f"aws elbv2 add-tags --resource-arns arn:rule --tags {both}" in refused.fix
@@ -106,7 +107,7 @@ def test_all_that_isnt_lent_is_told_at_once_with_the_commands_that_lend_it() -> 
     ],
 )
 def test_infrastructure_as_code_is_known_by_its_tags(tags: dict[str, str], owner: str | None) -> None:
-    assert plan.iac_owner(tags) == owner
+    assert preflight.iac_owner(tags) == owner
 
 
 @pytest.mark.parametrize(
@@ -115,9 +116,9 @@ def test_infrastructure_as_code_is_known_by_its_tags(tags: dict[str, str], owner
 def test_blue_launches_a_version_by_number(version: str, fits: bool) -> None:
     launches = LaunchTemplate(template="lt-1", version=version)
     if fits:
-        plan.ensure_numeric(launches, "shop-1")
+        preflight.ensure_numeric(launches, "shop-1")
     else:
-        assert version in str(refusal(plan.ensure_numeric, launches, "shop-1"))
+        assert version in str(refusal(preflight.ensure_numeric, launches, "shop-1"))
 
 
 @pytest.mark.parametrize(
@@ -125,9 +126,9 @@ def test_blue_launches_a_version_by_number(version: str, fits: bool) -> None:
 )
 def test_a_release_starts_from_a_whole_blue(healthy: int, desired: int, fits: bool) -> None:
     if fits:
-        plan.ensure_serving(side(healthy, desired))
+        preflight.ensure_serving(side(healthy, desired))
     else:
-        assert refusal(plan.ensure_serving, side(healthy, desired)).field == "route"
+        assert refusal(preflight.ensure_serving, side(healthy, desired)).field == "route"
 
 
 WAIVED = Waiver(alarms=("a",), reason="it is what this mends")
@@ -165,9 +166,9 @@ def test_guards_exist_and_are_not_red_unless_waived_by_name(
     fields: dict[str, Any], waive: Waiver | None, alarms: list[AlarmState], words: str | None
 ) -> None:
     if words is None:
-        plan.ensure_guards(profile(**fields), waive, alarms)
+        preflight.ensure_guards(profile(**fields), waive, alarms)
     else:
-        assert str(refusal(plan.ensure_guards, profile(**fields), waive, alarms)).startswith(words)
+        assert str(refusal(preflight.ensure_guards, profile(**fields), waive, alarms)).startswith(words)
 
 
 def instance(state: str = "running", **tags: str) -> dict[str, Any]:
@@ -190,9 +191,9 @@ def test_an_image_is_made_only_from_an_instance_that_nobody_needs(
     source: dict[str, Any], serving: str | None, words: str | None
 ) -> None:
     if words is None:
-        plan.ensure_quiet_source(source, "source.instance_id", serving)
+        preflight.ensure_quiet_source(source, "source.instance_id", serving)
     else:
-        assert words in str(refusal(plan.ensure_quiet_source, source, "source.instance_id", serving))
+        assert words in str(refusal(preflight.ensure_quiet_source, source, "source.instance_id", serving))
 
 
 @pytest.mark.parametrize(
@@ -211,9 +212,9 @@ def test_an_image_is_ready_and_runs_where_blue_runs(
 ) -> None:
     found = {"ImageId": "ami-1", **image}
     if words is None:
-        plan.ensure_usable_image(found, "source.image_id", architecture)
+        preflight.ensure_usable_image(found, "source.image_id", architecture)
     else:
-        assert words in str(refusal(plan.ensure_usable_image, found, "source.image_id", architecture))
+        assert words in str(refusal(preflight.ensure_usable_image, found, "source.image_id", architecture))
 
 
 @pytest.mark.parametrize(
@@ -233,9 +234,9 @@ def test_the_standby_rule_stands_right_ahead_of_the_rule_it_copies(
     priority: int | None, taken: set[int], place: int | None
 ) -> None:
     if place is None:
-        assert refusal(plan.standby, [PATH], priority, taken, "t").field == "route"
+        assert refusal(preflight.standby, [PATH], priority, taken, "t").field == "route"
         return
-    rule = plan.standby([PATH], priority, taken, "shop.token")
+    rule = preflight.standby([PATH], priority, taken, "shop.token")
     assert rule.priority == place
     header = {"HttpHeaderName": "x-viridian-standby", "Values": ["shop.token"]}
     assert rule.conditions == (PATH, {"Field": "http-header", "HttpHeaderConfig": header})
@@ -254,9 +255,9 @@ def test_the_standby_rule_stands_right_ahead_of_the_rule_it_copies(
 )
 def test_a_rule_has_room_for_one_more_condition(conditions: list[dict[str, Any]], fits: bool) -> None:
     if fits:
-        assert len(plan.standby(conditions, 9, {9}, "t").conditions) == len(conditions) + 1
+        assert len(preflight.standby(conditions, 9, {9}, "t").conditions) == len(conditions) + 1
     else:
-        assert refusal(plan.standby, conditions, 9, {9}, "t").field == "route"
+        assert refusal(preflight.standby, conditions, 9, {9}, "t").field == "route"
 
 
 @pytest.mark.parametrize(
@@ -278,4 +279,4 @@ def test_a_rule_has_room_for_one_more_condition(conditions: list[dict[str, Any]]
 def test_smoke_tests_use_a_host_that_the_rule_accepts(
     conditions: list[dict[str, Any]], host: str | None
 ) -> None:
-    assert plan.host(conditions) == host
+    assert preflight.host(conditions) == host

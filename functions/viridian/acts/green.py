@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from viridian import fleet, names, signals, traffic
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer
+from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.errors import Busy, Drifted
 from viridian.fleet import Side
 from viridian.record import Record
@@ -14,8 +14,8 @@ from viridian.traffic import Forward
 def make_target_group(record: Record) -> str:
     """Green's target group, in use and so health-checked behind the standby rule before any traffic (aws-facts 4)."""
     plan, fence = record.plan, record.fence()
-    like = load_balancer.find_target_group(plan.blue.target_group)
-    arn = load_balancer.make_target_group(plan.green_target_group, like, tags(record), fence)
+    like = target_groups.find(plan.blue.target_group)
+    arn = target_groups.make(plan.green_target_group, like, tags(record), fence)
     if record.green_target_group != arn:
         ledger.note(fence, green_target_group=arn)
     set_standby(record, arn, green_weight=traffic.WHOLE)
@@ -24,7 +24,7 @@ def make_target_group(record: Record) -> str:
 
 def find_target_group(record: Record) -> str | None:
     """Green's target group by its name, if it is there and this release's: a try that died may not have noted it."""
-    arn = load_balancer.find_group_by_name(record.plan.green_target_group)
+    arn = target_groups.find_by_name(record.plan.green_target_group)
     return arn if arn and tags(record).items() <= load_balancer.tags(arn).items() else None
 
 
@@ -45,7 +45,7 @@ def in_standby(record: Record, target_group: str) -> bool:
 def give_standby_back(record: Record) -> None:
     """The standby rule as the release found it: gone, or on the fleet that the release before this one keeps."""
     plan, before = record.plan, record.plan.standby_before
-    if before is None or not all(load_balancer.exists(group) for group in before.weights):
+    if before is None or not all(target_groups.exists(group) for group in before.weights):
         load_balancer.delete_standby(plan.listener, plan.service, record.fence())
     else:
         load_balancer.set_standby(plan.listener, plan.standby, before, tags(record), record.fence())
@@ -102,9 +102,9 @@ def sags(record: Record, blue: Side, green: Side) -> bool:
 def count_in_dns(record: Record) -> None:
     """From its first weight on green counts for the load balancer's place in DNS as blue does (aws-facts H1)."""
     if record.first_weight_at is None and record.green_target_group:
-        blue = load_balancer.find_target_group(record.plan.blue.target_group)
-        failover = {k: v for k, v in blue.attributes.items() if k.startswith(load_balancer.DNS_FAILOVER)}
-        load_balancer.set_attributes(record.green_target_group, failover, record.fence())
+        blue = target_groups.find(record.plan.blue.target_group)
+        failover = {k: v for k, v in blue.attributes.items() if k.startswith(target_groups.DNS_FAILOVER)}
+        target_groups.set_attributes(record.green_target_group, failover, record.fence())
         ledger.note(record.fence(), first_weight_at=datetime.now(UTC))
 
 

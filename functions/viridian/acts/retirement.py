@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from viridian import names, traffic
 from viridian.acts import green
-from viridian.aws import auto_scaling, executions, ledger, load_balancer, pages
+from viridian.aws import auto_scaling, executions, ledger, load_balancer, pages, target_groups
 from viridian.converge import Move
 from viridian.errors import Refusal
 from viridian.record import Record
@@ -91,6 +91,6 @@ def _remove_ours(record: Record, tags: dict[str, str]) -> str:
         return f"{blue.group} stays, at zero: it was lent, not made by a release"
     if not auto_scaling.delete(blue.group, made, fence):
         raise Refusal("service", f"group {blue.group} has instances again", "Look for who scales it out.")
-    if load_balancer.exists(blue.target_group) and names.RELEASE in load_balancer.tags(blue.target_group):
-        load_balancer.delete_target_group(blue.target_group, fence)
+    if target_groups.exists(blue.target_group) and names.RELEASE in load_balancer.tags(blue.target_group):
+        target_groups.delete(blue.target_group, fence)
     return f"{blue.group} and its target group are gone"

@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from viridian import clone as cloning
-from viridian import names, plan, traffic
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer
-from viridian.aws.load_balancer import Route, TargetGroup
+from viridian import names, plan, preflight, traffic
+from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
+from viridian.aws.load_balancer import Route
+from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
-from viridian.plan import LaunchTemplate, Lent, Plan
+from viridian.plan import LaunchTemplate, Plan
+from viridian.preflight import Lent
 from viridian.request import AmiSource, InstanceSource, Profile, Request
 
 
@@ -27,22 +29,22 @@ def make_plan(
         raise Refusal(
             "route", f"the rule lists {len(route.forward.weights)} target groups", "Leave room: AWS allows 5."
         )
-    target_group = load_balancer.find_target_group(blue_arn)
+    target_group = target_groups.find(blue_arn)
     group = auto_scaling.attached(blue_arn)
     specification = cloning.launch_template(group)
     launches = LaunchTemplate(
         template=specification["LaunchTemplateId"], version=str(specification.get("Version", "$Default"))
     )
-    plan.ensure_numeric(launches, group["AutoScalingGroupName"])
+    preflight.ensure_numeric(launches, group["AutoScalingGroupName"])
     _ensure_lent(service, route, target_group, group, launches)
-    plan.ensure_pinned_image(images.template_image(launches), launches)
+    preflight.ensure_pinned_image(images.template_image(launches), launches)
     auto_scaling.ensure_clonable(group["AutoScalingGroupName"])
     blue = auto_scaling.side(group, blue_arn)
-    plan.ensure_serving(blue)
-    plan.ensure_guards(profile, request.waive, alarms.states(profile.guards))
+    preflight.ensure_serving(blue)
+    preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards))
     _ensure_source(request, launches)
     taken = load_balancer.priorities(route.listener, service)
-    standby = plan.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
+    standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
     return Plan(
         service=service,
         release=release,
@@ -53,7 +55,7 @@ def make_plan(
         route=profile.route,
         listener=route.listener,
         load_balancer=route.load_balancer,
-        endpoint=load_balancer.endpoint(route, plan.host(route.conditions)),
+        endpoint=load_balancer.endpoint(route, preflight.host(route.conditions)),
         profile=profile,
         profile_version=profile_version,
         source=request.source,
@@ -61,10 +63,10 @@ def make_plan(
         waive=request.waive,
         blue=blue,
         blue_launch_template=launches,
-        blue_owner=plan.iac_owner(auto_scaling.tags(group)),
+        blue_owner=preflight.iac_owner(auto_scaling.tags(group)),
         before=route.forward,
         sticky_seconds=target_group.sticky_seconds(),
-        cross_zone=load_balancer.cross_zone(target_group, route.load_balancer),
+        cross_zone=target_groups.cross_zone(target_group, route.load_balancer),
         green_group=names.group(service, release),
         green_target_group=names.target_group(service, release),
         standby=standby,
@@ -81,7 +83,7 @@ def _ensure_lent(
 ) -> None:
     listener = Lent(kind="elbv2", id=route.listener, tags=load_balancer.tags(route.listener), shared=True)
     rule = Lent(kind="elbv2", id=route.arn, tags=load_balancer.tags(route.arn))
-    plan.ensure_lent(
+    preflight.ensure_lent(
         "route",
         service,
         *((rule, listener) if route.priority else (rule,)),
@@ -97,8 +99,8 @@ def _ensure_source(request: Request, launches: LaunchTemplate) -> None:
         field = "source.instance_id"
         instance = images.find_instance(source.instance_id, field)
         tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-        plan.ensure_quiet_source(instance, field, load_balancer.serving(source.instance_id))
-        plan.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
+        preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id))
+        preflight.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
     else:
         _ensure_image(source, launches)
 
@@ -109,4 +111,4 @@ def _ensure_image(source: AmiSource, launches: LaunchTemplate) -> None:
         raise Refusal(field, source.image_id, "Use an image that exists in this account and Region.")
     blue_image = images.template_image(launches)
     blue = images.find(blue_image) if blue_image and blue_image.startswith("ami-") else None
-    plan.ensure_usable_image(image, field, (blue or {}).get("Architecture"))
+    preflight.ensure_usable_image(image, field, (blue or {}).get("Architecture"))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from viridian import converge, names, traffic
 from viridian.acts import evidence, green
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages
+from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, target_groups
 from viridian.converge import Move, Picture
 from viridian.fleet import Side
 from viridian.record import Record
@@ -156,7 +156,7 @@ def remove_green(record: Record) -> None:
     plan, fence = record.plan, record.fence()
     ours, target_group = green.tags(record), green.find_target_group(record)
     if target_group:
-        load_balancer.leave_dns(
+        target_groups.leave_dns(
             target_group, fence
         )  # without targets it would take the load balancer along (C9)
     if auto_scaling.is_ours(plan.green_group, ours):
@@ -168,7 +168,7 @@ def remove_green(record: Record) -> None:
     alarms.delete(evidence.own_alarms(record), fence)
     if target_group:
         green.give_standby_back(record)
-        load_balancer.delete_target_group(target_group, fence)
+        target_groups.delete(target_group, fence)
     images.delete_version(plan.blue_launch_template.template, plan.release, fence)
     if (image := images.find_by_name(names.image(plan.service, plan.release))) is not None:
         images.deregister(image["ImageId"], ours, fence)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from viridian import clone
-from viridian.aws import clients, ledger, load_balancer
+from viridian.aws import clients, ledger, target_groups
 from viridian.errors import Busy, Refusal
 from viridian.fence import Fence
 from viridian.fleet import Member, Side
@@ -43,7 +43,7 @@ def find(name: str) -> dict[str, Any] | None:
 
 def side(group: dict[str, Any], target_group: str) -> Side:
     """A fleet as it is now: the group's sizes, and each instance with its state in the target group."""
-    states = load_balancer.health(target_group)
+    states = target_groups.health(target_group)
     members = tuple(
         Member(
             instance=instance["InstanceId"],

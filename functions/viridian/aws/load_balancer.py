@@ -1,4 +1,4 @@
-"""Elastic Load Balancing: routes and their weights, target groups and their health, the standby rule."""
+"""Elastic Load Balancing: routes and their weights, and the standby rule."""
 
 from typing import Any
 
@@ -12,27 +12,6 @@ from viridian.fence import Fence
 from viridian.plan import Endpoint, Standby
 from viridian.traffic import Forward
 
-DNS_FAILOVER = "target_group_health.dns_failover.minimum_healthy_targets"
-_OUT_OF_DNS = {f"{DNS_FAILOVER}.count": "off", f"{DNS_FAILOVER}.percentage": "off"}
-# What CreateTargetGroup takes of what DescribeTargetGroups shows; the rest is an attribute, or AWS's own.
-_CLONED = (
-    "Protocol",
-    "ProtocolVersion",
-    "Port",
-    "VpcId",
-    "HealthCheckProtocol",
-    "HealthCheckPort",
-    "HealthCheckEnabled",
-    "HealthCheckPath",
-    "HealthCheckIntervalSeconds",
-    "HealthCheckTimeoutSeconds",
-    "HealthyThresholdCount",
-    "UnhealthyThresholdCount",
-    "Matcher",
-    "TargetType",
-    "IpAddressType",
-)
-
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """A listener's default action or a rule: `actions` and `conditions` as AWS shows them, `forward` what they mean."""
@@ -44,21 +23,6 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     conditions: tuple[dict[str, Any], ...]
     actions: tuple[dict[str, Any], ...]
     forward: Forward
-
-
-class TargetGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """A target group: its description, attributes and tags as AWS shows them."""
-
-    arn: str
-    description: dict[str, Any]
-    attributes: dict[str, str]
-    tags: dict[str, str]
-
-    def sticky_seconds(self) -> int:
-        """How long a client stays with its target; 0 if target stickiness is off."""
-        if self.attributes.get("stickiness.enabled") != "true":
-            return 0
-        return int(self.attributes.get("stickiness.lb_cookie.duration_seconds", 86_400))
 
 
 def find_route(arn: str) -> Route:
@@ -112,45 +76,10 @@ def set_forward(route: Route, wanted: Forward, fence: Fence) -> Forward:
     return shown
 
 
-def find_target_group(arn: str) -> TargetGroup:
-    """One target group with its attributes and tags."""
-    client = clients.reader("elbv2")
-    attributes = client.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
-    return TargetGroup(
-        arn=arn,
-        description=client.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0],
-        attributes={attribute["Key"]: attribute["Value"] for attribute in attributes},
-        tags=tags(arn),
-    )
-
-
 def tags(arn: str) -> dict[str, str]:
     """The tags of a load balancer, listener, rule or target group."""
     found = clients.reader("elbv2").describe_tags(ResourceArns=[arn])["TagDescriptions"]
     return {tag["Key"]: tag["Value"] for tag in (found[0]["Tags"] if found else [])}
-
-
-def health(target_group: str) -> dict[str, tuple[str, str]]:
-    """State and reason of each target, by instance id; DescribeTargetHealth has no pages (aws-facts E13)."""
-    found = clients.reader("elbv2").describe_target_health(TargetGroupArn=target_group)[
-        "TargetHealthDescriptions"
-    ]
-    return {
-        target["Target"]["Id"]: (target["TargetHealth"]["State"], target["TargetHealth"].get("Reason", ""))
-        for target in found
-    }
-
-
-def serving(instance: str) -> str | None:
-    """A target group in which an instance is registered, if any; EC2 can't tell, so all of them are asked."""
-    client = clients.reader("elbv2")
-    for page in client.get_paginator("describe_target_groups").paginate():
-        for group in page["TargetGroups"]:
-            if group.get("TargetType", "instance") == "instance" and instance in health(
-                group["TargetGroupArn"]
-            ):
-                return str(group["TargetGroupName"])
-    return None
 
 
 def endpoint(route: Route, host: str | None) -> Endpoint:
@@ -170,76 +99,6 @@ def priorities(listener: str, service: str) -> frozenset[int]:
     return frozenset(int(priority) for priority in taken)
 
 
-def cross_zone(target_group: TargetGroup, load_balancer: str) -> bool:
-    """Whether targets get requests from every zone; the group's own setting beats the load balancer's."""
-    key = "load_balancing.cross_zone.enabled"
-    setting = target_group.attributes.get(key, "use_load_balancer_configuration")
-    if setting not in ("true", "false"):
-        client = clients.reader("elbv2")
-        found = client.describe_load_balancer_attributes(LoadBalancerArn=load_balancer)["Attributes"]
-        setting = next((str(item["Value"]) for item in found if item["Key"] == key), "true")
-    return setting == "true"
-
-
-def find_group_by_name(name: str) -> str | None:
-    """The ARN of the target group of this name."""
-    client = clients.reader("elbv2")
-    try:
-        return str(client.describe_target_groups(Names=[name])["TargetGroups"][0]["TargetGroupArn"])
-    except (client.exceptions.TargetGroupNotFoundException, IndexError):
-        return None
-
-
-def make_target_group(name: str, like: TargetGroup, wanted_tags: dict[str, str], fence: Fence) -> str:
-    """A target group cloned from `like`, or the one that an earlier try made; answers with its ARN.
-
-    Until its first weight it may not take the load balancer out of DNS (aws-facts H1).
-    """
-    if (found := find_group_by_name(name)) is None:
-        members = {key: like.description[key] for key in _CLONED if like.description.get(key) is not None}
-        kept = {key: value for key, value in like.tags.items() if not key.startswith(("aws:", "viridian:"))}
-        with ledger.mutation(fence, "CreateTargetGroup", name) as entry:
-            made = clients.writer("elbv2").create_target_group(
-                Name=name, **members, Tags=_tags({**kept, **wanted_tags})
-            )
-            entry.shown = found = str(made["TargetGroups"][0]["TargetGroupArn"])
-    elif not wanted_tags.items() <= tags(found).items():
-        raise Refusal("service", f"target group {name} exists and is not this release's", "Delete it.")
-    set_attributes(found, {**like.attributes, **_OUT_OF_DNS}, fence)
-    return found
-
-
-def leave_dns(target_group: str, fence: Fence) -> None:
-    """A group that is about to lose its targets may not take the load balancer out of DNS either."""
-    set_attributes(target_group, _OUT_OF_DNS, fence)
-
-
-def set_attributes(target_group: str, wanted: dict[str, str], fence: Fence) -> None:
-    """Sets those attributes of a target group that differ."""
-    now = {a["Key"]: a["Value"] for a in _attributes(target_group)}
-    if change := {key: value for key, value in wanted.items() if now.get(key) != value}:
-        with ledger.mutation(fence, "ModifyTargetGroupAttributes", target_group, after=change):
-            clients.writer("elbv2").modify_target_group_attributes(
-                TargetGroupArn=target_group, Attributes=_tags(change)
-            )
-
-
-def delete_target_group(arn: str, fence: Fence) -> None:
-    """Deletes a target group of ours; one that is gone already is fine."""
-    if exists(arn):
-        with ledger.mutation(fence, "DeleteTargetGroup", arn):
-            clients.writer("elbv2").delete_target_group(TargetGroupArn=arn)
-
-
-def exists(target_group: str) -> bool:
-    """Whether a target group is still there."""
-    client = clients.reader("elbv2")
-    try:
-        return bool(client.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"])
-    except client.exceptions.TargetGroupNotFoundException:
-        return False
-
-
 def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str, str], fence: Fence) -> str:
     """Makes the service's standby rule forward as wanted, creating it if there is none; answers with its ARN."""
     actions = [_action(wanted, {"Type": "forward"})]
@@ -252,7 +111,7 @@ def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str
                 Priority=standby.priority,
                 Conditions=conditions,
                 Actions=actions,
-                Tags=_tags(tags),
+                Tags=tag_list(tags),
             )
             entry.shown = str(made["Rules"][0]["RuleArn"])
         return str(entry.shown)
@@ -360,11 +219,6 @@ def _rules(listener: str) -> list[dict[str, Any]]:
     return [rule for page in pages for rule in page["Rules"]]
 
 
-def _attributes(target_group: str) -> list[dict[str, str]]:
-    return list(
-        clients.reader("elbv2").describe_target_group_attributes(TargetGroupArn=target_group)["Attributes"]
-    )
-
-
-def _tags(values: dict[str, str]) -> list[dict[str, str]]:
+def tag_list(values: dict[str, str]) -> list[dict[str, str]]:
+    """Tags as Elastic Load Balancing takes them, and attributes too."""
     return [{"Key": key, "Value": value} for key, value in values.items()]

@@ -1,0 +1,177 @@
+"""What must be true before a release touches anything: each check refuses with the field, its value and the fix."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from viridian import names, signals, verdict
+from viridian.errors import Refusal
+from viridian.fleet import Side
+from viridian.plan import LaunchTemplate, Standby
+from viridian.request import Profile, Waiver
+from viridian.verdict import AlarmState
+
+IAC_TAGS = ("aws:cloudformation:stack-name", "terraform", "Terraform", "ManagedBy")
+
+
+class Lent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a service must lend to be released: what it is, its id, and its tags; `shared` ones name no service."""
+
+    kind: Literal["elbv2", "ec2", "autoscaling"]
+    id: str
+    tags: dict[str, str]
+    shared: bool = False
+
+
+def ensure_lent(field: str, service: str, *things: Lent) -> None:
+    """Refuses what its owner has not lent, all of it at once, with the commands that lend it."""
+    missing = [
+        thing
+        for thing in things
+        if thing.tags.get(names.MANAGED) != "true"
+        or (not thing.shared and thing.tags.get(names.SERVICE) != service)
+    ]
+    if missing:
+        raise Refusal(
+            field,
+            f"not lent to service {service}: {', '.join(thing.id for thing in missing)}",
+            f"Tag it, with your own credentials: {'; '.join(_lend(thing, service) for thing in missing)}",
+        )
+
+
+def _lend(thing: Lent, service: str) -> str:
+    """The AWS CLI line that tags one thing."""
+    tags = {names.MANAGED: "true"} if thing.shared else {names.MANAGED: "true", names.SERVICE: service}
+    pairs = " ".join(f"Key={key},Value={value}" for key, value in tags.items())
+    if thing.kind == "elbv2":
+        return f"aws elbv2 add-tags --resource-arns {thing.id} --tags {pairs}"
+    if thing.kind == "ec2":
+        return f"aws ec2 create-tags --resources {thing.id} --tags {pairs}"
+    group = f"ResourceId={thing.id},ResourceType=auto-scaling-group,PropagateAtLaunch=false"
+    return "aws autoscaling create-or-update-tags --tags " + " ".join(
+        f"{group},Key={key},Value={value}" for key, value in tags.items()
+    )
+
+
+def iac_owner(tags: Mapping[str, str]) -> str | None:
+    """The infrastructure-as-code that owns a resource, by its tags."""
+    return next((f"{tag}={tags[tag]}" for tag in IAC_TAGS if tag in tags), None)
+
+
+def ensure_numeric(launch_template: LaunchTemplate, group: str) -> None:
+    """Refuses `$Latest` and `$Default`: blue would launch green's code when it scales out."""
+    if not launch_template.version.isdigit():
+        raise Refusal(
+            "route",
+            f"blue's group {group} launches version {launch_template.version} of {launch_template.template}",
+            "Give the group a launch template version by number.",
+        )
+
+
+def ensure_pinned_image(image: str | None, launch_template: LaunchTemplate) -> None:
+    """Refuses an image by alias: blue would launch another one when it scales out (aws-facts A8)."""
+    if image is not None and not image.startswith("ami-"):
+        raise Refusal(
+            "route",
+            f"blue's launch template {launch_template.template} names its image as {image}",
+            "Name the image by its id.",
+        )
+
+
+def ensure_serving(blue: Side) -> None:
+    """Refuses to start from a blue that isn't whole: there would be nothing safe to go back to."""
+    if blue.desired < 1:
+        raise Refusal(
+            "route", f"blue's group {blue.group} wants {blue.desired} instances", "Scale it out first."
+        )
+    if (able := blue.healthy()) < blue.desired:
+        raise Refusal(
+            "route",
+            f"{able} of {blue.desired} instances of blue's group {blue.group} are healthy: {blue.ailing()}",
+            "Start again once all of blue is healthy.",
+        )
+
+
+def ensure_guards(profile: Profile, waive: Waiver | None, alarms: Sequence[AlarmState]) -> None:
+    """Refuses guards that don't exist or are red, unless their redness is waived by name."""
+    found = {alarm.name: alarm for alarm in alarms}
+    for name in waive.alarms if waive else ():
+        if name not in profile.guards:
+            raise Refusal("waive.alarms", name, "Waive only what the profile lists under guards.")
+    for name in profile.guards:
+        if name not in found:
+            raise Refusal("guards", name, "Name a CloudWatch alarm that exists in this account and Region.")
+        if found[name].state == "ALARM" and not (waive and name in waive.alarms):
+            raise Refusal(
+                "guards",
+                f"{name} is in ALARM: {found[name].reason}",
+                'Wait until it is OK, or ship the fix with "waive": {"alarms": [...], "reason": "..."}.',
+            )
+    span = max(verdict.evidence_seconds(alarms), signals.EVIDENCE)
+    for index, step in enumerate(profile.steps):
+        if span > 60 * (step.observe_minutes + profile.inconclusive.minutes):
+            raise Refusal(
+                f"steps[{index}].observe_minutes",
+                step.observe_minutes,
+                f"The alarms need {span // 60} minutes to say anything: observe longer.",
+            )
+
+
+def ensure_quiet_source(instance: Mapping[str, Any], field: str, serving: str | None) -> None:
+    """Refuses an image source that serves or belongs to a group: making an image reboots it (aws-facts A20)."""
+    id_ = instance["InstanceId"]
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    if group := tags.get("aws:autoscaling:groupName"):
+        raise Refusal(
+            field, f"{id_} belongs to Auto Scaling group {group}", "Use an instance outside any group."
+        )
+    if serving:
+        raise Refusal(
+            field, f"{id_} is registered in {serving}", "Use an instance that no target group lists."
+        )
+    if (state := instance["State"]["Name"]) not in ("running", "stopped"):
+        raise Refusal(field, f"{id_} is {state}", "Use an instance that is running or stopped.")
+
+
+def ensure_usable_image(image: Mapping[str, Any], field: str, architecture: str | None) -> None:
+    """Refuses an image that isn't available or can't boot on blue's instance type."""
+    if image["State"] != "available":
+        raise Refusal(field, f"{image['ImageId']} is {image['State']}", "Use an image that is available.")
+    if architecture and image.get("Architecture") not in (None, architecture):
+        raise Refusal(
+            field, f"{image['ImageId']} is {image['Architecture']}", f"Blue's image is {architecture}."
+        )
+
+
+def standby(
+    conditions: Sequence[Mapping[str, Any]], priority: int | None, taken: Collection[int], token: str
+) -> Standby:
+    """The standby rule: the production rule's conditions plus the header, ahead of it; a Refusal if there is no room."""
+    spent = sum(len(_values(condition)) for condition in conditions)
+    if spent >= 5:
+        raise Refusal(
+            "route", f"the rule has {spent} condition values", "Leave room for one more: AWS allows five."
+        )
+    free = range(priority - 1, 0, -1) if priority else range(max(taken, default=0) + 1, 50_001)
+    place = next((number for number in free if number not in taken), None)
+    if place is None:
+        raise Refusal("route", f"the rule has priority {priority}", "Leave a free priority ahead of it.")
+    header = {
+        "Field": "http-header",
+        "HttpHeaderConfig": {"HttpHeaderName": names.STANDBY_HEADER, "Values": [token]},
+    }
+    return Standby(value=token, priority=place, conditions=(*(dict(c) for c in conditions), header))
+
+
+def host(conditions: Sequence[Mapping[str, Any]]) -> str | None:
+    """A host that the rule's conditions accept; a wildcard is filled with a word."""
+    for condition in conditions:
+        if condition["Field"] == "host-header":
+            return str(_values(condition)[0]).replace("*", "standby").replace("?", "x")
+    return None
+
+
+def _values(condition: Mapping[str, Any]) -> list[Any]:
+    configs = [config for key, config in condition.items() if key.endswith("Config") and config]
+    return list((configs[0] if configs else condition).get("Values", ()))
