@@ -120,7 +120,7 @@ def _tidy(picture: Picture) -> Move:
     if not picture.evidence_kept:
         return Move(act="KeepEvidence", reason="before green is deleted", again_in=0)
     if picture.leftovers and not late:
-        return Move(act="RemoveGreen", reason=f"left: {', '.join(picture.leftovers)}", again_in=20)
+        return Move(act="RemoveGreen", reason=f"left: {', '.join(picture.leftovers)}", again_in=30)
     if picture.floor_before < picture.blue.minimum <= picture.need:
         return Move(act="ReleaseFloors", reason=f"blue's minimum back to {picture.floor_before}", again_in=0)
     if picture.leftovers:
