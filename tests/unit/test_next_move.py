@@ -148,7 +148,7 @@ MOVES: list[tuple[str, Picture, Move]] = [
     (
         "something is left",
         seen(leftovers=("group g", "alarm a")),
-        Move(act="RemoveGreen", reason="left: group g, alarm a", again_in=20),
+        Move(act="RemoveGreen", reason="left: group g, alarm a", again_in=30),
     ),
     (
         "blue stands on our floor",
