@@ -29,7 +29,7 @@ demo-control: .venv/.stamp
 	@.venv/bin/python -m local.demo --control --speed $(SPEED)
 
 local: .venv/.stamp
-	@.venv/bin/python -m local
+	@.venv/bin/python -m local --speed $(SPEED)
 
 test: .venv/.stamp
 	@.venv/bin/python -m pytest -q -n 2
