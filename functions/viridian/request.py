@@ -98,7 +98,7 @@ class Waiver(Document, frozen=True):
     """Alarms that are red already and may stay so, and why: recorded with the release."""
 
     alarms: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=10)]
-    reason: Annotated[str, Meta(min_length=10, max_length=512)]
+    reason: Annotated[str, Meta(min_length=10, max_length=512, pattern=r"\S.*\S")]
 
 
 Steps = Annotated[tuple[Step, ...], Meta(min_length=1, max_length=20)]
@@ -196,6 +196,7 @@ def _convert(document: Any, kind: type[T], prefix: str) -> T:
     if not isinstance(document, Mapping):
         raise Refusal(prefix.rstrip(".") or "request", document, "Use a JSON object.")
     try:
+        msgspec.json.encode(document)  # JSON may hold half a character; nothing that is written later can
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise _refusal(document, str(error), prefix) from None

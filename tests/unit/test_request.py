@@ -193,6 +193,8 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"guards": ["x"] * 11}, "guards", "'x', 'x'", "List up to 10 names"),
     ({"waive": {"alarms": [], "reason": "r" * 10}}, "waive.alarms", "[]", '"alarms"'),
     ({"waive": {"alarms": ["a"]}}, "waive.reason", "missing", "Add it."),
+    ({"waive": {"alarms": ["a"], "reason": " " * 12}}, "waive.reason", " " * 12, "on why"),
+    ({"build": {"commit": "\ud800"}}, "request", "ud800", "UTF-8"),
     ({"source": {}}, "source.type", "missing", "Add it. Use {"),
     ({"source": "ami-0abc1234"}, "source", "ami-0abc1234", 'Use {"type"'),
     ({"source": {"type": "ami", "image_id": "x"}}, "source.image_id", "x", "ami-..."),
