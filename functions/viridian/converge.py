@@ -134,6 +134,7 @@ def _tidy(picture: Picture) -> Move:
 
 def first_error(error: str, cause: str) -> str:
     """The name and words of what failed; Lambda wraps the words in JSON, Step Functions doesn't."""
+    cause = cause.encode("utf-8", "replace").decode()  # half a character can't be written down
     try:
         told = msgspec.json.decode(cause)
     except msgspec.DecodeError:

@@ -23,7 +23,7 @@ def begin(service: str, release: str, execution: str, failure: str, *, hold: boo
     record = ledger.find(service, release)
     if record is None:
         return _ended(
-            "Refused", f"release {release} of {service} never took its route: nothing was touched", failure
+            "Refused", f"{_called(service, release)} never took its route: nothing was touched", failure
         )
     if (answer := _answered(record, execution, failure)) is not None:
         return answer
@@ -39,6 +39,10 @@ def go_on(service: str, release: str, execution: str, failure: str, *, hold: boo
     while step.again_in == 0 and step.end is None:
         step = begin(service, release, execution, failure, hold=hold, overwrite=overwrite)
     return step
+
+
+def _called(service: str, release: str) -> str:
+    return f"release {release[:60] or '(none given)'} of {service[:40] or '(no service given)'}"
 
 
 def give_up(service: str, release: str, failure: str, reason: str) -> Step:
