@@ -160,9 +160,8 @@ def remove_green(record: Record) -> None:
     plan, fence = record.plan, record.fence()
     ours, target_group = green.tags(record), green.find_target_group(record)
     if target_group:
-        target_groups.leave_dns(
-            target_group, fence
-        )  # without targets it would take the load balancer along (C9)
+        # A group without targets would take the load balancer out of DNS along with it (C9).
+        target_groups.leave_dns(target_group, fence)
     if auto_scaling.is_ours(plan.green_group, ours):
         auto_scaling.empty(plan.green_group, ours, fence)
         if not auto_scaling.delete(plan.green_group, ours, fence):
@@ -180,9 +179,12 @@ def remove_green(record: Record) -> None:
 
 def _stands(record: Record, target_group: str | None) -> bool:
     """Whether green's group is there: by our tags, or by its target group if somebody took the tags off."""
-    group = auto_scaling.find(record.plan.green_group) or {}
-    ours = green.tags(record).items() <= auto_scaling.tags(group).items()
-    return ours or (target_group is not None and target_group in group.get("TargetGroupARNs", []))
+    name = record.plan.green_group
+    if auto_scaling.is_ours(name, green.tags(record)):
+        return True
+    return target_group is not None and target_group in (auto_scaling.find(name) or {}).get(
+        "TargetGroupARNs", []
+    )
 
 
 def _end(record: Record, move: Move, failure: str = "no cause known") -> Step:
