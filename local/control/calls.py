@@ -31,17 +31,19 @@ LONG = 300
 _principal: ContextVar[str] = ContextVar("principal", default=PERSON)
 _execution: ContextVar[str | None] = ContextVar("execution", default=None)
 _ledger: ContextVar[str | None] = ContextVar("ledger", default=None)
+_invocation: ContextVar[str | None] = ContextVar("invocation", default=None)
 
 
 @contextmanager
-def made_by(principal: str, ledger: str | None = None) -> Iterator[None]:
+def made_by(principal: str, ledger: str | None = None, invocation: str | None = None) -> Iterator[None]:
     """Calls made inside belong to this principal; `ledger` is the table where its epochs stand."""
-    who, table = _principal.set(principal), _ledger.set(ledger)
+    who, table, request = _principal.set(principal), _ledger.set(ledger), _invocation.set(invocation)
     try:
         yield
     finally:
         _principal.reset(who)
         _ledger.reset(table)
+        _invocation.reset(request)
 
 
 @contextmanager
@@ -59,11 +61,21 @@ def current_execution() -> str | None:
     return _execution.get()
 
 
+def current_principal() -> str:
+    return _principal.get()
+
+
+def current_invocation() -> str | None:
+    """The request id of the function's invocation that this is part of."""
+    return _invocation.get()
+
+
 class Calls:
-    """The log of one cloud; `entries` holds what the file does."""
+    """The log of one cloud; `entries` holds what the file does, `listeners` are told each entry as it is made."""
 
     def __init__(self, clock: Clock, out: Path | None, account: str, region: str) -> None:
         self.entries: list[dict[str, Any]] = []
+        self.listeners: list[Callable[[dict[str, Any]], None]] = []
         self._clock = clock
         self._account, self._region = account, region
         self._lock = threading.Lock()
@@ -109,6 +121,7 @@ class Calls:
             "wall": self._clock.wall(),
             "principal": principal,
             "execution": _execution.get(),
+            "invocation": _invocation.get(),
             "service": response.boto3_service_name,
             "call": call,
             "request": _abridged(request),
@@ -133,6 +146,8 @@ class Calls:
             if self._file:
                 self._file.write(json.dumps(entry, default=str) + "\n")
                 self._file.flush()
+        for listener in self.listeners:
+            listener(entry)
 
     def _sizes(self, key: str, call: str, request: dict[str, Any]) -> dict[str, Any]:
         """What a route's weights, or a group's sizes, are at this moment."""

@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -18,11 +19,14 @@ from typing import IO, Any
 from unittest.mock import patch
 
 from moto.awslambda.responses import LambdaResponse
+from moto.awslambda.utils import get_backend as lambda_backend
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.responses import BaseResponse
 
 from local.clocks.clock import Clock, ClockStopped
 from local.control.calls import current_execution, made_by
+from local.control.event_queue import EventQueue, Throttled
+from local.control.session import ACCOUNT, REGION
 
 _environment: ContextVar[dict[str, str] | None] = ContextVar("environment", default=None)
 _printed: ContextVar[io.StringIO | None] = ContextVar("printed", default=None)
@@ -80,7 +84,10 @@ class Functions:
 
     def __init__(self, clock: Clock, out: Path | None) -> None:
         self.invocations: list[dict[str, Any]] = []
+        self.throttles: list[dict[str, Any]] = []
         self._clock = clock
+        self._queue = EventQueue(clock, self)
+        self._running: Counter[str] = Counter()
         self._code: dict[str, Code] = {}
         self._path = out / "logs.jsonl" if out else None
         self._file: IO[str] | None = None
@@ -106,6 +113,8 @@ class Functions:
         self._hooks.enter_context(patch.object(LambdaResponse, "_get_param", _parameter))
         self._hooks.enter_context(patch.object(os, "environ", _Environ(os.environ)))
         self._hooks.callback(_print_again)
+        self._queue.install()
+        self._hooks.callback(self._queue.uninstall)
         self._hooks.enter_context(patch.object(time, "sleep", _within_budget(time.sleep, self._clock)))
 
     def uninstall(self) -> None:
@@ -117,39 +126,58 @@ class Functions:
         function = backend.get_function(name, qualifier)
         if (headers or {}).get("X-Amz-Invocation-Type") == "DryRun":
             return b""
+        asked = qualifier or qualifier_of(name)
         if (headers or {}).get("X-Amz-Invocation-Type") == "Event":
-            self.invoke_later(function, body)
+            self.invoke_later(function, body, asked)
             return b""
-        named = name.split(":")[7:] if name.startswith("arn:") else []
-        result, failed = self.run(function, json.loads(body or "{}"), qualifier or "".join(named))
+        result, failed = self.run(function, json.loads(body or "{}"), asked)
         if failed:
             response["x-amz-function-error"] = "Unhandled"
         return json.dumps(result).encode()
 
-    def invoke_later(self, function: Any, body: str) -> None:
-        """As Lambda does with events: two more tries, after one and two minutes.
+    def invoke_later(self, function: Any, body: str, qualifier: str = "") -> None:
+        """Accepts an event; Lambda's queue does the rest."""
+        self._queue.accept(function, qualifier, body)
 
-        https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    def concurrency(self, name: str) -> int | None:
+        """What is reserved for a function; None where nothing is."""
+        backend: Any = lambda_backend(ACCOUNT, REGION)
+        limit = backend.get_function(name).reserved_concurrency
+        return None if limit is None else int(limit)
+
+    @contextlib.contextmanager
+    def _slot(self, function: Any) -> Iterator[None]:
+        """One of the invocations that may run at once.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
         """
+        name = function.function_name
+        limit = self.concurrency(name)
+        with self._writing:
+            if limit is not None and self._running[name] >= limit:
+                self.throttles.append({"at": self._clock.now(), "name": name})
+                raise Throttled
+            self._running[name] += 1
+        try:
+            yield
+        finally:
+            with self._writing:
+                self._running[name] -= 1
 
-        def deliver() -> None:
-            for pause in (60, 120, None):
-                _, failed = self.run(function, json.loads(body or "{}"))
-                if not failed or pause is None:
-                    return
-                self._clock.sleep(pause)
+    def run(self, function: Any, event: Any, qualifier: str = "", request: str = "") -> tuple[Any, bool]:
+        """The handler's answer, or its error as Lambda puts it, and whether it failed; or Throttled."""
+        with self._slot(function):
+            return self._run(function, event, qualifier, request or str(uuid.uuid4()))
 
-        self._clock.spawn(deliver, f"event for {function.function_name}")
-
-    def run(self, function: Any, event: Any, qualifier: str = "") -> tuple[Any, bool]:
-        """The handler's answer, or its error as Lambda puts it, and whether it failed."""
+    def _run(self, function: Any, event: Any, qualifier: str, request: str) -> tuple[Any, bool]:
         code = self._code[function.function_name]
         variables = _variables(function, code)
         budget = Budget(float(function.timeout))
-        context = _context(function, qualifier, budget)
+        context = _context(function, qualifier, request, budget)
         entry = {
             "at": self._clock.now(),
             "function": code.logical_id,
+            "name": function.function_name,
             "version": function.version,
             "request": context.aws_request_id,
             "execution": current_execution(),
@@ -157,7 +185,7 @@ class Functions:
         printed = io.StringIO()
         _listen()
         with (
-            made_by(code.logical_id, variables.get("RELEASES_TABLE")),
+            made_by(code.logical_id, variables.get("RELEASES_TABLE"), context.aws_request_id),
             _bound(_environment, variables),
             _bound(_printed, printed),
             _bound(_budget, budget),
@@ -195,6 +223,11 @@ class Functions:
                 self._file.flush()
 
 
+def qualifier_of(function: str) -> str:
+    """The version or alias that an ARN names; empty where it names none."""
+    return "".join(function.split(":")[7:]) if function.startswith("arn:") else ""
+
+
 def _parameter(self: Any, name: str, if_none: Any = None) -> Any:
     """moto looks for `qualifier`, where the API has `Qualifier`."""
     found = BaseResponse._get_param(self, name, if_none)
@@ -225,14 +258,14 @@ def _variables(function: Any, code: Code) -> dict[str, str]:
     }
 
 
-def _context(function: Any, qualifier: str, budget: Budget) -> Context:
+def _context(function: Any, qualifier: str, request: str, budget: Budget) -> Context:
     arn = ":".join(function.function_arn.split(":")[:7])
     return Context(
         function_name=function.function_name,
         function_version=str(function.version),
         memory_limit_in_mb=str(function.memory_size),
         invoked_function_arn=f"{arn}:{qualifier}" if qualifier else arn,
-        aws_request_id=str(uuid.uuid4()),
+        aws_request_id=request,
         log_group_name=f"/aws/lambda/{function.function_name}",
         log_stream_name="local",
         budget=budget,

@@ -1,0 +1,187 @@
+"""A world with the instrument in it: where faults are armed, and where each call is looked at."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from moto.autoscaling.models import autoscaling_backends
+from moto.dynamodb.models import dynamodb_backends
+from moto.elbv2.models import elbv2_backends
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+
+from local import seed
+from local.cloud import Cloud
+from local.control.calls import CLOUD, made_by
+from local.control.session import ACCOUNT, REGION
+from local.reality import Reality
+from tests.faults import calls as calls
+from tests.faults.checks import Checks
+from tests.faults.injector import Injector
+from tests.faults.points import Fault, Run
+from tests.faults.traffic import Traffics
+from tests.workflow.faults import Faults
+from tests.workflow.world import Release, World
+
+ROOT = Path(__file__).parents[2]
+MINUTE = 60.0
+
+# A release of the matrix: two steps, few polls, everything that merely takes time kept short.
+STEPS = ({"weight": 50, "observe_minutes": 2}, {"weight": 100, "observe_minutes": 2})
+REALITY: Mapping[str, Any] = {}
+SERVICE: Mapping[str, Any] = {"deregistration_delay": 30, "keep_minutes": 2, "settle_seconds": 60}
+
+
+class Place(World):
+    """The world of one run."""
+
+    def __init__(
+        self, cloud: Cloud, faults: Faults, shop: seed.Seeded, outputs: dict[str, str], run: Run
+    ) -> None:
+        super().__init__(cloud, faults, shop, outputs)
+        self.run = run
+        self.injector = Injector(cloud, run.seed)
+        self.checks = Checks(self)
+        self.loads = Traffics(self)
+        self.reached: dict[Fault, float] = {}
+        self.began = cloud.clock.now()
+
+    def fired(self, fault: Fault) -> None:
+        """The fault has really happened: its run counts."""
+        self.reached.setdefault(fault, self.cloud.clock.now())
+
+    def since(self) -> float:
+        """Cloud seconds since the scenario began."""
+        return self.cloud.clock.now() - self.began
+
+    # --- executions, without the price of a copied history ------------------------------------------------
+
+    def status(self, arn: str) -> str:
+        return str(self.cloud._execution(arn).status)
+
+    def running(self, release: Release) -> bool:
+        return self.status(release.arn) == "RUNNING"
+
+    def states(self, arn: str) -> list[str]:
+        """The names of the states an execution has entered, in order."""
+        worker = self.cloud._execution(arn).exec_worker
+        events = worker.env.event_manager._history_event_list if worker and worker.env else []
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for event in events
+            if "stateEnteredEventDetails" in event
+        ]
+
+    def entered(self, release: Release, state: str, times: int = 1) -> bool:
+        return self.states(release.arn).count(state) >= times
+
+    def executions(self) -> list[Any]:
+        """moto's own executions of all machines, oldest first."""
+        backend: Any = stepfunctions_parser_backends[ACCOUNT][REGION]
+        return sorted(
+            backend.executions if hasattr(backend, "executions") else self._all(backend), key=_started
+        )
+
+    def _all(self, backend: Any) -> list[Any]:
+        return [run for machine in backend.state_machines for run in machine.executions]
+
+    # --- the ledger, read where it stands -----------------------------------------------------------------
+
+    def items(self) -> list[dict[str, Any]]:
+        """Every item of the ledger, as plain values; documents stay text."""
+        table: Any = dynamodb_backends[ACCOUNT][REGION].tables[self.table]
+        return [
+            {name: _value(attribute) for name, attribute in item.attrs.items()}
+            for items in table.items.values()
+            for item in items.values()
+        ]
+
+    def record_of(self, release: Release) -> dict[str, Any]:
+        """A release's record; empty if it never took its route."""
+        found = [
+            item
+            for item in self.items()
+            if item["sk"] == "record" and json.loads(item["plan"])["execution"] == release.arn
+        ]
+        return found[0] if found else {}
+
+    # --- what scenarios and kinds need --------------------------------------------------------------------
+
+    def image_of(self, version: str, fault: str | None = None) -> str:
+        """An image that is ready to be released."""
+        tags = [{"Key": "local:disk", "Value": json.dumps(seed.disk(version, fault))}]
+        made = self.cloud.client("ec2").register_image(
+            Name=f"shop-{version}-ready",
+            Architecture="x86_64",
+            RootDeviceName="/dev/xvda",
+            VirtualizationType="hvm",
+            TagSpecifications=[{"ResourceType": "image", "Tags": tags}],
+        )
+        return str(made["ImageId"])
+
+    def snapshot(self) -> Callable[[], None]:
+        """What puts every route's actions and every group's sizes back as they are now."""
+        elb, groups = elbv2_backends[ACCOUNT][REGION], autoscaling_backends[ACCOUNT][REGION]
+        routes = [
+            (route, name, list(getattr(route, name)))
+            for balancer in elb.load_balancers.values()
+            for listener in balancer.listeners.values()
+            for route, name in [
+                (listener, "default_actions"),
+                *((rule, "actions") for rule in listener.rules.values()),
+            ]
+        ]
+        sizes = [
+            (group, group.min_size, group.max_size, group.desired_capacity)
+            for group in groups.autoscaling_groups.values()
+        ]
+
+        def undo() -> None:
+            for route, name, actions in routes:
+                setattr(route, name, actions)
+            for group, minimum, maximum, desired in sizes:
+                group.min_size, group.max_size, group.desired_capacity = minimum, maximum, desired
+
+        return undo
+
+
+@contextmanager
+def opened(run: Run) -> Iterator[Place]:
+    """The run's world, warmed up: blue is healthy, has had its traffic, its guard is OK; no fault is armed yet."""
+    reality = Reality(**{**REALITY, **run.reality})
+    service = {"steps": [dict(step) for step in STEPS], **SERVICE, **run.service}
+    rate = float(service.pop("rate", 20.0))
+    sticky_share = float(service.pop("sticky_share", 0.0))
+    with Cloud.virtual(reality=reality) as cloud, Faults(cloud) as faults:
+        with made_by(CLOUD):
+            shop = seed.service(cloud, register=True, **service)
+        stack = cloud.deploy(
+            ROOT / "template.yaml",
+            parameters={"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/shop-instance"},
+        )
+        cloud.clock.sleep(1.5 * MINUTE)
+        cloud.plane.traffic(rate_per_second=rate, sticky_share=sticky_share)
+        cloud.clock.sleep(2.5 * MINUTE)
+        place = Place(cloud, faults, shop, stack.outputs, run)
+        with place.injector:
+            yield place
+
+
+def _started(run: Any) -> Any:
+    return run.start_date
+
+
+def _value(attribute: Any) -> Any:
+    """A DynamoDB attribute as a plain value."""
+    match attribute.type:
+        case "N":
+            return int(attribute.value) if attribute.value.lstrip("-").isdigit() else float(attribute.value)
+        case "M":
+            return {name: _value(each) for name, each in attribute.value.items()}
+        case "L":
+            return [_value(each) for each in attribute.value]
+        case "NULL":
+            return None
+        case _:
+            return attribute.value

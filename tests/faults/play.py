@@ -1,0 +1,109 @@
+"""Plays one run: a world, its faults, its scenario to a safe end, and everything looked at that must be true then."""
+
+import gc
+import random
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+from moto.moto_api._internal import mock_random
+
+from local.control.calls import PERSON, made_by
+from tests.faults import kinds
+from tests.faults.place import Place, opened
+from tests.faults.points import Outcome, Run
+from tests.faults.scenarios import LONGEST, SCENARIOS
+from tests.workflow.world import Release
+
+ENDED = ("Promoted", "Retired", "RolledBack", "Held", "RollbackIncomplete")
+AFTERWARDS = 90.0  # for whoever still sleeps to wake up and do harm
+
+Under = Callable[[], AbstractContextManager[object]]
+
+
+def play(run: Run, under: Under = nullcontext) -> Outcome:
+    """What came of it. `under` is entered around the whole world: that is how a mutant is put in."""
+    began = time.process_time()
+    seeded(run.seed)
+    try:
+        with under(), opened(run) as world:
+            outcome = perform(world)
+    except Exception:
+        outcome = Outcome(run, "", broken=traceback.format_exc())
+    finally:
+        gc.collect()
+    return _timed(outcome, time.process_time() - began)
+
+
+def seeded(number: int) -> None:
+    """The same ids and chances each time."""
+    random.seed(number)
+    mock_random.seed(number)
+
+
+def perform(world: Place) -> Outcome:
+    """The run's scenario in a world that stands."""
+    run = world.run
+    for fault in run.faults:
+        kinds.arm(world, fault)
+    world.began = world.cloud.clock.now()
+    world.injector.begin()
+    with made_by(PERSON):
+        release = SCENARIOS[run.scenario](world)
+    in_time = world.cloud.until(lambda: is_over(world, release), LONGEST)
+    ended_at = world.cloud.clock.now()
+    world.cloud.clock.sleep(AFTERWARDS)
+    return judged(world, release, ended_at, in_time)
+
+
+def is_over(world: Place, release: Release) -> bool:
+    """No execution of ours runs, and the ledger says how it ended (or that it never began)."""
+    if any(each.status == "RUNNING" for each in world.executions()):
+        return False
+    status = world.record_of(release).get("status")
+    if status == "Promoted" and world.run.scenario == "retired":
+        return False
+    return status is None or status in ENDED
+
+
+def end_of(world: Place, release: Release) -> tuple[str, str]:
+    """How the release ended by the ledger, or by its execution if it isn't there; and the cause."""
+    execution = world.cloud._execution(release.arn)
+    status = world.record_of(release).get("status")
+    if status:
+        return str(status), str(execution.cause or "")
+    states = world.states(release.arn)
+    return str(execution.error or (states[-1] if states else execution.status)), str(execution.cause or "")
+
+
+def judged(world: Place, release: Release, ended_at: float, in_time: bool) -> Outcome:
+    run = world.run
+    end, cause = end_of(world, release)
+    if not in_time:
+        world.checks.add("end", "viridian", f"no safe end within {LONGEST:.0f} s: {end}")
+    elif end not in run.ends:
+        world.checks.add(
+            "end", "viridian", f"ended {end} ({cause}), not one of {', '.join(sorted(run.ends))}"
+        )
+    world.checks.final(release)
+    first = min(world.reached.values(), default=world.began)
+    return Outcome(
+        run=run,
+        end=end,
+        cause=cause,
+        violations=tuple(world.checks.violations),
+        missed=tuple(fault for fault in run.faults if fault not in world.reached),
+        traffic=world.loads.count(),
+        orphans=tuple(world.checks.orphans()),
+        old_epoch_writes=world.checks.old_epoch_writes(),
+        safe_seconds=ended_at - first,
+        cloud_seconds=ended_at - world.began,
+        calls=len(world.injector.points),
+    )
+
+
+def _timed(outcome: Outcome, seconds: float) -> Outcome:
+    from dataclasses import replace
+
+    return replace(outcome, cpu_seconds=seconds)
