@@ -26,12 +26,15 @@ from local.control.calls import CLOUD, PERSON, Calls, made_by
 from local.control.deploy import Stack, deploy
 from local.control.events import Events
 from local.control.functions import Functions
+from local.control.redrive import Redrive
 from local.control.session import ACCOUNT, REGION, client, session
+from local.control.topics import Published, Topics
 from local.fleet.fleet import Fleet
 from local.fleet.images import Images
 from local.fleet.scaling import Scaling
 from local.metrics.alarms import Alarms
 from local.metrics.metrics import Metrics
+from local.metrics.services import ServiceMetrics
 from local.plane import network
 from local.plane.balancer import HAProxyPlane
 from local.plane.plane import ModelPlane
@@ -129,8 +132,10 @@ class Cloud:
         clock.start()
         self._stack.callback(clock.stop)
         self.functions: Functions = self._installed(Functions(clock, self.out))
+        self._topics: Topics = self._installed(Topics(clock))
         self.events: Events = self._installed(Events(clock, self.functions, ACCOUNT, REGION))
         self._stack.enter_context(machine.install(clock, self.events.execution_changed))
+        self._installed(Redrive(clock, reality, self.events.execution_changed))
         self.plane: Any = self._plane()
         self.plane.start()
         self._stack.callback(self.plane.stop)
@@ -142,6 +147,7 @@ class Cloud:
         self.fleet = self._installed(Fleet(clock, self.plane, reality, self.images))
         self.scaling = self._installed(Scaling(clock, reality))
         self.metrics = self._installed(Metrics(clock, reality, self.plane))
+        self.services = self._installed(ServiceMetrics(clock, reality, self.functions))
         self.alarms = self._installed(Alarms(clock, reality))
         if self._port is not None:
             self._serve(self._port)
@@ -168,7 +174,8 @@ class Cloud:
 
     def _tick(self) -> None:
         """In this order within one instant: instances, then what they served, then who looks at it."""
-        parts = [self.images, self.fleet, self.metrics, self.alarms, self.scaling, self.events]
+        parts = [self.images, self.fleet, self.metrics, self.services, self.alarms]
+        parts += [self.scaling, self.events]
         seconds = TICK_SECONDS
         if self._port is not None:
             seconds = min(TICK_SECONDS, TICK_WALL_SECONDS * self.clock.speed)
@@ -212,6 +219,10 @@ class Cloud:
     def until(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Lets the world go on until the condition holds (True) or so many cloud seconds have passed (False)."""
         return self.clock.until(condition, timeout)
+
+    def published(self, topic: str | None = None) -> list[Published]:
+        """What this SNS topic (or any) told, oldest first."""
+        return [each for each in self._topics.published if topic in (None, each.topic)]
 
     @property
     def lambda_invocations(self) -> list[dict[str, Any]]:

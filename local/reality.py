@@ -14,10 +14,12 @@ class Reality:
     image_reboot_seconds: float = 30.0
     metric_grain_seconds: float = 60.0
     metric_delay_seconds: float = 30.0
+    idle_queue_seconds: float = 900.0
     alarm_tick_seconds: float = 10.0
     scaling_in_seconds: float = 300.0
     scaling_out_seconds: float = 60.0
     replace_seconds: float = 60.0
+    execution_lag_seconds: float = 3.0
 
     instances_boot: bool = True
     rules_propagate: bool = True
@@ -36,3 +38,4 @@ class Reality:
     alarms_start_undecided: bool = True
     groups_scale: bool = True
     requests_are_checked: bool = True
+    executions_lag: bool = True

@@ -21,10 +21,8 @@ NO_EFFECT = {
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::IAM::Role",
-    "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::Permission",
     "AWS::SNS::TopicPolicy",
-    "AWS::SQS::QueuePolicy",
     "AWS::CloudWatch::Dashboard",
     "AWS::Logs::MetricFilter",
 }
@@ -82,6 +80,9 @@ class Deployment:
     def _attribute(self, logical_id: str, name: str) -> Any:
         owner, _, rest = logical_id.partition(".")
         name = ".".join(part for part in (rest, name) if part)
+        if maker := self._events_of().get(owner):
+            self._make(maker)
+            return self._made[owner].attributes[name] if name else self._made[owner].ref
         if owner not in self._resources or not self._wanted(self._resources[owner]):
             raise TemplateError(f"{owner} is referred to, and isn't in the template")
         made = self._make(owner)
@@ -91,6 +92,14 @@ class Deployment:
             kind = self._resources[owner]["Type"]
             raise TemplateError(f"the local cloud gives {owner} ({kind}) no attribute {name}")
         return made.attributes[name]
+
+    def _events_of(self) -> dict[str, str]:
+        """What SAM makes of a function's or machine's events, and of which."""
+        return {
+            f"{logical_id}{name}": logical_id
+            for logical_id, resource in self._resources.items()
+            for name in resource.get("Properties", {}).get("Events", {})
+        }
 
     def _make(self, logical_id: str) -> Made:
         if logical_id in self._made:
@@ -155,11 +164,27 @@ class Deployment:
             )
             target = f"{arn}:{given['AutoPublishAlias']}"
             attributes |= {"Version": f"{arn}:{version['Version']}", "Alias": target}
+        if config := given.get("EventInvokeConfig"):
+            self._event_invoke_config(name, given.get("AutoPublishAlias"), config)
         if "ReservedConcurrentExecutions" in given:
             limit = int(given["ReservedConcurrentExecutions"])
             lambdas.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=limit)
         self._events(logical_id, given.get("Events", {}), target)
         return Made(name, attributes)
+
+    def _event_invoke_config(self, function: str, qualifier: str | None, given: Mapping[str, Any]) -> None:
+        """SAM gives it to the alias, if there is one; the kind of a destination is SAM's own word."""
+        told = given.get("DestinationConfig", {})
+        destinations = {when: {"Destination": each["Destination"]} for when, each in told.items()}
+        numbers = {
+            key: int(given[key])
+            for key in ("MaximumEventAgeInSeconds", "MaximumRetryAttempts")
+            if key in given
+        }
+        asked: dict[str, Any] = {"FunctionName": function, "DestinationConfig": destinations, **numbers}
+        if qualifier:
+            asked["Qualifier"] = qualifier
+        client("lambda").put_function_event_invoke_config(**asked)
 
     def _machine(self, logical_id: str, given: dict[str, Any]) -> Made:
         made = client("stepfunctions").create_state_machine(
@@ -194,10 +219,12 @@ class Deployment:
     def _events(self, logical_id: str, events: Mapping[str, Any], target: str) -> None:
         for name, event in events.items():
             given = event.get("Properties", {})
+            made = f"{logical_id}{name}"
             if event["Type"] in ("EventBridgeRule", "CloudWatchEvent", "Schedule"):
-                self._rule_for(f"{logical_id}{name}", given, target)
+                self._made[made] = self._rule_for(made, given, target)
             elif event["Type"] == "ScheduleV2":
-                self._schedule(f"{logical_id}{name}", {**given, "Target": self._target(name, given, target)})
+                asked = {"Name": made, **given, "Target": self._target(name, given, target)}
+                self._made[made] = self._schedule(made, asked)
             else:
                 raise TemplateError(
                     f"{logical_id} has an event {name} of type {event['Type']}: not known here"
@@ -208,15 +235,23 @@ class Deployment:
         expression = given.get("Schedule") or given.get("ScheduleExpression")
         state = given.get("State") or ("DISABLED" if given.get("Enabled") is False else "ENABLED")
         rule = {"EventPattern": pattern, "ScheduleExpression": expression, "State": state}
+        rule["Name"] = given.get("RuleName") or given.get("Name")
         return self._rule(logical_id, {**rule, "Targets": [self._target(logical_id, given, target)]})
 
     def _target(self, name: str, given: Mapping[str, Any], target: str) -> dict[str, Any]:
         kept = {key: given[key] for key in ("Input", "InputPath", "InputTransformer") if key in given}
-        queue = given.get("DeadLetterConfig", {}).get("Arn")
-        return {"Id": name, "Arn": target, **kept, **({"DeadLetterConfig": {"Arn": queue}} if queue else {})}
+        if "RetryPolicy" in given:
+            kept["RetryPolicy"] = {key: int(value) for key, value in given["RetryPolicy"].items()}
+        if "DeadLetterConfig" in given:
+            if "Arn" not in given["DeadLetterConfig"]:
+                raise TemplateError(
+                    f"{name} has a DeadLetterConfig without an Arn: queues aren't made along here"
+                )
+            kept["DeadLetterConfig"] = {"Arn": given["DeadLetterConfig"]["Arn"]}
+        return {"Id": name, "Arn": target, **kept}
 
     def _rule(self, logical_id: str, given: dict[str, Any]) -> Made:
-        name = given.get("Name") or self.name_of(logical_id)
+        name = given.get("Name") or f"{self._stack.name}-{self.name_of(logical_id)}"
         rules = client("events")
         asked = {"Name": name, "State": given.get("State", "ENABLED")}
         if given.get("EventPattern"):
@@ -283,9 +318,19 @@ class Deployment:
             url, {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}", "QueueName": name, "QueueUrl": url}
         )
 
+    def _queue_policy(self, logical_id: str, given: dict[str, Any]) -> Made:
+        policy = {"Policy": json.dumps(given["PolicyDocument"])}
+        for url in given["Queues"]:
+            client("sqs").set_queue_attributes(QueueUrl=url, Attributes=policy)
+        return Made(logical_id)
+
+    def _invoke_config(self, logical_id: str, given: dict[str, Any]) -> Made:
+        self._event_invoke_config(given["FunctionName"], given["Qualifier"], given)
+        return Made(logical_id)
+
     def _alarm(self, logical_id: str, given: dict[str, Any]) -> Made:
         name = given.get("AlarmName") or f"{self._stack.name}-{self.name_of(logical_id)}"
-        client("cloudwatch").put_metric_alarm(**{**_numbers(given), "AlarmName": name})
+        client("cloudwatch").put_metric_alarm(**{**_typed(given), "AlarmName": name})
         return Made(name, {"Arn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"})
 
     def _log_group(self, logical_id: str, given: dict[str, Any]) -> Made:
@@ -308,18 +353,27 @@ _MAKERS: dict[str, Maker] = {
     "AWS::DynamoDB::Table": Deployment._table,
     "AWS::SNS::Topic": Deployment._topic,
     "AWS::SQS::Queue": Deployment._queue,
+    "AWS::SQS::QueuePolicy": Deployment._queue_policy,
+    "AWS::Lambda::EventInvokeConfig": Deployment._invoke_config,
     "AWS::CloudWatch::Alarm": Deployment._alarm,
     "AWS::Events::Rule": Deployment._rule,
     "AWS::Scheduler::Schedule": Deployment._schedule,
     "AWS::Logs::LogGroup": Deployment._log_group,
     "AWS::SSM::Parameter": Deployment._parameter,
 }
-_ALARM_NUMBERS = {"Period": int, "EvaluationPeriods": int, "DatapointsToAlarm": int, "Threshold": float}
+_NUMBERS = {"Period": int, "EvaluationPeriods": int, "DatapointsToAlarm": int, "Threshold": float}
+_TRUTHS = ("ActionsEnabled", "ReturnData")
 
 
-def _numbers(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters reach a template as strings; CloudFormation makes numbers of them."""
-    return {key: _ALARM_NUMBERS.get(key, lambda same: same)(value) for key, value in given.items()}
+def _typed(given: Any) -> Any:
+    """Parameters reach a template as strings; CloudFormation makes numbers and truths of them, however deep."""
+    if isinstance(given, list):
+        return [_typed(each) for each in given]
+    if not isinstance(given, Mapping):
+        return given
+    typed = {key: _typed(value) for key, value in given.items()}
+    typed |= {key: number(typed[key]) for key, number in _NUMBERS.items() if key in typed}
+    return typed | {key: str(typed[key]).lower() == "true" for key in _TRUTHS if key in typed}
 
 
 def _role_arn(stack: str) -> str:

@@ -10,15 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
-from moto.awslambda.utils import get_backend as lambda_backend
 from moto.cloudwatch.models import Alarm
 from moto.events.models import Rule, events_backends
 from moto.events.utils import EventTemplateParser
 from moto.scheduler.models import scheduler_backends
-from moto.sqs.models import sqs_backends
-from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local.clocks.clock import Clock
+from local.control import alarm_actions
+from local.control.delivery import Courier, Deliveries, Delivery
 from local.control.functions import Functions
 
 _RATE = re.compile(r"rate\((\d+) (second|minute|hour|day)s?\)")
@@ -30,7 +29,7 @@ class Events:
 
     def __init__(self, clock: Clock, functions: Functions, account: str, region: str) -> None:
         self._clock = clock
-        self._functions = functions
+        self._deliveries = Deliveries(clock, functions, account, region)
         self._account, self._region = account, region
         self._due: dict[str, float] = {}
         self._hooks = ExitStack()
@@ -41,6 +40,15 @@ class Events:
 
     def uninstall(self) -> None:
         self._hooks.close()
+
+    @property
+    def courier(self) -> Courier:
+        """Who carries each delivery; a fault of the world may put another in its place."""
+        return self._deliveries.courier
+
+    @courier.setter
+    def courier(self, courier: Courier) -> None:
+        self._deliveries.courier = courier
 
     # --- AWS's own events ---------------------------------------------------------------------------------
 
@@ -81,6 +89,7 @@ class Events:
             original(alarm, reason, reason_data, state_value)
             if before["value"] != state_value:
                 events.alarm_changed(alarm, before)
+                alarm_actions.carry_out(alarm, before["value"], events._clock)
 
         return update_state
 
@@ -108,35 +117,14 @@ class Events:
             ours = [target for target in rule.targets if _service(target) in ("lambda", "states", "sqs")]
             others = [target for target in rule.targets if target not in ours]
             for target in ours:
-                events.deliver(target, _payload(target, event))
+                payload, now = _payload(target, event), events._clock.now()
+                events._deliveries.send(Delivery(rule.arn, target, payload, now, event))
             if others:
                 rest = copy.copy(rule)
                 rest.targets = others
                 original(rest, original_event, transform_input)
 
         return send_to_targets
-
-    def deliver(self, target: dict[str, Any], payload: str) -> None:
-        """Starts what the target names; if it can't, its dead-letter queue gets the payload."""
-        arrive = {"lambda": self._to_function, "states": self._to_machine, "sqs": self._to_queue}
-        try:
-            arrive[_service(target)](target["Arn"], payload)
-        except Exception as problem:
-            if queue := target.get("DeadLetterConfig", {}).get("Arn"):
-                self._to_queue(queue, payload)
-            else:
-                self._clock.failures.append(f"an event can't be delivered to {target['Arn']}: {problem}")
-
-    def _to_function(self, arn: str, payload: str) -> None:
-        self._functions.invoke_later(lambda_backend(self._account, self._region).get_function(arn), payload)
-
-    def _to_machine(self, arn: str, payload: str) -> None:
-        backend: Any = stepfunctions_parser_backends[self._account][self._region]
-        backend.start_execution(arn, str(uuid.uuid4()), payload)
-
-    def _to_queue(self, arn: str, payload: str) -> None:
-        queues = sqs_backends[self._account][self._region]
-        queues.send_message(queue_name=arn.split(":")[-1], message_body=payload)
 
     # --- schedules ----------------------------------------------------------------------------------------
 
@@ -148,7 +136,7 @@ class Events:
             if now >= due:
                 self._due[name] = max(due + period, now)
                 for target in targets:
-                    self.deliver(target, target.get("Input") or json.dumps(self._scheduled(name)))
+                    self._deliveries.send(self._of_schedule(name, target, due))
 
     def _schedules(self) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
         for group in list(scheduler_backends[self._account][self._region].schedule_groups.values()):
@@ -159,6 +147,11 @@ class Events:
             for rule in list(bus.rules.values()):
                 if rule.state == "ENABLED" and rule.scheduled_expression:
                     yield rule.arn, rule.scheduled_expression, rule.targets
+
+    def _of_schedule(self, name: str, target: dict[str, Any], due: float) -> Delivery:
+        event = self._scheduled(name) if name.split(":")[2] == "events" else None
+        payload = target.get("Input") or json.dumps(event or self._scheduled(name))
+        return Delivery(name, target, payload, due, event)
 
     def _scheduled(self, name: str) -> dict[str, Any]:
         return {

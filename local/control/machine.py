@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 
 from moto.stepfunctions import parser
+from moto.stepfunctions.exceptions import InvalidExecutionInput
 from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, ExecutionStatus, HistoryEventType
 from moto.stepfunctions.parser.asl.component.common.error_name import error_equals_decl, error_name
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import (
@@ -231,11 +232,25 @@ def _named_start() -> Callable[..., Any]:
     original = StepFunctionsParserBackend.start_execution
 
     def start_execution(
-        self: Any, state_machine_arn: str, name: str | None = None, *rest: Any, **more: Any
+        self: Any, state_machine_arn: str, name: str | None = None, given: Any = None, *rest: Any
     ) -> Any:
-        return original(self, state_machine_arn, name or str(uuid.uuid4()), *rest, **more)
+        if given is not None:
+            _check_input(given)
+        return original(self, state_machine_arn, name or str(uuid.uuid4()), given, *rest)
 
     return start_execution
+
+
+def _check_input(given: str) -> None:
+    """moto refuses it too, but without saying so in words that boto3 understands."""
+    try:
+        json.loads(given, parse_constant=_refuse)
+    except ValueError as problem:
+        raise InvalidExecutionInput(f"Invalid State Machine Execution Input: '{problem}'") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _run_as(worker: Any) -> Callable[[Any], None]:
@@ -276,7 +291,7 @@ def _terminated(on_status: StatusChanged) -> Callable[[Any], None]:
     original = execution.BaseExecutionWorkerCommunication.terminated
 
     def terminated(self: Any) -> None:
-        if self.execution.exec_status == ExecutionStatus.ABORTED:
+        if self.execution.exec_status != ExecutionStatus.RUNNING:
             return
         original(self)
         on_status(self.execution, self.execution.status)

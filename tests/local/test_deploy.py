@@ -64,6 +64,70 @@ Resources:
   Pages: {Type: AWS::SNS::Topic, Condition: MakesTopic}
   Other: {Type: AWS::SNS::Topic, Condition: HasTopic}
   Letters: {Type: AWS::SQS::Queue, Properties: {QueueName: letters}}
+  LettersPolicy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref Letters]
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {Service: events.amazonaws.com}
+            Action: sqs:SendMessage
+            Resource: !GetAtt Letters.Arn
+            Condition: {ArnEquals: {aws:SourceArn: !GetAtt WatchFunctionRang.Arn}}
+  WatchFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: plan_step.lambda_handler
+      ReservedConcurrentExecutions: !If [HasTopic, 3, !Ref AWS::NoValue]
+      EventInvokeConfig:
+        MaximumEventAgeInSeconds: 300
+        MaximumRetryAttempts: 1
+        DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Letters.Arn}}
+      Events:
+        Rang:
+          Type: EventBridgeRule
+          Properties:
+            Pattern: {source: [aws.cloudwatch], detail: {state: {value: [ALARM]}}}
+            DeadLetterConfig: {Arn: !GetAtt Letters.Arn}
+            RetryPolicy: {MaximumEventAgeInSeconds: 300, MaximumRetryAttempts: 4}
+        EveryMinute:
+          Type: ScheduleV2
+          Properties:
+            ScheduleExpression: rate(1 minute)
+            DeadLetterConfig: {Arn: !GetAtt Letters.Arn}
+            RetryPolicy: {MaximumEventAgeInSeconds: 60, MaximumRetryAttempts: 0}
+  Silent:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      AlarmName: silent
+      AlarmActions: !If [MakesTopic, [!Ref Pages], !Ref AWS::NoValue]
+      ActionsEnabled: "true"
+      EvaluationPeriods: "3"
+      DatapointsToAlarm: 3
+      Threshold: 1
+      ComparisonOperator: LessThanThreshold
+      TreatMissingData: breaching
+      Metrics:
+        - Id: well
+          Expression: invocations - errors
+        - Id: invocations
+          ReturnData: "false"
+          MetricStat: &invocations
+            Period: "60"
+            Stat: Sum
+            Metric:
+              Namespace: AWS/Lambda
+              MetricName: Invocations
+              Dimensions: [{Name: FunctionName, Value: !Ref WatchFunction}]
+        - Id: errors
+          ReturnData: false
+          MetricStat:
+            <<: *invocations
+            Metric:
+              Namespace: AWS/Lambda
+              MetricName: Errors
+              Dimensions: [{Name: FunctionName, Value: !Ref WatchFunction}]
   Logs: {Type: AWS::Logs::LogGroup}
   ReadPolicy: {Type: AWS::IAM::ManagedPolicy, Properties: {PolicyDocument: {Statement: []}}}
   Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}
@@ -159,6 +223,52 @@ def test_properties_reach_what_is_made(cloud: Cloud, folder: Path) -> None:
     assert [(alias["Name"], alias["FunctionVersion"]) for alias in aliases] == [("live", "1")]
 
 
+def test_what_sam_makes_of_a_functions_events(cloud: Cloud, folder: Path) -> None:
+    """The names and shapes of samtranslator's model/eventsources/push.py and scheduler.py."""
+    stack = deploy(cloud, folder)
+    name = stack.resources["WatchFunction"]
+    alias = f"arn:aws:lambda:us-east-1:123456789012:function:{name}:live"
+    letters = "arn:aws:sqs:us-east-1:123456789012:letters"
+    rule = stack.resources["WatchFunctionRang"]
+    assert rule.startswith("viridian-WatchFunctionRang-")
+    (target,) = cloud.client("events").list_targets_by_rule(Rule=rule)["Targets"]
+    assert (target["Arn"], target["DeadLetterConfig"]) == (alias, {"Arn": letters})
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 300, "MaximumRetryAttempts": 4}
+    schedule = cloud.client("scheduler").get_schedule(Name="WatchFunctionEveryMinute")["Target"]
+    assert (schedule["Arn"], schedule["DeadLetterConfig"]) == (alias, {"Arn": letters})
+    assert schedule["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60, "MaximumRetryAttempts": 0}
+    config = cloud.client("lambda").get_function_event_invoke_config(FunctionName=name, Qualifier="live")
+    assert (config["MaximumEventAgeInSeconds"], config["MaximumRetryAttempts"]) == (300, 1)
+    assert config["DestinationConfig"]["OnFailure"] == {"Destination": letters}
+    assert cloud.functions.concurrency(name) is None
+    url = cloud.client("sqs").get_queue_url(QueueName="letters")["QueueUrl"]
+    policy = cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    (statement,) = json.loads(policy["Policy"])["Statement"]
+    source = f"arn:aws:events:us-east-1:123456789012:rule/{rule}"
+    assert statement["Condition"] == {"ArnEquals": {"aws:SourceArn": source}}
+
+
+def test_concurrency_is_reserved_where_the_template_says_so(cloud: Cloud, folder: Path) -> None:
+    stack = deploy(cloud, folder, Topic="arn:aws:sns:us-east-1:123456789012:mine")
+    assert cloud.functions.concurrency(stack.resources["WatchFunction"]) == 3
+
+
+def test_an_alarm_of_metric_math_is_made_as_it_is_written(cloud: Cloud, folder: Path) -> None:
+    stack = deploy(cloud, folder)
+    (alarm,) = cloud.client("cloudwatch").describe_alarms(AlarmNames=["silent"])["MetricAlarms"]
+    assert (alarm["ActionsEnabled"], alarm["AlarmActions"]) == (True, [stack.resources["Pages"]])
+    assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"], alarm["Threshold"]) == (3, 3, 1.0)
+    shown = {each["Id"]: each for each in alarm["Metrics"]}
+    assert shown["well"]["Expression"] == "invocations - errors"
+    assert shown["errors"]["ReturnData"] is False
+    assert shown["errors"]["MetricStat"]["Period"] == 60
+    assert shown["errors"]["MetricStat"]["Metric"]["MetricName"] == "Errors"
+    cloud.until(lambda: False, 600)
+    (alarm,) = cloud.client("cloudwatch").describe_alarms(AlarmNames=["silent"])["MetricAlarms"]
+    assert alarm["StateValue"] == "ALARM", "its handler fails for want of a variable"
+    assert len(cloud.published(stack.resources["Pages"])) == 1
+
+
 def test_policies_are_recorded(cloud: Cloud, folder: Path) -> None:
     stack = deploy(cloud, folder)
     assert stack.policies["ReadPolicy"] == {"PolicyDocument": {"Statement": []}}
@@ -176,6 +286,7 @@ def test_policies_are_recorded(cloud: Cloud, folder: Path) -> None:
         (("CodeUri: code/", "CodeUri: lost/"), "CodeUri lost/"),
         (("Condition: MakesTopic", "Condition: Sometimes"), "no condition Sometimes"),
         (("!Join [", "!Cidr ["), "no Fn::Cidr"),
+        (("DeadLetterConfig: {Arn: !GetAtt Letters.Arn}", "DeadLetterConfig: {Type: SQS}"), "without an Arn"),
         (("TABLE: !Ref Table", "TABLE: !Ref PlanFunction"), "in a circle: .*PlanFunction"),
     ],
 )

@@ -93,25 +93,6 @@ def test_a_rule_starts_a_machine(cloud: Cloud, workshop: Any) -> None:
     assert cloud.execution(execution["executionArn"]).output == {"sum": 3}
 
 
-def test_what_a_target_cannot_take_goes_to_its_dead_letter_queue(cloud: Cloud, workshop: Any) -> None:
-    listen(workshop, cloud, {"source": ["nobody"]})
-    rule = {
-        "EventPattern": {"source": ["shop"]},
-        "Targets": [
-            {
-                "Id": "gone",
-                "Arn": "arn:aws:lambda:us-east-1:123456789012:function:gone",
-                "DeadLetterConfig": {"Arn": "arn:aws:sqs:us-east-1:123456789012:kept"},
-            }
-        ],
-    }
-    client = cloud.client("events")
-    client.put_rule(Name="r", EventPattern=json.dumps(rule["EventPattern"]))
-    client.put_targets(Rule="r", Targets=rule["Targets"])
-    send(cloud, sum=3)
-    assert kept(cloud)[0]["detail"] == {"sum": 3}
-
-
 def test_executions_tell_how_they_end(cloud: Cloud, workshop: Any) -> None:
     """aws-facts.md, fact 1: the guard listens to these."""
     fail = {"Type": "Fail", "Error": "RolledBack", "Cause": "5xx"}

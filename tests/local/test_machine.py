@@ -398,3 +398,15 @@ def test_history_counts_and_times_are_the_clouds(run: Any, cloud: Cloud) -> None
         "ExecutionStarted", "WaitStateEntered", "WaitStateExited", "ExecutionSucceeded",
     ]  # fmt: skip
     assert (events[-1]["timestamp"] - events[0]["timestamp"]).total_seconds() == 600
+
+
+@pytest.mark.parametrize("given", ["{nonsense", "", "NaN", "{'a': 1}"])
+def test_input_that_is_no_json_is_refused(cloud: Cloud, workshop: Any, given: str) -> None:
+    """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html"""
+    workshop.machine(one({"Type": "Pass", "End": True}))
+    machine = workshop.deploy(cloud).resources["Machine"]
+    client = cloud.client("stepfunctions")
+    with pytest.raises(client.exceptions.InvalidExecutionInput):
+        client.start_execution(stateMachineArn=machine, input=given)
+    assert client.list_executions(stateMachineArn=machine)["executions"] == []
+    assert client.start_execution(stateMachineArn=machine, input='"a"')["executionArn"]
