@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from local import seed
-from local.cloud import Cloud
+from local.cloud import Cloud, PortTaken
 from local.control.session import REGION
 from local.demo import scenes
-from local.demo.scenes import FIRST, PARAMETERS, ROOT, SCENES
+from local.demo.scenes import FIRST, PARAMETERS, ROOT, SCENES, SERVICE
 
+RELEASE_ID = "stateExitedEventDetails.assignedVariables.release"  # PlanRelease assigns it
 RATE = 50.0  # requests a wall second: without any, no release is ever proven good
 
 
@@ -36,7 +37,8 @@ def guide(cloud: Any, outputs: dict[str, str], seeded: seed.Seeded, builders: di
     lines += ["", f"# {seeded.service} {FIRST} answers here: curl $SHOP_URL"]
     for scene in SCENES[:2]:
         lines += ["", f"# release {scene.title}", start_command(scene.version, builders[scene.version])]
-    lines += ["", "# what the console would show", *history_commands()]
+    lines += ["", "# what the console would show, and the release's id", *history_commands()]
+    lines += ["", "# take it back, while it runs or once it is promoted", *rollback_commands()]
     return "\n".join(lines)
 
 
@@ -48,10 +50,24 @@ def start_command(version: str, builder: str) -> str:
 
 
 def history_commands() -> list[str]:
-    events = "--query 'events[].[timestamp,type,stateEnteredEventDetails.name]' --output text"
+    name = "stateEnteredEventDetails.name || stateExitedEventDetails.name"
+    events = f"events[].[timestamp, type, {name}, {RELEASE_ID}]"
     return [
         "aws stepfunctions describe-execution --execution-arn $EXECUTION_ARN",
-        f"aws stepfunctions get-execution-history --execution-arn $EXECUTION_ARN {events}",
+        f"aws stepfunctions get-execution-history --execution-arn $EXECUTION_ARN --query {shlex.quote(events)} --output text",
+    ]
+
+
+def rollback_commands() -> list[str]:
+    """Finds the release's id in its execution's history, and starts a rollback of it."""
+    query = shlex.quote(f"events[].{RELEASE_ID} | [0]")
+    found = f"--execution-arn $EXECUTION_ARN --no-paginate --query {query} --output text | tr -d '\"'"
+    order = {"service": SERVICE, "release": "$RELEASE_ID", "reason": "checkout is slow"}
+    quoted = json.dumps(order).replace('"', '\\"')
+    start = "aws stepfunctions start-execution --state-machine-arn $ROLLBACK_STATE_MACHINE_ARN"
+    return [
+        f"RELEASE_ID=$(aws stepfunctions get-execution-history {found})",
+        f'{start} --input "{quoted}"',
     ]
 
 
@@ -80,7 +96,12 @@ def main() -> int:
     stop = threading.Event()
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda *_: stop.set())
-    serve(given.speed, given.port, given.out, stop)
+    try:
+        serve(given.speed, given.port, given.out, stop)
+    except PortTaken as error:
+        another = "python -m local --port 0 --out out/another"
+        print(f"{error}: is another one up? {another} takes a free one", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -40,6 +41,7 @@ from local.plane.balancer import HAProxyPlane
 from local.plane.plane import ModelPlane
 from local.reality import Reality
 
+HOST = "127.0.0.1"
 TICK_SECONDS = 5.0
 TICK_WALL_SECONDS = 0.1
 ENDED = ("SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT")
@@ -57,6 +59,10 @@ def _backend(backends: Any, account: str) -> Any:
     """moto looks through all its services each time it is asked for one; the tickers ask a great deal."""
     found = dict.get(backends, account)
     return _slow_backend(backends, account) if found is None else found
+
+
+class PortTaken(RuntimeError):
+    """Something else listens where the cloud is to be served."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,8 @@ class Cloud:
     # --- coming up and going down -------------------------------------------------------------------------
 
     def _start(self) -> None:
+        if self._port:
+            _check_free(self._port)
         if self.out:
             self.out.mkdir(parents=True, exist_ok=True)
         clock, reality = self.clock, self.reality
@@ -166,7 +174,7 @@ class Cloud:
 
     def _serve(self, port: int) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+        server = ThreadedMotoServer(ip_address=HOST, port=port, verbose=False)
         server.start()
         self._stack.callback(server.stop)
         host, bound = server.get_host_and_port()
@@ -231,3 +239,13 @@ class Cloud:
     def _execution(self, arn: str) -> Any:
         backend: Any = stepfunctions_parser_backends[ACCOUNT][REGION]
         return backend.describe_execution(arn)
+
+
+def _check_free(port: int) -> None:
+    """moto's server would wait for ever to be ready."""
+    with socket.socket() as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((HOST, port))
+        except OSError as error:
+            raise PortTaken(f"port {port} is taken: {error.strerror}") from None
