@@ -334,7 +334,7 @@ def test_an_aborted_execution_is_aborted_at_once_and_runs_no_catch(
     cloud.until(lambda: False, 100)
     client = cloud.client("stepfunctions")
     client.stop_execution(executionArn=arn, error="Stopped", cause="by hand")
-    assert client.describe_execution(executionArn=arn)["status"] == "ABORTED"
+    assert cloud.execution(arn).status == "ABORTED"
     cloud.until(lambda: bool(cloud.lambda_invocations), 1000)
     ended = cloud.execution(arn)
     assert ended.status == "ABORTED"
