@@ -1,6 +1,8 @@
 """The kinds of faults by name; what arms one on a world registers itself here."""
 
+import importlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.faults.points import Fault
@@ -31,9 +33,20 @@ def kind(name: str) -> Callable[[Arm], Arm]:
 def arm(world: "Place", fault: Fault) -> None:
     """Puts one fault in its place."""
     if fault.kind not in _KINDS:
+        _load()
+    if fault.kind not in _KINDS:
         raise KeyError(f"no kind of fault is called {fault.kind}: {', '.join(sorted(_KINDS))}")
     _KINDS[fault.kind](world, fault)
 
 
+def _load() -> None:
+    """Kinds live in modules beside this one, which register them as they are imported."""
+    folder = Path(__file__).parent
+    for module in sorted(folder.glob("[a-z]*.py")):
+        if not module.stem.startswith("test_"):
+            importlib.import_module(f"tests.faults.{module.stem}")
+
+
 def known() -> list[str]:
+    _load()
     return sorted(_KINDS)

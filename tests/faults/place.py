@@ -1,5 +1,6 @@
 """A world with the instrument in it: where faults are armed, and where each call is looked at."""
 
+import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from tests.faults import calls as calls
 from tests.faults.checks import Checks
 from tests.faults.injector import Injector
 from tests.faults.points import Fault, Run
+from tests.faults.speed import fast
 from tests.faults.traffic import Traffics
 from tests.workflow.faults import Faults
 from tests.workflow.world import Release, World
@@ -146,14 +148,56 @@ class Place(World):
         return undo
 
 
+class Prepared:
+    """A world that is warmed up and waits for its run: blue is healthy, has had its traffic, its guard is OK."""
+
+    def __init__(self, cloud: Cloud, faults: Faults, shop: seed.Seeded, outputs: dict[str, str]) -> None:
+        self.cloud, self.faults, self.shop, self.outputs = cloud, faults, shop, outputs
+
+    def wake(self) -> None:
+        """In a forked process there is only the thread that forked: the world's ticker begins again."""
+        clock: Any = self.cloud.clock
+        clock._actors.clear()
+        clock._timers.clear()
+        clock._ready.clear()
+        self.cloud._tick()
+
+    @contextmanager
+    def placed(self, run: Run) -> Iterator[Place]:
+        """The world of this run, which may differ from the prepared one in times and in its profile."""
+        for name, value in run.reality.items():
+            object.__setattr__(self.cloud.reality, name, value)
+        profile = {name: value for name, value in run.service.items() if name not in _SEEDED}
+        if profile:
+            seed.registered(self.cloud, "shop", {**self.shop.profile, **profile})
+        place = Place(self.cloud, self.faults, self.shop, self.outputs, run)
+        with place.injector:
+            yield place
+
+
+_SEEDED = {
+    *inspect.signature(seed.service).parameters,
+    "rate",
+    "sticky_share",
+    "long_share",
+    "long_seconds",
+} - {"profile"}
+
+
+def world_of(run: Run) -> str:
+    """Runs of which this is equal can share a prepared world."""
+    switches = {name: value for name, value in run.reality.items() if isinstance(value, bool)}
+    seeded = {name: value for name, value in run.service.items() if name in _SEEDED}
+    return json.dumps([switches, seeded], sort_keys=True)
+
+
 @contextmanager
-def opened(run: Run) -> Iterator[Place]:
-    """The run's world, warmed up: blue is healthy, has had its traffic, its guard is OK; no fault is armed yet."""
-    reality = Reality(**{**REALITY, **run.reality})
-    service = {"steps": [dict(step) for step in STEPS], **SERVICE, **run.service}
-    rate = float(service.pop("rate", 20.0))
-    sticky_share = float(service.pop("sticky_share", 0.0))
-    with Cloud.virtual(reality=reality) as cloud, Faults(cloud) as faults:
+def prepared(run: Run) -> Iterator[Prepared]:
+    """The world for this run and all that share it."""
+    switches, seeded = json.loads(world_of(run))
+    service = {"steps": [dict(step) for step in STEPS], **SERVICE, **seeded}
+    traffic = {name: float(service.pop(name)) for name in _TRAFFIC if name in service}
+    with fast(), Cloud.virtual(reality=Reality(**switches)) as cloud, Faults(cloud) as faults:
         with made_by(CLOUD):
             shop = seed.service(cloud, register=True, **service)
         stack = cloud.deploy(
@@ -161,11 +205,19 @@ def opened(run: Run) -> Iterator[Place]:
             parameters={"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/shop-instance"},
         )
         cloud.clock.sleep(1.5 * MINUTE)
-        cloud.plane.traffic(rate_per_second=rate, sticky_share=sticky_share)
-        cloud.clock.sleep(2.5 * MINUTE)
-        place = Place(cloud, faults, shop, stack.outputs, run)
-        with place.injector:
-            yield place
+        cloud.plane.traffic(traffic.pop("rate", 20.0), **traffic)
+        cloud.clock.sleep(2.5 * MINUTE + 2.5)  # half a tick off: nothing of ours is at work just now
+        yield Prepared(cloud, faults, shop, stack.outputs)
+
+
+_TRAFFIC = ("rate", "sticky_share", "long_share", "long_seconds")
+
+
+@contextmanager
+def opened(run: Run) -> Iterator[Place]:
+    """A world for this run alone, warmed up; no fault is armed yet."""
+    with prepared(run) as ready, ready.placed(run) as place:
+        yield place
 
 
 def _started(run: Any) -> Any:

@@ -1,17 +1,17 @@
 """Plays one run: a world, its faults, its scenario to a safe end, and everything looked at that must be true then."""
 
-import gc
 import random
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 
 from moto.moto_api._internal import mock_random
 
 from local.control.calls import PERSON, made_by
 from tests.faults import kinds
-from tests.faults.place import Place, opened
+from tests.faults.place import Place, Prepared, prepared
 from tests.faults.points import Outcome, Run
 from tests.faults.scenarios import LONGEST, SCENARIOS
 from tests.workflow.world import Release
@@ -24,16 +24,25 @@ Under = Callable[[], AbstractContextManager[object]]
 
 def play(run: Run, under: Under = nullcontext) -> Outcome:
     """What came of it. `under` is entered around the whole world: that is how a mutant is put in."""
+    seeded(0)
+    with under():
+        try:
+            with prepared(run) as ready:
+                return within(ready, run)
+        except Exception:
+            return Outcome(run, "", broken=traceback.format_exc())
+
+
+def within(ready: Prepared, run: Run) -> Outcome:
+    """The run in a world that was prepared for it."""
     began = time.process_time()
     seeded(run.seed)
     try:
-        with under(), opened(run) as world:
+        with ready.placed(run) as world:
             outcome = perform(world)
     except Exception:
         outcome = Outcome(run, "", broken=traceback.format_exc())
-    finally:
-        gc.collect()
-    return _timed(outcome, time.process_time() - began)
+    return replace(outcome, cpu_seconds=time.process_time() - began)
 
 
 def seeded(number: int) -> None:
@@ -101,9 +110,3 @@ def judged(world: Place, release: Release, ended_at: float, in_time: bool) -> Ou
         cloud_seconds=ended_at - world.began,
         calls=len(world.injector.points),
     )
-
-
-def _timed(outcome: Outcome, seconds: float) -> Outcome:
-    from dataclasses import replace
-
-    return replace(outcome, cpu_seconds=seconds)
