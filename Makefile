@@ -12,7 +12,7 @@ PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-control local test check clean
+.PHONY: help demo demo-control local test check mutate clean
 
 help:
 	@echo "make demo          a good release, a bad one and a broken one, under live traffic (SPEED=$(SPEED))"
@@ -20,6 +20,7 @@ help:
 	@echo "make local         the local cloud, left up for the AWS CLI and a browser"
 	@echo "make test          all tests"
 	@echo "make check         linters, types, and the build of the stack"
+	@echo "make mutate        the modules that decide, each line of them broken in turn: a test must see it"
 	@echo "make clean         remove everything that was made"
 
 demo: .venv/.stamp
@@ -52,6 +53,9 @@ check: .venv/.stamp .tools/sam/.stamp .tools/checkov/.stamp node_modules/.stamp
 	@echo "sam build" && .ci/quietly $(SAM) build
 	@echo "all checks passed"
 
+mutate: .tools/mutate/.stamp
+	@.tools/mutate/bin/python -m tests.mutate
+
 clean:
 	@rm -rf .venv .tools .aws-sam node_modules out .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
@@ -59,6 +63,8 @@ clean:
 	@test -n "$(PYTHON)" || { echo "Python 3.13, 3.12 or 3.11 is needed" >&2; exit 1; }
 	@echo "preparing .venv with $$("$(PYTHON)" --version); about a minute, once" >&2
 	@"$(PYTHON)" -m venv .venv && .venv/bin/python $(PIP_INSTALL) -r requirements.txt && touch $@
+
+.tools/mutate/.stamp: requirements.txt functions/requirements.txt
 
 .tools/%/.stamp: requirements-%.txt
 	@test -n "$(call python,3.13)" || { echo "Python 3.13 is needed: the functions are built for it" >&2; exit 1; }

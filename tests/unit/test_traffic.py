@@ -29,11 +29,21 @@ def test_blue_is_the_one_group_that_serves(now: Forward, blue: bool) -> None:
     assert (traffic.find_blue(now) == BLUE) == blue
 
 
-@pytest.mark.parametrize("now", [forward(), forward(50, 50), forward(0, 0), forward(1, third=1)])
-def test_several_groups_that_serve_or_none_are_nobodys_blue(now: Forward) -> None:
+@pytest.mark.parametrize(
+    ("now", "shown"),
+    [
+        (forward(), "no target group"),
+        (forward(50, 50), "b at 50, g at 50"),
+        (forward(0, 0), "b at 0, g at 0"),
+        (forward(1, third=1), "b at 1, t at 1"),
+    ],
+)
+def test_several_groups_that_serve_or_none_are_nobodys_blue(now: Forward, shown: str) -> None:
     with pytest.raises(Refusal) as refused:
         traffic.find_blue(now)
     assert refused.value.field == "route"
+    assert refused.value.value == shown
+    assert refused.value.fix == "Give all weight to the one target group that serves now."
 
 
 @pytest.mark.parametrize(
@@ -86,6 +96,11 @@ def test_splitting_twice_is_splitting_once(weight: int, now: dict[str, int]) -> 
     assert 0 not in (once.weights.get(BLUE), once.weights.get(GREEN)), "a side with nothing isn't listed"
 
 
+def test_a_third_group_makes_two_with_either_side_alone() -> None:
+    found = traffic.split(BLUE, GREEN, 100, forward(50, 50, third=1), sticky=0, sticky_targets=60)
+    assert found == Forward(weights=weights(green=100, third=1), sticky_seconds=60)
+
+
 def test_weight_is_left_only_to_those_that_are_kept() -> None:
     found = traffic.without(Forward(weights=weights(50, 20, 30), sticky_seconds=60), BLUE, GREEN)
     assert found == Forward(weights=weights(50, 20, 0), sticky_seconds=60)
@@ -118,6 +133,16 @@ def test_drift_tells_both_sides() -> None:
         traffic.ensure_ours(forward(50, 50), [forward(90, 10)])
     with pytest.raises(Drifted, match="the rule shows b 1, g 99 where g was to serve alone"):
         traffic.ensure_alone(forward(1, 99), GREEN)
+    with pytest.raises(Drifted, match=r"^the rule shows nothing where g was to serve alone$"):
+        traffic.ensure_alone(forward(), GREEN)
+    traffic.ensure_alone(forward(0, 99), GREEN)
+
+
+def test_a_group_is_told_by_its_name() -> None:
+    assert (
+        traffic.describe(Forward(weights={GREEN: 1, "targetgroup/c": 2, "d": 3}))
+        == "g 1, d 3, targetgroup/c 2"
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,6 +171,7 @@ def test_a_share_is_what_new_requests_get(now: Forward, share: float) -> None:
 RESTORED: list[tuple[str, int, int, int, int, int | None]] = [
     ("blue holds the need", 3, 3, 3, 50, 0),
     ("blue holds more", 3, 5, 3, 50, 0),
+    ("nothing is needed, and blue has nobody", 0, 0, 3, 50, 100),
     ("blue holds the need and green is dead", 3, 3, 0, 50, 0),
     ("blue is short: it gets what it can carry", 4, 1, 4, 100, 75),
     ("blue is nearly there", 4, 3, 4, 100, 25),

@@ -23,83 +23,97 @@ def alarm(name: str, state: str = "OK", *, minutes_ago: float = 60, seconds: int
     )
 
 
-def judge(*alarms: AlarmState, **signals: Any) -> Verdict:
+def signals(*alarms: AlarmState, **changes: Any) -> Signals:
     given = {
         "asked": tuple(each.name for each in alarms),
         "alarms": alarms,
         "requests": 100,
         "minimum_requests": 50,
         "observed_seconds": 600.0,
-        **signals,
+        **changes,
     }
-    return verdict.judge(Signals(**given))
+    return Signals(**given)
 
 
-JUDGED: list[tuple[str, Verdict, str, str]] = [
-    ("all is well", judge(alarm("a"), alarm("b")), "Successful", "100 requests to green, 2 alarms OK"),
-    ("nobody watches", judge(), "Successful", "100 requests to green, 0 alarms OK"),
-    ("one is red", judge(alarm("a"), alarm("b", "ALARM")), "Failed", "alarm b is in ALARM: it is so"),
-    ("one is gone", judge(alarm("a"), asked=("a", "b")), "Failed", "alarm b does not exist any more"),
+JUDGED: list[tuple[str, Signals, str, str]] = [
+    ("all is well", signals(alarm("a"), alarm("b")), "Successful", "100 requests to green, 2 alarms OK"),
+    ("nobody watches", signals(), "Successful", "100 requests to green, 0 alarms OK"),
+    ("one is red", signals(alarm("a"), alarm("b", "ALARM")), "Failed", "alarm b is in ALARM: it is so"),
+    ("one is gone", signals(alarm("a"), asked=("a", "b")), "Failed", "alarm b does not exist any more"),
     (
         "a waived one is gone",
-        judge(asked=("a",), waived=frozenset({"a"})),
+        signals(asked=("a",), waived=frozenset({"a"})),
         "Failed",
         "alarm a does not exist any more",
     ),
     (
         "the red one is waived",
-        judge(alarm("a", "ALARM"), alarm("b"), waived=frozenset({"a"})),
+        signals(alarm("a", "ALARM"), alarm("b"), waived=frozenset({"a"})),
         "Successful",
         "100 requests to green, 1 alarms OK",
     ),
     (
         "one knows nothing",
-        judge(alarm("a", "INSUFFICIENT_DATA")),
+        signals(alarm("a", "INSUFFICIENT_DATA")),
         "Inconclusive",
         "alarm a is INSUFFICIENT_DATA: it is so",
     ),
-    ("too few requests", judge(alarm("a"), requests=49), "Inconclusive", "49 requests to green, 50 needed"),
+    ("too few requests", signals(alarm("a"), requests=49), "Inconclusive", "49 requests to green, 50 needed"),
     (
         "just enough requests",
-        judge(alarm("a"), requests=50),
+        signals(alarm("a"), requests=50),
         "Successful",
         "50 requests to green, 1 alarms OK",
     ),
     (
         "observed too short",
-        judge(alarm("a", seconds=300), observed_seconds=419.0),
+        signals(alarm("a", seconds=300), observed_seconds=419.0),
         "Inconclusive",
         "419 s observed, 420 s make an alarm's OK evidence",
     ),
     (
         "observed just long enough",
-        judge(alarm("a", seconds=300), observed_seconds=420.0),
+        signals(alarm("a", seconds=300), observed_seconds=420.0),
         "Successful",
         "100 requests to green, 1 alarms OK",
     ),
-    ("short", judge(green_lacks="2 of 3"), "Inconclusive", "green is short: 2 of 3"),
+    ("short", signals(green_lacks="2 of 3"), "Inconclusive", "green is short: 2 of 3"),
     (
         "dead",
-        judge(green_lacks="0 of 3", green_dead=True),
+        signals(green_lacks="0 of 3", green_dead=True),
         "Failed",
         "green has nobody left to serve: 0 of 3",
     ),
-    ("red beats silent", judge(alarm("a", "INSUFFICIENT_DATA"), alarm("b", "ALARM")), "Failed", "alarm b"),
+    ("red beats silent", signals(alarm("a", "INSUFFICIENT_DATA"), alarm("b", "ALARM")), "Failed", "alarm b"),
     (
         "red beats few requests",
-        judge(alarm("a", "ALARM"), requests=0, observed_seconds=0.0),
+        signals(alarm("a", "ALARM"), requests=0, observed_seconds=0.0),
         "Failed",
         "alarm a",
     ),
-    ("red beats short", judge(alarm("a", "ALARM"), green_lacks="2 of 3"), "Failed", "alarm a"),
-    ("a state of the future", judge(alarm("a", "UNSURE")), "Inconclusive", "alarm a is UNSURE"),
+    ("red beats short", signals(alarm("a", "ALARM"), green_lacks="2 of 3"), "Failed", "alarm a"),
+    (
+        "the slowest alarm says how long",
+        signals(alarm("a", seconds=60), alarm("b", seconds=300), observed_seconds=419.0),
+        "Inconclusive",
+        "419 s observed, 420 s make",
+    ),
+    (
+        "a waived one need not have been observed",
+        signals(alarm("a", seconds=300), waived=frozenset({"a"}), observed_seconds=0.0),
+        "Successful",
+        "100 requests to green, 0 alarms OK",
+    ),
+    ("nobody watches a moment", signals(observed_seconds=0.0), "Successful", "100 requests"),
+    ("a state of the future", signals(alarm("a", "UNSURE")), "Inconclusive", "alarm a is UNSURE"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("found", "outcome", "reason"), [case[1:] for case in JUDGED], ids=[case[0] for case in JUDGED]
+    ("seen", "outcome", "reason"), [case[1:] for case in JUDGED], ids=[case[0] for case in JUDGED]
 )
-def test_a_verdict_has_its_reason_in_words_and_numbers(found: Verdict, outcome: str, reason: str) -> None:
+def test_a_verdict_has_its_reason_in_words_and_numbers(seen: Signals, outcome: str, reason: str) -> None:
+    found = verdict.judge(seen)
     assert found.outcome == outcome
     assert found.reason.startswith(reason)
 
@@ -150,6 +164,12 @@ IMPATIENT = Profile(route="r", steps=PROFILE.steps, inconclusive=Inconclusive(mi
 )
 def test_a_verdict_means_one_next_move(outcome: Any, step: int, observed: float, move: str) -> None:
     assert verdict.next_move(Verdict(outcome, ""), PROFILE, step, observed) == move
+
+
+def test_only_the_last_step_waits_for_the_load_balancer_to_settle() -> None:
+    profile = Profile(route="r", steps=(Step(weight=10, observe_minutes=1), *PROFILE.steps[1:]))
+    assert verdict.next_move(Verdict("Successful", ""), profile, 0, 60) == "shift"
+    assert verdict.next_move(Verdict("Successful", ""), profile, 1, 60) == "wait"
 
 
 def test_an_open_verdict_ends_as_the_profile_says() -> None:
