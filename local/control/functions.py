@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 import json
+import math
 import os
 import sys
 import threading
@@ -28,6 +29,8 @@ from local.control.calls import current_execution, made_by
 from local.control.event_queue import EventQueue, Throttled
 from local.control.session import ACCOUNT, REGION
 
+real_monotonic = time.monotonic
+
 _environment: ContextVar[dict[str, str] | None] = ContextVar("environment", default=None)
 _printed: ContextVar[io.StringIO | None] = ContextVar("printed", default=None)
 _budget: ContextVar["Budget | None"] = ContextVar("budget", default=None)
@@ -44,10 +47,10 @@ class Budget:
     seconds: float
     slept: float = 0.0
     slept_wall: float = 0.0
-    began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=real_monotonic)
 
     def left(self) -> float:
-        worked = time.monotonic() - self.began - self.slept_wall
+        worked = real_monotonic() - self.began - self.slept_wall
         return self.seconds - self.slept - worked
 
 
@@ -116,6 +119,8 @@ class Functions:
         self._queue.install()
         self._hooks.callback(self._queue.uninstall)
         self._hooks.enter_context(patch.object(time, "sleep", _within_budget(time.sleep, self._clock)))
+        if math.isinf(self._clock.speed):
+            self._hooks.enter_context(patch.object(time, "monotonic", _monotonic(self._clock)))
 
     def uninstall(self) -> None:
         self._hooks.close()
@@ -277,15 +282,20 @@ def _within_budget(sleep: Callable[[float], None], clock: Clock) -> Callable[[fl
         budget = _budget.get()
         if budget is None:
             return sleep(seconds)
-        allowed, before, wall = min(seconds, max(0.0, budget.left())), clock.now(), time.monotonic()
+        allowed, before, wall = min(seconds, max(0.0, budget.left())), clock.now(), real_monotonic()
         sleep(allowed)
         budget.slept += clock.now() - before
-        budget.slept_wall += time.monotonic() - wall
+        budget.slept_wall += real_monotonic() - wall
         if allowed < seconds:
             raise FunctionTimedOut
         return None
 
     return bounded
+
+
+def _monotonic(clock: Clock) -> Callable[[], float]:
+    """Where time jumps, a handler that measures how long it waited must see the jump."""
+    return lambda: real_monotonic() if _budget.get() is None else clock.now()
 
 
 def _forget(root: Path) -> None:

@@ -133,3 +133,16 @@ def test_nothing_is_left_of_a_cloud(workshop: Any) -> None:
         workshop.handler("Say", "return 1")
         invoke(cloud, workshop.deploy(cloud).resources["SayFunction"])
     assert (os.environ, sys.stdout, time.sleep, list(sys.path), threading.active_count()) == before
+
+
+def test_a_handler_sees_how_long_it_waited(cloud: Cloud, workshop: Any) -> None:
+    workshop.handler(
+        "Wait",
+        """
+        import time
+        began = time.monotonic()
+        time.sleep(7)
+        return {"waited": time.monotonic() - began}
+        """,
+    )
+    assert invoke(cloud, workshop.deploy(cloud).resources["WaitFunction"])[0] == {"waited": 7}
