@@ -9,9 +9,5 @@ from viridian.messages import Converge, Converged
 @handler(Converge)
 def lambda_handler(ask: Converge) -> Converged:
     """Depends on no event and no earlier answer: whoever calls it, and however often, it converges."""
-    failure = converge.first_error(ask.error, ask.cause)
-    hold = ask.error == "Inconclusive"
-    step = way_back.go_on(
-        ask.service, ask.release, ask.execution, failure, hold=hold, overwrite=ask.overwrite
-    )
+    step = way_back.go_on(converge.errand(ask.order, ask.execution, ask.error, ask.cause))
     return Converged(doing=step.reason, again_in=step.again_in, end=step.end, cause=step.cause)

@@ -11,6 +11,9 @@ from viridian.messages import PlanRelease, ReleasePlanned
 @handler(PlanRelease)
 def lambda_handler(ask: PlanRelease) -> ReleasePlanned:
     """Raises Refusal for whatever stands in the release's way."""
+    if resume := request.parse_resume(ask.request):
+        plan = survey.plan_again(resume, ask.execution, ask.started_at)
+        return ReleasePlanned(service=plan.service, release=plan.release, dry_run=False, plan=plan)
     wanted = request.parse(ask.request)
     registered, version = profiles.find(wanted.service)
     profile = request.merge(wanted, registered)

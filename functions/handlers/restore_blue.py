@@ -9,9 +9,5 @@ from viridian.messages import BlueRestored, RestoreBlue
 @handler(RestoreBlue)
 def lambda_handler(ask: RestoreBlue) -> BlueRestored:
     """The epoch is bumped before the weights are read, so no earlier writer can undo this."""
-    failure = converge.first_error(ask.error, ask.cause)
-    hold = ask.error == "Inconclusive"
-    step = way_back.begin(
-        ask.service, ask.release, ask.execution, failure, hold=hold, overwrite=ask.overwrite
-    )
+    step = way_back.begin(converge.errand(ask.order, ask.execution, ask.error, ask.cause))
     return BlueRestored(doing=step.reason, again_in=step.again_in, end=step.end, cause=step.cause)

@@ -14,13 +14,13 @@ def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
     """Raises Drifted if the weights aren't ours, GreenUnfit or BlueUnfit if a side can't carry its share."""
     record = ledger.read(ask.service, ask.release, ask.epoch)
     record.ensure_in_time(datetime.now(UTC))
-    route = load_balancer.find_route(record.plan.route)
-    traffic.ensure_ours(route.forward, record.written)
+    rule = load_balancer.find_rule(record.plan.route)
+    traffic.ensure_ours(rule.forward, record.written)
     blue, candidate = green.both(record)
     weight = record.plan.profile.steps[ask.step].weight
     fleet.ensure_carries(blue, record.need, traffic.WHOLE - weight)
     fleet.ensure_fit(candidate, blue, record.need, cross_zone=record.plan.cross_zone)
-    wanted = record.plan.split(candidate.target_group, weight, route.forward)
+    wanted = record.plan.split(candidate.target_group, weight, rule.forward)
     green.count_in_dns(record)
-    shown = load_balancer.set_forward(route, wanted, record.fence())
+    shown = load_balancer.set_forward(rule, wanted, record.fence())
     return TrafficShifted(step=ask.step, weights=shown.weights, shifted_at=datetime.now(UTC))

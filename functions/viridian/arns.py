@@ -21,6 +21,12 @@ def suffix(arn: str) -> str:
     return resource.removeprefix("loadbalancer/")
 
 
+def alarm(near: str, name: str) -> str:
+    """The ARN of an alarm in the account and Region of another resource."""
+    partition, region, account = _place(near)
+    return f"arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"
+
+
 def _place(arn: str) -> tuple[str, str, str]:
     _, partition, _, region, account, *_ = [*arn.split(":", 5), "", "", "", ""]
     return partition, region, account

@@ -1,11 +1,11 @@
 """The way back: from what AWS shows now to the next safe step, whoever asks and however often."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from viridian import traffic
+from viridian import request, traffic
 from viridian.fleet import Side
 from viridian.traffic import Forward
 
@@ -17,13 +17,55 @@ Act = Literal[
     "KeepEvidence",
     "RemoveGreen",
     "ReleaseFloors",
+    "Promote",
     "End",
 ]
 End = Literal["RolledBack", "Held", "RollbackIncomplete", "Refused", "Promoted", "Retired"]
 
 
+# However late a write is that an earlier epoch let through, its function has been stopped by then: longer than the
+# time-out of any function that writes routes.
+LATE_WRITER_SECONDS = 60
+
+
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """A release to take back to blue: which execution does it, why, and on what terms."""
+
+    service: str
+    release: str
+    execution: str
+    failure: str
+    hold: bool = False
+    overwrite: bool = False
+    ordered: bool = False
+    resolved: bool = False
+
+    def terms(self) -> dict[str, bool]:
+        """What the ledger keeps of it once the release is taken over."""
+        return {name: getattr(self, name) for name in ("hold", "overwrite", "ordered", "resolved")}
+
+
+def errand(order: Any, execution: str, error: str, cause: str) -> Errand:
+    """What a machine is to do: for what failed (`error`, `cause`), or because a person ordered it, with a reason."""
+    asked, ordered = request.parse_order(order), error == "RollbackOrdered"
+    return Errand(
+        service=asked.service,
+        release=asked.release,
+        execution=execution,
+        failure=first_error(error, asked.reason if ordered else cause),
+        hold=error == "Inconclusive",
+        overwrite=asked.overwrite,
+        ordered=ordered,
+        resolved=asked.resolve,
+    )
+
+
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the next step depends on; `green` is None while none was made or once it is gone."""
+    """All that the next step depends on; `green` is None while none was made or once it is gone.
+
+    `stay`: the profile leaves traffic where it is, and no person has ordered otherwise. `resolved`: a person says that
+    the traffic is where it is to be. `hands_off`: why people want nothing written.
+    """
 
     now: datetime
     deadline: datetime
@@ -40,36 +82,70 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     overwrite: bool
     evidence_kept: bool
     leftovers: tuple[str, ...]
+    hands_off: str | None = None
+    stay: bool = False
+    resolved: bool = False
+
+    @property
+    def settles_in(self) -> float:
+        """Seconds until the load balancer has settled, and no late writer is left; 0 once it has."""
+        settle = max(self.settle_seconds, LATE_WRITER_SECONDS)
+        return (
+            max(0.0, settle - (self.now - self.restored_at).total_seconds()) if self.restored_at else settle
+        )
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """The next step, why, and when to look again; `green_weight` and `end` where the act has one."""
+    """The next step, why, and when to look again; `green_weight` and `end` where the act has one.
+
+    `page`: a person should know now, though the way back goes on.
+    """
 
     act: Act
     reason: str
     again_in: int = 15
     green_weight: int = 0
     end: End | None = None
+    page: bool = False
 
 
 def next_move(picture: Picture) -> Move:
     """Traffic first; then nothing until it is settled; then capacity; then what is left behind."""
+    if picture.hands_off:
+        return _held(f"hands off: {picture.hands_off}. Nothing was written")
+    if picture.resolved and not picture.forward.alone(picture.blue.target_group):
+        return _resolve(picture)
     if not picture.forward.alone(picture.blue.target_group):
         return _restore(picture)
     if picture.restored_at is None:
-        return Move(act="RestoreTraffic", reason="blue serves alone", again_in=picture.settle_seconds)
-    if (rest := picture.settle_seconds - (picture.now - picture.restored_at).total_seconds()) > 0:
+        return Move(
+            act="RestoreTraffic", reason="blue serves alone", again_in=min(60, round(picture.settles_in))
+        )
+    if (rest := picture.settles_in) > 0:
         return Move(
             act="AwaitSettled", reason="the load balancer is settling", again_in=max(1, min(60, round(rest)))
         )
     if picture.hold:
-        return Move(
-            act="End", end="Held", reason="all traffic is on blue; green stands, for a person to decide"
-        )
+        return _held("all traffic is on blue; green stands, for a person to decide")
     return _tidy(picture)
 
 
+def _held(reason: str) -> Move:
+    return Move(act="End", end="Held", reason=reason)
+
+
+def _resolve(picture: Picture) -> Move:
+    """A person says that it is over: it is, where one side serves alone."""
+    if picture.green and picture.forward.alone(picture.green.target_group):
+        return Move(act="Promote", end="Promoted", reason="green serves alone, and a person has resolved it")
+    return _held(f"give all weight to one side first: the rule shows {traffic.describe(picture.forward)}")
+
+
 def _restore(picture: Picture) -> Move:
+    if picture.stay:
+        return _held(
+            f"the profile says rollback: hold, so {traffic.describe(picture.forward)} stays as it is"
+        )
     green_group = picture.green_target_group or ""
     others = [g for g in picture.forward.weights if g not in (picture.blue.target_group, green_group)]
     foreign_weight = any(picture.forward.weights[group] > 0 for group in others)
@@ -79,26 +155,22 @@ def _restore(picture: Picture) -> Move:
     green_healthy = picture.green.healthy() if picture.green else 0
     blue_healthy = picture.blue.healthy()
     if foreign and not _dead(picture, green_healthy, blue_healthy):
-        return Move(
-            act="End",
-            end="Held",
-            reason=f"somebody else wrote {traffic.describe(picture.forward)}; it serves, so it is left as it is. "
-            'Start the rollback machine with "overwrite": true to put everything on blue',
+        return _held(
+            f"somebody else wrote {traffic.describe(picture.forward)}; it serves, so it is left as it is. "
+            'Start the rollback machine with "overwrite": true to put everything on blue'
         )
     now = round(100 * picture.forward.share(green_group))
     weight = traffic.restore(picture.need, blue_healthy, green_healthy, now)
     short = f"blue carries {blue_healthy} of {picture.need}"
     if weight is None:
-        return Move(
-            act="End", end="Held", reason=f"neither side can carry anything: nothing was moved; {short}"
-        )
+        return _held(f"neither side can carry anything: nothing was moved; {short}")
     if weight != now or (picture.overwrite and foreign_weight):
         reason = "all traffic to blue" if weight == 0 else f"{short}: green keeps {weight}%"
-        return Move(act="RestoreTraffic", reason=reason, green_weight=weight)
+        return Move(act="RestoreTraffic", reason=reason, green_weight=weight, page=weight > 0 or foreign)
     if picture.now < picture.deadline:
         return Move(act="RaiseBlue", reason=f"{short} so far")
     if picture.forward.alone(green_group):
-        return Move(act="End", end="Held", reason=f"{short} and never got more: all traffic is on green")
+        return _held(f"{short} and never got more: all traffic is on green")
     return Move(
         act="End", end="RollbackIncomplete", reason=f"{short} and never got more: green keeps {weight}%"
     )

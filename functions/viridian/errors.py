@@ -19,6 +19,14 @@ class Fenced(Exception):
     """The route's epoch has moved on: whoever holds this fence may not write any more."""
 
 
+class HandsOff(Exception):
+    """People want nothing written to this route, or to any; the message says why."""
+
+
+class SweepIncomplete(Exception):
+    """Some of what isn't over could not be seen to; the message says what, and the next minute tries again."""
+
+
 class Busy(Exception):
     """AWS was throttled, away or slow, and may or may not have done it: read again, then retry."""
 

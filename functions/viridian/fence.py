@@ -4,9 +4,15 @@ import msgspec
 
 
 class Fence(msgspec.Struct, frozen=True, kw_only=True):
-    """A release's right to write, good while `epoch` is the route's; it travels into every mutating call."""
+    """A release's right to write, good while `epoch` is the route's; it travels into every mutating call.
+
+    `hands_off` is why people want nothing written. `intent` is the journal entry of a fence that was taken and
+    journaled in one transaction a moment ago: the one write that it was taken for needs no second look.
+    """
 
     service: str
     release: str
     route: str
     epoch: int
+    hands_off: str | None = None
+    intent: str | None = None

@@ -167,14 +167,12 @@ class ReleasePromoted(Message, frozen=True):
 
 
 class RestoreBlue(Message, frozen=True):
-    """A release to roll back, who does it, and why."""
+    """An order to take a release back, as it came in; who does it; and what failed."""
 
-    service: str
-    release: str
+    order: Any
     execution: str
     error: str
     cause: str = ""
-    overwrite: bool = False
 
 
 class BlueRestored(Message, frozen=True):
@@ -234,3 +232,55 @@ class Swept(Message, frozen=True):
     """The executions that were started."""
 
     started: tuple[str, ...]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of AWS's own; what is in it beyond these fields is not looked at."""
+
+
+class AlarmState(Event, frozen=True):
+    """What an alarm has to say."""
+
+    reason: str = ""
+
+
+class AlarmDetail(Event, frozen=True):
+    """Which alarm changed its state."""
+
+    alarmName: str  # noqa: N815
+    state: AlarmState
+
+
+class Brake(Event, frozen=True):
+    """An alarm has gone red: its ARN is the one resource, `time` is when."""
+
+    resources: tuple[str]
+    time: datetime
+    detail: AlarmDetail
+
+
+class Braked(Message, frozen=True):
+    """The executions that bring the releases of the alarm back; none if no release watches it."""
+
+    started: tuple[str, ...]
+
+
+class ExecutionDetail(Event, frozen=True):
+    """How an execution ended; its input is never looked at."""
+
+    executionArn: str  # noqa: N815
+    status: str
+    error: str | None = None
+    cause: str | None = None
+
+
+class Guard(Event, frozen=True):
+    """An execution has ended, other than well."""
+
+    detail: ExecutionDetail
+
+
+class Guarded(Message, frozen=True):
+    """The execution that goes on in its place; none if it left nothing to do."""
+
+    started: str | None

@@ -36,7 +36,10 @@ class Standby(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One release, decided: copied into the record, and read from there by every later state."""
+    """One release, decided: copied into the record, and read from there by every later state.
+
+    `resumed` is what the rule showed when a Held release was resumed.
+    """
 
     service: str
     release: str
@@ -63,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     green_target_group: str
     standby: Standby
     standby_before: Forward | None = None
+    resumed: Forward | None = None
     steps: tuple[str, ...] = ()
     makes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()

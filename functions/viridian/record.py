@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from viridian.errors import DeadlinePassed
 from viridian.fence import Fence
@@ -12,19 +13,44 @@ from viridian.traffic import Forward
 SCHEMA = 1
 ENDED = ("Promoted", "Retired", "RolledBack")
 CLOSED = ("Retired", "RolledBack")
+KEEPS_LOCK = ("Held", "RollbackIncomplete")  # a person must decide first
+# What a release that is resumed leaves behind of its way back.
+FRESH = (
+    "converger",
+    "ended_at",
+    "evidence",
+    "failure",
+    "hold",
+    "ordered",
+    "outcome",
+    "overwrite",
+    "resolved",
+    "restored_at",
+    "rollback_by",
+    "told",
+)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """A release as the ledger has it; `written` are the weights it last wrote or was about to write, oldest first."""
+    """A release as the ledger has it; `written` are the weights it last wrote or was about to write, oldest first.
+
+    `converger` is the execution that rolls it back, since `taken_at`; `ordered` if a person said so, `resolved` if a
+    person says that it is settled; `told` is what people were paged about last, `hands_off` why they want no writes.
+    """
 
     plan: Plan
     status: str
     epoch: int
+    taken_at: datetime | None = None
+    hands_off: str | None = None
     lock_execution: str | None = None
     converger: str | None = None
     failure: str | None = None
     hold: bool = False
     overwrite: bool = False
+    ordered: bool = False
+    resolved: bool = False
+    told: str | None = None
     need: int = 0
     image: str | None = None
     image_is_ours: bool = False
@@ -47,6 +73,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nothing more will be done for this release."""
         return self.status in ENDED
 
+    @property
+    def worker(self) -> str:
+        """The execution that is to bring the release to its end."""
+        rolling = self.status == "RollingBack" and self.converger
+        return self.converger if rolling and self.converger else self.plan.execution
+
+    def resumed(self, plan: Plan, epoch: int, now: datetime) -> "Record":
+        """A Held release as it begins again, under a new execution; what it made still stands."""
+        shown = (plan.resumed,) if plan.resumed and plan.resumed not in self.written[-1:] else ()
+        fresh = {field.name: field.default for field in msgspec.structs.fields(Record) if field.name in FRESH}
+        kept = replace(self, plan=plan, epoch=epoch, taken_at=now, written=(*self.written, *shown), **fresh)
+        return replace(kept, status="Releasing", green_at=now if self.green_at else None)
+
     def is_due(self, now: datetime) -> bool:
         """Whether blue has been kept as long as it was to be."""
         return self.retire_at is not None and now >= self.retire_at
@@ -65,5 +104,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def fence(self) -> Fence:
         """The right to write as this record last saw it."""
         return Fence(
-            service=self.plan.service, release=self.plan.release, route=self.plan.route, epoch=self.epoch
+            service=self.plan.service,
+            release=self.plan.release,
+            route=self.plan.route,
+            epoch=self.epoch,
+            hands_off=self.hands_off,
         )

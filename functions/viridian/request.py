@@ -94,16 +94,21 @@ class Build(Document, frozen=True):
     url: Text | None = None
 
 
+Reason = Annotated[str, Meta(min_length=10, max_length=512, pattern=r"\S.*\S")]
+Release = Annotated[str, Meta(pattern=r"^[0-9A-Za-z.-]{1,60}$(?!\n)")]
+
+
 class Waiver(Document, frozen=True):
     """Alarms that are red already and may stay so, and why: recorded with the release."""
 
     alarms: Annotated[tuple[Text, ...], Meta(min_length=1, max_length=10)]
-    reason: Annotated[str, Meta(min_length=10, max_length=512, pattern=r"\S.*\S")]
+    reason: Reason
 
 
 Steps = Annotated[tuple[Step, ...], Meta(min_length=1, max_length=20)]
 Guards = Annotated[tuple[Text, ...], Meta(max_length=10)]
 SmokeTests = Annotated[tuple[SmokeTest, ...], Meta(max_length=10)]
+Rollback = Literal["automatic", "hold"]
 Settle = Annotated[int, Meta(ge=0, le=900)]
 
 DEFAULT_STEPS = (
@@ -123,6 +128,7 @@ class Profile(Document, frozen=True):
     smoke_tests: SmokeTests = (SmokeTest(path="/"),)
     thresholds: Thresholds = Thresholds()
     inconclusive: Inconclusive = Inconclusive()
+    rollback: Rollback = "automatic"
     deadlines: Deadlines = Deadlines()
     settle_seconds: Settle = 120
     keep_minutes: Minutes = 60
@@ -142,9 +148,28 @@ class Request(Document, frozen=True):
     smoke_tests: SmokeTests | UnsetType = UNSET
     thresholds: Thresholds | UnsetType = UNSET
     inconclusive: Inconclusive | UnsetType = UNSET
+    rollback: Rollback | UnsetType = UNSET
     deadlines: Deadlines | UnsetType = UNSET
     settle_seconds: Settle | UnsetType = UNSET
     keep_minutes: Minutes | UnsetType = UNSET
+
+
+class Resume(Document, frozen=True):
+    """A Held release that is to go on, from its first step."""
+
+    service: ServiceName
+    resume: Release
+    reason: Reason
+
+
+class Order(Document, frozen=True):
+    """A release that a person wants back on blue, or whose end a person has brought about; `reason` may be anything."""
+
+    service: ServiceName
+    release: Release
+    reason: str = "no reason given"
+    overwrite: bool = False
+    resolve: bool = False
 
 
 FIXES = {
@@ -157,6 +182,12 @@ FIXES = {
     "smoke_tests": "List up to 10 of {path: '/...', method, status, contains, timeout_seconds: 1-10, attempts: 1-5}.",
     "thresholds": "Use error_percent (above 0, up to 100), latency_seconds (above 0) and minimum_requests (1 or more).",
     "inconclusive": "Use minutes (1-1440) and then ('hold' or 'roll_back').",
+    "rollback": "Use 'automatic', or 'hold' where blue can't take the traffic back (a one-way migration).",
+    "release": "Use the release's id, as its record and its output have it, such as 2.0.0-3f9c21.",
+    "resume": "Use the id of a release that is Held, such as 2.0.0-3f9c21.",
+    "reason": "Say why, in at least ten characters.",
+    "overwrite": "Use true or false.",
+    "resolve": "Use true or false.",
     "deadlines": "Use image_minutes, healthy_minutes and rollback_minutes, each 1-1440.",
     "settle_seconds": "Use a whole number from 0 to 900; 120 is the tested one.",
     "keep_minutes": "Use a whole number from 1 to 1440.",
@@ -169,6 +200,17 @@ FIXES = {
 def parse(document: Any) -> Request:
     """The request in `document`, or a Refusal that names the field, its value and the fix."""
     return _convert(document, Request, "")
+
+
+def parse_resume(document: Any) -> Resume | None:
+    """The same for a Held release that is to go on; None if the document asks for a release of its own."""
+    asks = isinstance(document, Mapping) and "resume" in document
+    return _convert(document, Resume, "") if asks else None
+
+
+def parse_order(document: Any) -> Order:
+    """The order in `document`, or a Refusal that names the field, its value and the fix."""
+    return _convert(document, Order, "")
 
 
 def merge(request: Request, registered: Any) -> Profile:

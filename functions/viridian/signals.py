@@ -26,6 +26,11 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     metrics: tuple[dict[str, Any], ...]
 
 
+def of_green(thresholds: Thresholds) -> tuple[str, ...]:
+    """The signals that green is watched for, each by an alarm of its own."""
+    return ("errors", "unhealthy", "fail-open", *(("latency",) if thresholds.latency_seconds else ()))
+
+
 def green_alarms(
     service: str, release: str, thresholds: Thresholds, load_balancer: str, target_group: str
 ) -> list[Alarm]:

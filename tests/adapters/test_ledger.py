@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.account import EXECUTION, RELEASE, TABLE, Account
+from tests.account import EXECUTION, NOW, RELEASE, TABLE, Account
 from viridian.aws import ledger
 from viridian.errors import Busy, Fenced, Refusal, RouteLocked
 from viridian.fence import Fence
@@ -115,14 +115,14 @@ def test_a_lock_outlives_nothing_but_its_release(account: Account) -> None:
     plan = account.record().plan
     other = msgspec.structs.replace(plan, release="3.0.0-abcdef", execution=f"{EXECUTION}-2")
     with pytest.raises(RouteLocked):
-        ledger.take_lock(other)
+        ledger.take_lock(other, NOW)
 
 
 def test_an_epoch_never_comes_back(account: Account) -> None:
     record = account.before("shift_traffic").record()
     ledger.end(record.fence(), "RolledBack", "")
     other = msgspec.structs.replace(record.plan, release="3.0.0-abcdef", execution=f"{EXECUTION}-2")
-    assert ledger.take_lock(other) == 2
+    assert ledger.take_lock(other, NOW) == 2
     with pytest.raises(Fenced):
         ledger.note(record.fence(), need=1)
 
@@ -173,7 +173,7 @@ def test_a_retirement_waits_for_whoever_holds_the_route(account: Account) -> Non
     assert again.epoch == 2, "the same execution takes it once"
     other = msgspec.structs.replace(promoted.plan, release="3.0.0-abcdef", execution=f"{EXECUTION}-2")
     with pytest.raises(RouteLocked, match=f"held by release {RELEASE}"):
-        ledger.take_lock(other)
+        ledger.take_lock(other, NOW)
     ledger.end(taken.fence(), "Retired", "")
-    ledger.take_lock(other)
+    ledger.take_lock(other, NOW)
     assert ledger.lock_to_retire(promoted, "retire-2") is None

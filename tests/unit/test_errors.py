@@ -12,7 +12,7 @@ from tests.stack import ROOT, State
 ERRORS = ROOT / "functions" / "viridian" / "errors.py"
 ENDS = {
     "ReleaseStateMachine": {"Promoted", "Planned", "Refused", "RolledBack", "Held", "RollbackIncomplete"},
-    "RollbackStateMachine": {"Refused", "RolledBack", "Held", "RollbackIncomplete"},
+    "RollbackStateMachine": {"Promoted", "Refused", "RolledBack", "Held", "RollbackIncomplete"},
     "RetireStateMachine": {"Retired", "Held", "RetirementIncomplete"},
 }
 OF_AWS = {

@@ -22,6 +22,7 @@ BUILT_IN = {
     "parse",
     "states",
     "string",
+    "type",
 }
 WHOLE = re.compile(r"\{%(.*)%\}", re.DOTALL)
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")

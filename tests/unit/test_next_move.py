@@ -59,7 +59,7 @@ MOVES: list[tuple[str, Picture, Move]] = [
     (
         "a short blue gets its share",
         seen(1, weights={"green": 100}),
-        Move(act="RestoreTraffic", reason="blue carries 1 of 3: green keeps 67%", green_weight=67),
+        Move(act="RestoreTraffic", reason="blue carries 1 of 3: green keeps 67%", green_weight=67, page=True),
     ),
     (
         "what a short blue can carry it has already",
@@ -78,7 +78,9 @@ MOVES: list[tuple[str, Picture, Move]] = [
     (
         "a dead blue leaves it to green",
         seen(0, weights=HALF),
-        Move(act="RestoreTraffic", reason="blue carries 0 of 3: green keeps 100%", green_weight=100),
+        Move(
+            act="RestoreTraffic", reason="blue carries 0 of 3: green keeps 100%", green_weight=100, page=True
+        ),
     ),
     (
         "a dead blue that may yet come",
@@ -107,7 +109,7 @@ MOVES: list[tuple[str, Picture, Move]] = [
     (
         "foreign weights over a dead side",
         seen(3, 0, weights=HALF, **FOREIGN),
-        Move(act="RestoreTraffic", reason="all traffic to blue"),
+        Move(act="RestoreTraffic", reason="all traffic to blue", page=True),
     ),
     (
         "foreign weights, ordered away",
@@ -115,9 +117,52 @@ MOVES: list[tuple[str, Picture, Move]] = [
         Move(act="RestoreTraffic", reason="all traffic to blue"),
     ),
     (
+        "people want nothing written",
+        seen(weights=HALF, hands_off="we are at it"),
+        Move(act="End", end="Held", reason="hands off: we are at it. Nothing was written"),
+    ),
+    (
+        "the profile lets nobody but a person go back",
+        seen(0, weights={"blue": 40, "green": 60}, stay=True),
+        Move(
+            act="End",
+            end="Held",
+            reason="the profile says rollback: hold, so blue 40, green 60 stays as it is",
+        ),
+    ),
+    (
+        "where blue has everything there is nothing to hold",
+        seen(fleet("blue", 3, minimum=2), stay=True),
+        Move(act="End", end="RolledBack", reason="all traffic is on blue, nothing is left"),
+    ),
+    (
+        "a person has given green everything, and says so",
+        seen(weights={"green": 100}, resolved=True, **FOREIGN),
+        Move(act="Promote", end="Promoted", reason="green serves alone, and a person has resolved it"),
+    ),
+    (
+        "a person says that it is over, and it isn't",
+        seen(weights={"blue": 40, "green": 60}, resolved=True),
+        Move(
+            act="End",
+            end="Held",
+            reason="give all weight to one side first: the rule shows blue 40, green 60",
+        ),
+    ),
+    (
+        "a person has given blue everything, and says so",
+        seen(fleet("blue", 3, minimum=2), resolved=True),
+        Move(act="End", end="RolledBack", reason="all traffic is on blue, nothing is left"),
+    ),
+    (
+        "a late writer may write for longer than the load balancer takes",
+        seen(settle_seconds=0, restored_at=NOW - timedelta(seconds=50)),
+        Move(act="AwaitSettled", reason="the load balancer is settling", again_in=10),
+    ),
+    (
         "blue serves, nobody knows since when",
         seen(restored_at=None),
-        Move(act="RestoreTraffic", reason="blue serves alone", again_in=120),
+        Move(act="RestoreTraffic", reason="blue serves alone", again_in=60),
     ),
     (
         "not settled",

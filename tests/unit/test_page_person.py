@@ -23,7 +23,7 @@ def test_a_person_is_paged_once_with_what_failed_and_what_it_stumbled_over(
     account.run("page_person")
     (page,) = account.requests("Publish")
     assert page["TopicArn"] == topic
-    assert f"shop {RELEASE} RollbackIncomplete" in page["Subject"]
+    assert f"shop {RELEASE} has ended RollbackIncomplete" in page["Subject"]
     assert "DeleteRule: not authorized" in page["Message"]
 
 

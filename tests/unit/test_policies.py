@@ -21,7 +21,6 @@ POLICIES = sorted(stack.resources("IAM::ManagedPolicy"))
 READ_ONLY = {"PlanReleaseFunction", "CheckImageFunction", "CheckGreenFunction"}
 CHANGES_NO_FLEET = {
     *READ_ONLY,
-    "SweepFunction",
     "AcquireLockFunction",
     "RunSmokeTestsFunction",
     "JudgeGreenFunction",

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from tests.stack import ROOT
 from viridian import request
 from viridian.errors import Refusal
-from viridian.request import AmiSource, InstanceSource, Profile, Request, Step
+from viridian.request import AmiSource, InstanceSource, Order, Profile, Request, Resume, Step
 
 SAMPLE = json.loads((ROOT / "events" / "release.json").read_text())
 RULE = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
@@ -217,7 +217,9 @@ def test_a_refusal_names_field_value_and_fix(
 
 
 def test_every_field_that_can_be_wrong_has_a_fix() -> None:
-    named = {field.name for kind in (Request, Profile) for field in msgspec.structs.fields(kind)}
+    named = {
+        field.name for kind in (Request, Profile, Resume, Order) for field in msgspec.structs.fields(kind)
+    }
     assert set(request.FIXES) == named
 
 
@@ -234,6 +236,7 @@ def test_a_release_may_override_all_of_its_profile_but_the_route(name: str) -> N
             "thresholds": {"minimum_requests": 7},
             "inconclusive": {"minutes": 7},
             "deadlines": {"image_minutes": 7},
+            "rollback": "hold",
             "settle_seconds": 7,
             "keep_minutes": 7,
         }[name]

@@ -139,7 +139,8 @@ def test_a_rolled_back_release_leaves_the_one_before_it_serving(account: Account
     account.later(minutes=5)
     account.run("create_green", ticket)
     account.run("shift_traffic", {**ticket, "step": 0})
-    order = {"service": "shop", "release": plan["release"], "execution": f"{EXECUTION}-3", "error": "Gone"}
+    asked = {"service": "shop", "release": plan["release"]}
+    order = {"order": asked, "execution": f"{EXECUTION}-3", "error": "Gone"}
     for _ in range(12):
         answer = account.run("converge", order)
         account.later(seconds=answer["again_in"])

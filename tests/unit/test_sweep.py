@@ -1,64 +1,142 @@
-"""Sweep: what is due is started, once, however often the sweeper looks."""
-
-import json
+"""Sweep: what is due is started and what is dead is taken back, once, however often the sweeper looks."""
 
 import pytest
 
-from tests.account import RELEASE, Account
+from tests.account import ACCOUNT, EXECUTION, REGION, RELEASE, Account
+from viridian.errors import Busy, SweepIncomplete
+
+ROLLBACK = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:viridian-rollback:{RELEASE}"
 
 
-@pytest.fixture
-def machine(account: Account, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A machine under the name of the one that retires."""
-    made = account.client("stepfunctions").create_state_machine(
-        name="viridian-retire",
-        roleArn="arn:aws:iam::123456789012:role/viridian",
-        definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
-    )
-    monkeypatch.setenv("RETIRE_STATE_MACHINE_ARN", made["stateMachineArn"])
-    return str(made["stateMachineArn"])
+@pytest.fixture(autouse=True)
+def _machines(account: Account) -> None:
+    account.make_machines()
 
 
-def executions(account: Account, machine: str) -> list[str]:
-    found = account.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
-    return [execution["name"] for execution in found]
-
-
-def test_nothing_is_due_before_a_promotion_nor_before_its_time(account: Account, machine: str) -> None:
+def test_nothing_is_due_before_a_promotion_nor_before_its_time(account: Account) -> None:
     account.promoted().later(minutes=59)
     assert account.twice("sweep") == {"started": []}
-    assert executions(account, machine) == []
+    assert account.executions("retire") == {}
 
 
-def test_a_blue_whose_time_has_come_is_retired_once(account: Account, machine: str) -> None:
+def test_a_blue_whose_time_has_come_is_retired_once(account: Account) -> None:
     account.promoted().later(minutes=61)
     (started,) = account.run("sweep")["started"]
-    assert started.startswith(machine.replace(":stateMachine:", ":execution:"))
     account.run("sweep")
-    (name,) = executions(account, machine)
+    ((name, order),) = account.executions("retire").items()
+    assert started == f"arn:aws:states:{REGION}:{ACCOUNT}:execution:viridian-retire:{name}"
     assert name.startswith(f"{RELEASE}-retire-")
-    execution = account.client("stepfunctions").describe_execution(executionArn=started)
-    assert json.loads(execution["input"]) == {"service": "shop", "release": RELEASE}
+    assert order == {"service": "shop", "release": RELEASE}
 
 
-def test_a_retirement_that_died_is_started_again_ten_minutes_later(account: Account, machine: str) -> None:
+def test_a_retirement_that_died_is_started_again_ten_minutes_later(account: Account) -> None:
     account.promoted().later(minutes=61)
     account.run("sweep")
     account.later(minutes=10)
     account.run("sweep")
-    assert len(executions(account, machine)) == 2
+    assert len(account.executions("retire")) == 2
 
 
-def test_a_release_that_is_over_is_never_due_again(account: Account, machine: str) -> None:
+def test_a_release_that_is_over_is_never_due_again(account: Account) -> None:
     account.promoted().later(minutes=61)
     account.run("retire_blue")
     account.run("retire_blue")
     assert account.record().status == "Retired"
     assert account.run("sweep") == {"started": []}
-    assert executions(account, machine) == []
+    assert account.executions("retire") == {}
 
 
-def test_a_release_that_runs_or_was_rolled_back_is_not_due(account: Account, machine: str) -> None:
-    account.shifted().later(hours=30)
+def test_a_release_that_runs_is_left_alone(account: Account) -> None:
+    account.shifted().later(minutes=30)
     assert account.run("sweep") == {"started": []}
-    assert executions(account, machine) == []
+    assert account.writes() == []
+
+
+def test_a_release_whose_execution_is_dead_is_taken_back_traffic_first(account: Account) -> None:
+    account.shifted(2).stop_execution()
+    assert account.run("sweep") == {"started": [f"{ROLLBACK}-2"]}
+    assert account.weights() == {"shop-1": 100}
+    assert account.writes() == ["ModifyRule", "StartExecution"]
+    record = account.record()
+    assert (record.status, record.epoch, record.converger) == ("RollingBack", 2, f"{ROLLBACK}-2")
+    order = {"service": "shop", "release": RELEASE, "reason": record.failure}
+    assert account.executions("rollback") == {f"{RELEASE}-2": order}
+
+
+def test_a_sweep_that_comes_again_finds_the_rollback_running(account: Account) -> None:
+    account.shifted(2).stop_execution()
+    account.run("sweep")
+    account.calls.clear()
+    assert account.run("sweep") == {"started": []}
+    assert account.writes() == []
+    assert account.record().epoch == 2
+
+
+def test_a_rollback_that_died_is_followed_by_that_of_the_next_epoch(account: Account) -> None:
+    account.shifted(2).stop_execution()
+    account.run("sweep")
+    account.stop_execution(f"{ROLLBACK}-2")
+    restored_at = account.record().restored_at
+    assert account.run("sweep") == {"started": [f"{ROLLBACK}-3"]}
+    assert account.record().restored_at == restored_at, "what has settled so far counts"
+
+
+def test_a_rollback_that_was_named_and_never_began_is_started_under_its_name(account: Account) -> None:
+    account.shifted(2).stop_execution()
+    with (
+        account.failing("stepfunctions", "StartExecution", "ServiceUnavailable", 503),
+        pytest.raises(SweepIncomplete, match="StartExecution"),
+    ):
+        account.run("sweep")
+    assert account.weights() == {"shop-1": 100}, "traffic waits for no state machine"
+    assert account.run("sweep") == {"started": [f"{ROLLBACK}-2"]}
+    assert account.record().epoch == 2
+
+
+def test_an_execution_nobody_knows_yet_has_a_minute(account: Account) -> None:
+    """DescribeExecution is eventually consistent."""
+    account.shifted()
+    account.client("stepfunctions")
+    with account.failing("stepfunctions", "DescribeExecution", "ExecutionDoesNotExist"):
+        young = account.record().taken_at
+        assert young is not None
+        account.later(seconds=61 - (account.now() - young).total_seconds() - 30)
+        started = account.run("sweep")["started"]
+        account.later(seconds=60)
+        late = account.run("sweep")["started"]
+    assert (started, late) == ([], [f"{ROLLBACK}-2"])
+
+
+def test_a_release_that_runs_past_its_deadline_is_taken_back(account: Account) -> None:
+    account.shifted().later(hours=30)
+    assert account.run("sweep") == {"started": [f"{ROLLBACK}-2"]}
+
+
+def test_what_waits_for_a_person_is_left_to_one(account: Account) -> None:
+    account.shifted().set_weights(blue=70, green=30)
+    account.run("restore_blue")
+    assert account.record().status == "Held"
+    account.stop_execution()
+    account.later(hours=30)
+    assert account.run("sweep") == {"started": []}
+
+
+def test_one_release_that_fails_keeps_none_of_the_others_waiting(account: Account) -> None:
+    account.shifted(2).stop_execution()
+    with (
+        account.failing("elbv2", "DescribeRules", "Throttling"),
+        pytest.raises(SweepIncomplete, match=f"{RELEASE} of shop: "),
+    ):
+        account.run("sweep")
+    assert list(account.executions("rollback")) == [f"{RELEASE}-2"], "the machine tries again meanwhile"
+
+
+def test_a_ledger_that_does_not_answer_ends_the_sweep_with_a_name(account: Account) -> None:
+    with account.failing("dynamodb", "Query", "ThrottlingException"), pytest.raises(Busy):
+        account.run("sweep")
+
+
+def test_the_one_who_started_it_is_no_secret(account: Account) -> None:
+    account.shifted(2).stop_execution()
+    account.run("sweep")
+    assert (account.record().told or "").startswith(f"the sweeper took it over from {EXECUTION}")

@@ -8,6 +8,7 @@ import pytest
 
 from tests import stack
 from tests.stack import ROOT, State
+from viridian import converge
 
 TRANSIENT = {
     "Lambda.ServiceException",
@@ -19,7 +20,11 @@ TRANSIENT = {
 WRITE_ROUTES = {"ShiftTrafficFunction", "PromoteFunction", "RestoreBlueFunction", "ConvergeFunction"}
 FUNCTIONS = stack.resources("Serverless::Function")
 MACHINES = sorted(stack.machines())
-ON_A_SCHEDULE = {"SweepFunction"}  # no state calls these
+BY_EVENTS = {  # no state calls these
+    "BrakeFunction": "EventBridgeRule",
+    "GuardFunction": "EventBridgeRule",
+    "SweepFunction": "ScheduleV2",
+}
 WHOLE_EXECUTIONS = {"release", "retire", "rollback"}  # sample inputs of machines, not of handlers
 
 
@@ -39,8 +44,8 @@ def test_one_word_names_a_step_everywhere(function: str) -> None:
     assert FUNCTIONS[function]["Handler"] == f"handlers.{stem}.lambda_handler"
     module = ast.parse((ROOT / "functions" / "handlers" / f"{stem}.py").read_text())
     assert "lambda_handler" in [node.name for node in module.body if isinstance(node, ast.FunctionDef)]
-    if function in ON_A_SCHEDULE:
-        assert {event["Type"] for event in FUNCTIONS[function]["Events"].values()} == {"ScheduleV2"}
+    if function in BY_EVENTS:
+        assert {event["Type"] for event in FUNCTIONS[function]["Events"].values()} == {BY_EVENTS[function]}
     else:
         assert state in {task.name for task in stack.tasks() if stack.function_of(task) == function}
     assert isinstance(json.loads((ROOT / "events" / f"{stem}.json").read_text()), dict)
@@ -114,4 +119,24 @@ def test_the_functions_that_write_routes_are_the_ones_kept_short() -> None:
         for name, properties in FUNCTIONS.items()
         if routes & {policy.get("Ref") for policy in properties.get("Policies", [])}
     }
-    assert writers == WRITE_ROUTES
+    assert writers == WRITE_ROUTES | set(BY_EVENTS)
+
+
+def test_no_release_is_settled_while_a_function_that_writes_routes_may_still_run() -> None:
+    """The brake itself stays for just so long, and looks before each write."""
+    late = [
+        FUNCTIONS[name].get("Timeout", 60) for name in (WRITE_ROUTES | set(BY_EVENTS)) - {"BrakeFunction"}
+    ]
+    assert max(late) <= converge.LATE_WRITER_SECONDS < FUNCTIONS["BrakeFunction"]["Timeout"]
+
+
+@pytest.mark.parametrize("function", sorted(BY_EVENTS))
+def test_what_an_event_calls_is_bounded_in_age_and_never_lost_in_silence(function: str) -> None:
+    properties, queue = FUNCTIONS[function], {"Fn::GetAtt": ["DeadLettersQueue", "Arn"]}
+    invoked = properties["EventInvokeConfig"]
+    assert invoked["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": queue}
+    assert invoked["MaximumEventAgeInSeconds"] <= 300
+    assert "ReservedConcurrentExecutions" in properties
+    (event,) = properties["Events"].values()
+    assert event["Properties"]["DeadLetterConfig"] == {"Arn": queue}
+    assert event["Properties"]["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 300

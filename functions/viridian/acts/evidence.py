@@ -62,5 +62,5 @@ def keep(record: Record, candidate: Side | None) -> None:
 def _still_waived(record: Record, states: tuple[AlarmState, ...], now: datetime) -> frozenset[str]:
     waived = frozenset(record.plan.waive.alarms if record.plan.waive else ()) - frozenset(record.reinstated)
     if back := verdict.reinstated(waived, states, now):
-        ledger.note(record.fence(), reinstated=[*record.reinstated, *sorted(back)])
+        ledger.watch(record, reinstated=(*record.reinstated, *sorted(back)))
     return waived - back

@@ -83,7 +83,7 @@ def follow_need(record: Record) -> Record:
     blue, _ = seen(record)
     if blue is None or record.first_weight_at is not None or blue.desired <= record.need:
         return record
-    ledger.note(record.fence(), need=blue.desired)
+    ledger.watch(record, need=blue.desired)
     return ledger.read(record.plan.service, record.plan.release, record.epoch)
 
 

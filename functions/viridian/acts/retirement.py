@@ -11,13 +11,10 @@ from viridian.record import Record
 from viridian.traffic import Forward
 
 
-def due(now: datetime) -> list[Record]:
-    """The promoted releases whose blue has been kept long enough, and is not being retired yet."""
-    found = [ledger.find(service, release) for service, release in ledger.open_releases()]
-    kept = [record for record in found if record and record.status == "Promoted" and record.is_due(now)]
-    return [
-        record for record in kept if not (record.lock_execution and executions.runs(record.lock_execution))
-    ]
+def is_due(record: Record, now: datetime) -> bool:
+    """Whether a promoted release's blue has been kept long enough, and is not being retired yet."""
+    retiring = record.lock_execution and executions.state(record.lock_execution) == "RUNNING"
+    return record.is_due(now) and not retiring
 
 
 def start(record: Record) -> str:
@@ -51,7 +48,7 @@ def _retire(record: Record) -> Move:
     forward = load_balancer.forward(record.plan.route)
     if forward.of(blue.target_group) > 0:
         reason = f"blue serves again ({traffic.describe(forward)}), so it stays as it is"
-        pages.page(record.plan.service, record.plan.release, "Held", reason)
+        pages.page(record.plan.service, record.plan.release, "keeps its blue", reason)
         ledger.end(fence, "Promoted", reason, retire_at=None)
         return Move(act="End", end="Held", reason=reason)
     if short := _short(forward):

@@ -4,6 +4,8 @@ import secrets
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from viridian import clone as cloning
 from viridian import names, plan, preflight, traffic
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
@@ -12,7 +14,7 @@ from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
 from viridian.plan import LaunchTemplate, Plan
 from viridian.preflight import Lent
-from viridian.request import AmiSource, InstanceSource, Profile, Request
+from viridian.request import AmiSource, InstanceSource, Profile, Request, Resume
 
 
 def make_plan(
@@ -23,6 +25,7 @@ def make_plan(
     release = names.release(request.version, execution)
     if holder := ledger.holder(profile.route):
         raise Refusal("route", f"held by {holder}", "Wait for it to end, or roll it back.")
+    _ensure_hands_on(profile.route)
     route = load_balancer.find_route(profile.route)
     blue_arn = traffic.find_blue(route.forward)
     if len(route.forward.weights) >= 5:
@@ -76,6 +79,30 @@ def make_plan(
         changes=plan.changes(profile.route, blue),
         keeps=plan.keeps(blue, profile),
     )
+
+
+def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
+    """The plan of a Held release that goes on from its first step; what it made still stands."""
+    record = ledger.find(wanted.service, wanted.resume)
+    if record is None or record.status != "Held":
+        status = record.status if record else "not in the ledger"
+        raise Refusal(
+            "resume", f"{wanted.resume} of {wanted.service} is {status}", "Only a Held release resumes."
+        )
+    _ensure_hands_on(record.plan.route)
+    shown = load_balancer.forward(record.plan.route)
+    if not shown.alone(record.plan.blue.target_group) and shown.weights not in [
+        w.weights for w in record.written
+    ]:
+        fix = 'Give all weight to blue, or start the rollback machine with "overwrite" or "resolve".'
+        raise Refusal("route", f"the rule shows {traffic.describe(shown)}, written by somebody else", fix)
+    deadline = plan.times(record.plan.profile, started_at)
+    return replace(record.plan, execution=execution, started_at=started_at, deadline=deadline, resumed=shown)
+
+
+def _ensure_hands_on(route: str) -> None:
+    if why := ledger.hands_off(route):
+        raise Refusal("hands_off", why, "Take the hands_off attribute off the route's item in the ledger.")
 
 
 def _ensure_lent(

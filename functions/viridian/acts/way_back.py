@@ -1,15 +1,15 @@
 """The way back to blue, from whichever end it is entered: traffic first, then settled, then nothing left behind."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
+from typing import get_args
 
 from viridian import converge, names, traffic
 from viridian.acts import evidence, green
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, target_groups
-from viridian.converge import Move, Picture
+from viridian.converge import Act, Errand, Move, Picture
 from viridian.fleet import Side
-from viridian.record import Record
-
-_PAGED = ("Held", "RollbackIncomplete")
+from viridian.record import KEEPS_LOCK, Record
 
 
 class Step(Move, frozen=True, kw_only=True):
@@ -18,38 +18,45 @@ class Step(Move, frozen=True, kw_only=True):
     cause: str = ""
 
 
-def begin(service: str, release: str, execution: str, failure: str, *, hold: bool, overwrite: bool) -> Step:
+# What brings traffic back. The rest takes more rights than the functions that begin have, and can wait for `go_on`.
+_FIRST: tuple[Act, ...] = ("RestoreTraffic", "AwaitSettled", "RaiseBlue", "AwaitBlue", "End")
+
+
+def begin(errand: Errand) -> Step:
     """Takes the release over and gives blue what it can carry; the rest is for `go_on`."""
-    record = ledger.find(service, release)
+    return _step(errand, _FIRST)
+
+
+def _step(errand: Errand, acts: Collection[Act]) -> Step:
+    record = ledger.find(errand.service, errand.release)
     if record is None:
-        return _ended(
-            "Refused", f"{_called(service, release)} never took its route: nothing was touched", failure
-        )
-    if (answer := _answered(record, execution, failure)) is not None:
+        called = f"release {errand.release} of {errand.service}"
+        return _ended("Refused", f"{called} never took its route: nothing was touched", errand.failure)
+    if (answer := _answered(record, errand)) is not None:
         return answer
-    if record.status != "RollingBack" or record.converger != execution:
-        record = ledger.take_over(record, execution, failure, hold=hold, overwrite=overwrite)
+    if record.status != "RollingBack" or record.converger != errand.execution:
+        record = ledger.take_over(record, errand.execution, errand.failure, **errand.terms())
     seen = picture(record)
-    return _make(record, seen, converge.next_move(seen))
+    move = converge.next_move(seen)
+    if move.act not in acts:
+        return Step(act=move.act, reason=f"traffic is restored; next: {move.reason}", again_in=1)
+    return _make(record, seen, move)
 
 
-def go_on(service: str, release: str, execution: str, failure: str, *, hold: bool, overwrite: bool) -> Step:
+def go_on(errand: Errand) -> Step:
     """Makes moves until one of them needs time, or is the last."""
-    step = begin(service, release, execution, failure, hold=hold, overwrite=overwrite)
+    step = _step(errand, get_args(Act))
     while step.again_in == 0 and step.end is None:
-        step = begin(service, release, execution, failure, hold=hold, overwrite=overwrite)
+        step = _step(errand, get_args(Act))
     return step
-
-
-def _called(service: str, release: str) -> str:
-    return f"release {release[:60] or '(none given)'} of {service[:40] or '(no service given)'}"
 
 
 def give_up(service: str, release: str, failure: str, reason: str) -> Step:
     """Pages a person, and writes down that the way back could not be gone to its end."""
     record = ledger.find(service, release)
-    if record is None or record.ended or record.status in _PAGED:
-        return _ended("RollbackIncomplete", f"the way back stumbled: {reason}", failure)
+    if record is None or record.ended or record.status in KEEPS_LOCK:
+        first = record.failure if record and record.failure else failure
+        return _ended("RollbackIncomplete", f"the way back stumbled: {reason}", first)
     move = Move(act="End", end="RollbackIncomplete", reason=f"the way back stumbled: {reason}")
     return _end(record, move, failure)
 
@@ -75,6 +82,9 @@ def picture(record: Record) -> Picture:
         overwrite=record.overwrite,
         evidence_kept=record.evidence is not None,
         leftovers=leftovers(record) if record.restored_at else (),
+        hands_off=record.hands_off,
+        stay=plan.profile.rollback == "hold" and not record.ordered,
+        resolved=record.resolved,
     )
 
 
@@ -98,28 +108,22 @@ def leftovers(record: Record) -> tuple[str, ...]:
     return tuple(name for name in found if name)
 
 
-def _answered(record: Record, execution: str, failure: str) -> Step | None:
+def _answered(record: Record, errand: Errand) -> Step | None:
     """The answer where there is nothing to do: it has ended, or somebody else is at it."""
-    if record.status in ("Promoted", "Retired") and execution != record.plan.execution:
+    mine, first = record.converger == errand.execution, errand.execution == record.plan.execution
+    failure = record.failure or errand.failure
+    if record.status in ("Promoted", "Retired") and not first and not mine:
         words = (
             f"release {record.plan.release} is promoted: to go back, release the version that should serve"
         )
         return _ended("Refused", words, "Refusal")
     if record.ended:
-        return _ended(
-            "Promoted" if record.status == "Retired" else record.status,
-            record.outcome or "",
-            record.failure or failure,
-        )
-    mine = record.converger == execution
-    if record.status in _PAGED and (mine or execution == record.plan.execution):
-        return _ended(record.status, record.outcome or "", record.failure or failure)
-    if (
-        record.status == "RollingBack"
-        and not mine
-        and record.rollback_by
-        and datetime.now(UTC) < record.rollback_by
-    ):
+        end = "Promoted" if record.status == "Retired" else record.status
+        return _ended(end, record.outcome or "", failure)
+    if record.status in KEEPS_LOCK and (mine or first):
+        return _ended(record.status, record.outcome or "", failure)
+    in_time = record.rollback_by is not None and datetime.now(UTC) < record.rollback_by
+    if record.status == "RollingBack" and not mine and in_time:
         return Step(act="AwaitSettled", reason=f"{record.converger} is rolling back", again_in=30)
     return None
 
@@ -127,6 +131,8 @@ def _answered(record: Record, execution: str, failure: str) -> Step | None:
 def _make(record: Record, seen: Picture, move: Move) -> Step:
     """Carries out one move; every one of them may be carried out again."""
     fence = record.fence()
+    if move.page:
+        tell(record, move.reason)
     match move.act:
         case "RestoreTraffic":
             _restore(record, move.green_weight)
@@ -138,19 +144,23 @@ def _make(record: Record, seen: Picture, move: Move) -> Step:
             remove_green(record)
         case "ReleaseFloors":
             auto_scaling.set_minimum(seen.blue, record.plan.blue.minimum, fence)
+        case "Promote":
+            assert seen.green is not None
+            green.promote(record, seen.green)
+            return _ended("Promoted", move.reason, record.failure or "Resolved")
         case "End":
             return _end(record, move)
     return Step(act=move.act, reason=move.reason, again_in=move.again_in)
 
 
 def _restore(record: Record, green_weight: int) -> None:
-    route = load_balancer.find_route(record.plan.route)
+    rule = load_balancer.find_rule(record.plan.route)
     blue, candidate = record.plan.blue.target_group, record.green_target_group or ""
-    now = traffic.without(route.forward, blue, candidate) if record.overwrite else route.forward
+    now = traffic.without(rule.forward, blue, candidate) if record.overwrite else rule.forward
     wanted = record.plan.split(candidate, green_weight, now)
-    alone = route.forward.alone(blue)
+    alone = rule.forward.alone(blue)
     if not alone:
-        load_balancer.set_forward(route, wanted, record.fence())
+        load_balancer.set_forward(rule, wanted, record.fence())
     if green_weight == 0 and (not alone or record.restored_at is None):
         ledger.note(record.fence(), restored_at=datetime.now(UTC))
 
@@ -187,11 +197,18 @@ def _stands(record: Record, target_group: str | None) -> bool:
     )
 
 
+def tell(record: Record, words: str) -> None:
+    """Pages a person while the way back goes on, once for the same words."""
+    if record.told != words:
+        pages.page(record.plan.service, record.plan.release, "is being rolled back", words)
+        ledger.note(record.fence(), told=words)
+
+
 def _end(record: Record, move: Move, failure: str = "no cause known") -> Step:
     assert move.end is not None
     step = _ended(move.end, move.reason, record.failure or failure)
-    if move.end in _PAGED:
-        pages.page(record.plan.service, record.plan.release, move.end, step.cause)
+    if move.end in KEEPS_LOCK:
+        pages.page(record.plan.service, record.plan.release, f"has ended {move.end}", step.cause)
     ledger.end(record.fence(), move.end, move.reason)
     return step
 

@@ -1,4 +1,4 @@
-"""Step Functions: starting what the sweeper finds to be due, unless it runs already."""
+"""Step Functions: starting what is due or dead once, and asking how an execution stands."""
 
 import json
 import os
@@ -9,22 +9,36 @@ from viridian.aws import clients
 
 def start_retirement(name: str, order: dict[str, Any]) -> str:
     """Starts the retirement machine under a name of its own; an execution of that name is as good."""
-    client = clients.writer("stepfunctions")
-    machine = os.environ["RETIRE_STATE_MACHINE_ARN"]
-    try:
-        return str(
-            client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(order))[
-                "executionArn"
-            ]
-        )
-    except client.exceptions.ExecutionAlreadyExists:
-        return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+    return _start(os.environ["RETIRE_STATE_MACHINE_ARN"], name, order)
 
 
-def runs(execution: str) -> bool:
-    """Whether an execution is under way; one that Step Functions has forgotten isn't."""
+def rollback(release: str, epoch: int) -> str:
+    """The one execution that may roll a release back at an epoch, started or not."""
+    return _execution(os.environ["ROLLBACK_STATE_MACHINE_ARN"], f"{release}-{epoch}")
+
+
+def start_rollback(execution: str, order: dict[str, Any]) -> str:
+    """Starts the rollback machine under the name that `rollback` gave; twice is harmless."""
+    return _start(os.environ["ROLLBACK_STATE_MACHINE_ARN"], execution.rsplit(":", 1)[1], order)
+
+
+def state(execution: str) -> str | None:
+    """RUNNING, or how it ended; None for one that Step Functions doesn't know, yet or any more."""
     client = clients.reader("stepfunctions")
     try:
-        return bool(client.describe_execution(executionArn=execution)["status"] == "RUNNING")
+        return str(client.describe_execution(executionArn=execution)["status"])
     except client.exceptions.ExecutionDoesNotExist:
-        return False
+        return None
+
+
+def _start(machine: str, name: str, order: dict[str, Any]) -> str:
+    client = clients.writer("stepfunctions")
+    try:
+        started = client.start_execution(stateMachineArn=machine, name=name, input=json.dumps(order))
+    except client.exceptions.ExecutionAlreadyExists:
+        return _execution(machine, name)
+    return str(started["executionArn"])
+
+
+def _execution(machine: str, name: str) -> str:
+    return f"{machine.replace(':stateMachine:', ':execution:')}:{name}"

@@ -1,6 +1,5 @@
-"""The ledger (DynamoDB): one item per route, one per release, one per journal entry; every write of ours is fenced here."""
+"""The ledger (DynamoDB): routes and who holds them, releases, their journal, and whose an alarm or an execution is."""
 
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,18 +7,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import ClientError
 
-from viridian.aws import clients
-from viridian.errors import Busy, Fenced, Refusal, RouteLocked
+from viridian import watch as watching
+from viridian.aws import items
+from viridian.aws.items import Cancelled, Key, Write
+from viridian.errors import Busy, Fenced, HandsOff, Refusal, RouteLocked
 from viridian.fence import Fence
 from viridian.plan import Plan
-from viridian.record import CLOSED, SCHEMA, Record
+from viridian.record import CLOSED, FRESH, KEEPS_LOCK, SCHEMA, Record
+from viridian.watch import Watch
 
 OPEN = "open"  # the key of the index that lists what isn't over yet
+_EVERY_ROUTE = "*"  # hands off all of them
 _DOCUMENTS = ("plan", "written")
-_KEEPS_LOCK = ("Held", "RollbackIncomplete")
+_OURS = "#epoch = :epoch AND #release = :release"
 
 
 class Entry(msgspec.Struct):
@@ -35,85 +36,99 @@ def mutation(
     """Checks the fence and journals the intent in one transaction, then lets the caller send its one request.
 
     `notes` are fields of the release's record that must be true before the request is sent (an undo log).
-    Raises Fenced when the route's epoch has moved on.
+    Raises Fenced when the route's epoch has moved on, HandsOff when people want nothing written.
     """
-    at = datetime.now(UTC).isoformat()
-    key = {
-        "pk": _release_key(fence.service, fence.release),
-        "sk": f"journal#{at}#{call}#{secrets.token_hex(4)}",
-    }
+    if fence.hands_off:
+        raise HandsOff(fence.hands_off)
+    if fence.intent is None:
+        intent = _intent(fence, call, resource, before, after)
+        fence = msgspec.structs.replace(fence, intent=intent["sk"])
+        noted = (_note(fence, notes),) if notes else ()
+        _transact(fence, _holds(fence, "attribute_not_exists(#hands_off)"), items.put(intent), *noted)
+    key = {"pk": _release(fence.service, fence.release), "sk": str(fence.intent)}
     entry = Entry()
-    intent = {**key, "schema": SCHEMA, "epoch": fence.epoch, "call": call, "resource": resource, "at": at}
-    for name, value in (("before", before), ("after", after)):
-        if value is not None:
-            intent[name] = _text(value)
-    writes: list[dict[str, Any]] = [_holds(fence), {"Put": {"TableName": _table(), "Item": _pack(intent)}}]
-    if notes:
-        writes.append(_note(fence, notes))
-    _transact(writes, fence)
     try:
         yield entry
     except BaseException as error:
         with suppress(Exception):  # the first error is the one to tell
-            _close(key, "unknown", type(error).__name__)
+            items.set_fields(key, outcome="unknown", shown=type(error).__name__)
         raise
-    _close(key, "done", _text(entry.shown) if entry.shown is not None else "")
+    items.set_fields(key, outcome="done", shown="" if entry.shown is None else items.text(entry.shown))
 
 
 def note(fence: Fence, **fields: Any) -> None:
     """Writes fields of the release's record, if the fence still holds."""
-    _transact([_holds(fence), _note(fence, fields)], fence)
+    _transact(fence, _holds(fence), _note(fence, fields))
 
 
-def take_lock(plan: Plan) -> int:
-    """Takes the route for one release and opens its record, in one transaction; answers with the epoch.
+def watch(record: Record, **fields: Any) -> None:
+    """Writes fields of the release's record, as `note` does, and tells its alarms of them."""
+    told = msgspec.structs.replace(record, **fields)
+    _transact(record.fence(), _holds(record.fence()), _note(record.fence(), fields), *_watched(told))
 
-    Taking it twice is harmless. Raises RouteLocked with the holder's name, or Refusal if the release has ended.
+
+def take_lock(plan: Plan, now: datetime) -> int:
+    """Takes the route for one release, opens its record and tells its alarms whose they are, in one transaction.
+
+    Answers with the epoch. Taking it twice is harmless. Raises RouteLocked with the holder's name, or Refusal if the
+    release has ended.
     """
-    record = {
-        "pk": _release_key(plan.service, plan.release),
-        "sk": "record",
-        "schema": SCHEMA,
-        "status": "Releasing",
-        "plan": _text(plan),
-        "written": _text((plan.before,)),
-        "need": plan.blue.desired,
-        "open": OPEN,
-    }
-    held = {"release": plan.release, "service": plan.service, "execution": plan.execution, "schema": SCHEMA}
-    held["since"] = datetime.now(UTC)
-    lock = _set(_route_key(plan.route), held, "attribute_not_exists(#release)", add_epoch=True)
-    put = {"TableName": _table(), "Item": _pack(record), "ConditionExpression": "attribute_not_exists(pk)"}
+    lock = items.get(_route(plan.route))
+    epoch = int(lock.get("epoch", 0)) + 1
+    record = Record(plan=plan, status="Releasing", epoch=epoch, taken_at=now)
+    record = msgspec.structs.replace(record, need=plan.blue.desired, written=(plan.before,))
+    opened = items.put(
+        {**_record(plan.service, plan.release), **_packed(record), "open": OPEN}, "attribute_not_exists(pk)"
+    )
+    if plan.resumed is not None and (held := find(plan.service, plan.release)):
+        record = held.resumed(plan, epoch, now)
+        opened = items.update(
+            _record(plan.service, plan.release),
+            _packed(record),
+            "#status = :held",
+            {":held": "Held"},
+            remove=FRESH,
+        )
+    holder = {"execution": plan.execution, "release": plan.release, "service": plan.service, "since": now}
+    free = "#release = :release" if plan.resumed else "attribute_not_exists(#release)"
+    values = {":release": plan.release} if plan.resumed else {}
+    taken = _bump(plan.route, lock, holder, free, values)
     try:
-        clients.reader("dynamodb").transact_write_items(TransactItems=[lock, {"Put": put}])
-    except ClientError as error:
-        if _reasons(error) is None:
-            raise
+        items.transact(taken, opened, _works(record.fence(), plan.execution), *_watched(record))
+    except Cancelled:
         return _lock_of(plan)
-    return int(_item(_route_key(plan.route))["epoch"])
+    return epoch
 
 
 def holder(route: str) -> str | None:
     """The release that holds a route, in words."""
-    lock = _item(_route_key(route))
+    lock = items.get(_route(route))
     if not lock.get("release"):
         return None
     return f"release {lock['release']} of service {lock['service']} ({lock['execution']})"
 
 
+def hands_off(route: str) -> str | None:
+    """Why people want nothing written to a route, or to any."""
+    lock, every = items.get_both(_route(route), _route(_EVERY_ROUTE))
+    return lock.get("hands_off") or every.get("hands_off")
+
+
 def find(service: str, release: str) -> Record | None:
     """A release's record, read consistently."""
-    key = {"pk": _release_key(service, release), "sk": "record"}
-    item = _item(key)
+    item = items.get(_record(service, release))
     if not item:
         return None
-    lock = _item(_route_key(msgspec.json.decode(item["plan"])["route"]))
+    if item["schema"] > SCHEMA:
+        raise Refusal("schema", item["schema"], f"This version reads {SCHEMA}: let the newer one finish.")
     fields = {
         name: msgspec.json.decode(value) if name in _DOCUMENTS else value for name, value in item.items()
     }
     known = {name: fields[name] for name in Record.__struct_fields__ if name in fields}
+    lock, every = items.get_both(_route(fields["plan"]["route"]), _route(_EVERY_ROUTE))
     if lock.get("release") == release:
-        known["epoch"], known["lock_execution"] = lock["epoch"], lock["execution"]
+        known |= {"epoch": lock["epoch"], "lock_execution": lock["execution"]}
+    known["hands_off"] = lock.get("hands_off") or every.get("hands_off")
     return msgspec.convert({"epoch": 0, **known}, Record)
 
 
@@ -129,32 +144,49 @@ def read(service: str, release: str, epoch: int) -> Record:
     return record
 
 
-def take_over(record: Record, converger: str, failure: str, *, hold: bool, overwrite: bool) -> Record:
+def find_by_execution(execution: str) -> Record | None:
+    """The release that an execution works for, or worked for; its input may be anything, or too long for an event."""
+    row = items.get({"pk": f"execution#{execution}", "sk": "release"})
+    return find(row["service"], row["release"]) if row else None
+
+
+def watches(alarm: str) -> tuple[list[Watch], str | None]:
+    """Who is to be told of an alarm, and why people want nothing written anywhere; one call."""
+    row, every = items.get_both(_alarm(alarm), _route(_EVERY_ROUTE))
+    told = [value for name, value in sorted(row.items()) if name.startswith("service#")]
+    return [msgspec.json.decode(value, type=Watch) for value in told], every.get("hands_off")
+
+
+def take_over(record: Record, converger: str, failure: str, **how: bool) -> Record:
     """Bumps the route's epoch, so that no earlier writer can write again, and marks the release as rolling back.
 
-    `failure` is kept if it is the first. Raises Fenced if another took over at the same moment.
+    `failure` is kept if it is the first; `how` are the record's `hold`, `overwrite`, `ordered` and `resolved`.
+    Raises Fenced if another took over at the same moment.
     """
-    fence = record.fence()
-    minutes = record.plan.profile.deadlines.rollback_minutes
-    bump = _set(
-        _route_key(fence.route),
-        {"epoch": fence.epoch + 1, "execution": converger, "release": fence.release},
-        "#epoch = :old AND #release = :release",
-        {":old": fence.epoch},
-    )
-    fields = {
-        "status": "RollingBack",
-        "converger": converger,
-        "failure": record.failure or failure,
-        "hold": hold,
-        "overwrite": overwrite,
-        "rollback_by": datetime.now(UTC) + timedelta(minutes=minutes),
-        "restored_at": None,
-    }
-    _transact([bump, _note(fence, fields)], fence)
-    taken = find(fence.service, fence.release)
+    now, minutes = datetime.now(UTC), record.plan.profile.deadlines.rollback_minutes
+    rolling = record.status == "RollingBack" and record.rollback_by is not None
+    until = record.rollback_by if rolling and not how.get("ordered") else now + timedelta(minutes=minutes)
+    told = {"failure": record.failure or failure, "rollback_by": until, **how}
+    if not rolling:
+        told["restored_at"] = None
+    _transact(record.fence(), *_taken_over(record.fence(), converger, now, told))
+    taken = find(record.plan.service, record.plan.release)
     assert taken is not None
     return taken
+
+
+def seize(watch: Watch, converger: str, failure: str) -> Fence:
+    """Takes a release over for the brake, as `take_over` does, with its first write journaled in the same transaction.
+
+    Raises Fenced if the release isn't at the epoch that the alarm was told of, or if people want nothing written.
+    """
+    now = datetime.now(UTC)
+    fence = msgspec.structs.replace(watch.fence, epoch=watch.fence.epoch + 1, hands_off=None)
+    intent = _intent(fence, "Restore", fence.route, None, f"all traffic on {watch.blue}")
+    told = {"failure": failure, "rollback_by": now + timedelta(minutes=watch.rollback_minutes)}
+    bump, *rest = _taken_over(watch.fence, converger, now, told, "attribute_not_exists(#hands_off)")
+    _transact(watch.fence, bump, *rest, items.put(intent))
+    return msgspec.structs.replace(fence, intent=intent["sk"])
 
 
 def lock_to_retire(record: Record, execution: str) -> Record | None:
@@ -163,167 +195,152 @@ def lock_to_retire(record: Record, execution: str) -> Record | None:
     A retirement that died leaves its lock behind; the next one takes it over.
     """
     if record.lock_execution != execution:
-        take = _set(
-            _route_key(record.plan.route),
-            {"release": record.plan.release, "service": record.plan.service, "execution": execution},
-            "attribute_not_exists(#release) OR #release = :release",
-            add_epoch=True,
-        )
+        lock = items.get(_route(record.plan.route))
+        holder = {"execution": execution, "release": record.plan.release, "service": record.plan.service}
+        free = "(attribute_not_exists(#release) OR #release = :release)"
         try:
-            clients.reader("dynamodb").transact_write_items(TransactItems=[take])
-        except ClientError as error:
-            if _reasons(error) is None:
-                raise
+            items.transact(
+                _bump(record.plan.route, lock, holder, free, {":release": record.plan.release}),
+            )
+        except Cancelled:
             return None
     return find(record.plan.service, record.plan.release)
 
 
 def open_releases() -> list[tuple[str, str]]:
     """Service and release of everything that isn't over: running, held, or promoted with its blue still kept."""
-    pages = (
-        clients.reader("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=_table(),
-            IndexName="Open",
-            KeyConditionExpression="#open = :open",
-            ExpressionAttributeNames={"#open": "open"},
-            ExpressionAttributeValues=_pack({":open": OPEN}),
-        )
-    )
-    keys = [item["pk"]["S"].split("#", 2) for page in pages for item in page["Items"]]
+    keys = [item["pk"].split("#", 2) for item in items.listed("Open", "open", OPEN)]
     return [(service, release) for _, service, release in keys]
 
 
 def end(fence: Fence, status: str, outcome: str, **fields: Any) -> None:
     """Writes a release's end; the route is free again, unless a person must decide first."""
-    at = datetime.now(UTC)
-    told = {"status": status, "outcome": outcome, "ended_at": at, "epoch": fence.epoch, **fields}
+    told = {
+        "status": status,
+        "outcome": outcome,
+        "ended_at": datetime.now(UTC),
+        "epoch": fence.epoch,
+        **fields,
+    }
     record = _note(fence, told, remove=("open",) if status in CLOSED else ())
-    _transact([record, _holds(fence) if status in _KEEPS_LOCK else _free(fence)], fence)
+    free = items.update(
+        _route(fence.route),
+        {"schema": SCHEMA},
+        _OURS,
+        {":epoch": fence.epoch, ":release": fence.release},
+        remove=("release", "service", "execution", "since"),
+    )
+    _transact(fence, record, _holds(fence) if status in KEEPS_LOCK else free)
 
 
 def _lock_of(plan: Plan) -> int:
-    lock, record = _item(_route_key(plan.route)), find(plan.service, plan.release)
-    if record is not None and record.ended:
-        raise Refusal("release", plan.release, f"It has ended {record.status}: start a new execution.")
+    lock, record = items.get(_route(plan.route)), find(plan.service, plan.release)
     if lock.get("release") == plan.release and lock.get("execution") == plan.execution:
         return int(lock["epoch"])
+    if record is not None and (record.ended or plan.resumed):
+        raise Refusal("release", plan.release, f"It has ended {record.status}: start a new execution.")
     if lock.get("release"):
         raise RouteLocked(f"route {plan.route} is held by {holder(plan.route)}")
     raise Busy("the ledger was written by another at the same moment")
 
 
-def _holds(fence: Fence) -> dict[str, Any]:
-    check = _conditional(
-        _route_key(fence.route), "epoch = :e AND #r = :r", {":e": fence.epoch, ":r": fence.release}
-    )
-    return {"ConditionCheck": {**check, "ExpressionAttributeNames": {"#r": "release"}}}
-
-
-def _free(fence: Fence) -> dict[str, Any]:
-    free = _conditional(
-        _route_key(fence.route), "epoch = :e AND #r = :r", {":e": fence.epoch, ":r": fence.release}
-    )
-    names = {"#r": "release", "#s": "service", "#x": "execution", "#t": "since"}
+def _intent(fence: Fence, call: str, resource: str, before: Any, after: Any) -> dict[str, Any]:
+    at = datetime.now(UTC).isoformat()
+    told = {
+        name: items.text(value) for name, value in (("before", before), ("after", after)) if value is not None
+    }
     return {
-        "Update": {**free, "UpdateExpression": "REMOVE #r, #s, #x, #t", "ExpressionAttributeNames": names}
+        "pk": _release(fence.service, fence.release),
+        "sk": f"journal#{at}#{call}#{secrets.token_hex(4)}",
+        "schema": SCHEMA,
+        "epoch": fence.epoch,
+        "call": call,
+        "resource": resource,
+        "at": at,
+        **told,
     }
 
 
-def _note(fence: Fence, fields: dict[str, Any], remove: tuple[str, ...] = ()) -> dict[str, Any]:
-    values = {name: _text(value) if name in _DOCUMENTS else value for name, value in fields.items()}
-    key = {"pk": _release_key(fence.service, fence.release), "sk": "record"}
-    return _set(key, values, "attribute_exists(pk)", remove=remove)
+def _taken_over(
+    fence: Fence, converger: str, now: datetime, told: dict[str, Any], unless: str = ""
+) -> tuple[Write, ...]:
+    lock = items.update(
+        _route(fence.route),
+        {"epoch": fence.epoch + 1, "execution": converger, "schema": SCHEMA},
+        f"{_OURS} AND {unless}" if unless else _OURS,
+        {":epoch": fence.epoch, ":release": fence.release},
+    )
+    fields = {"status": "RollingBack", "converger": converger, "taken_at": now, **told}
+    return lock, _note(fence, fields), _works(fence, converger)
 
 
-def _set(
-    key: dict[str, str],
-    fields: dict[str, Any],
-    condition: str,
-    values: dict[str, Any] | None = None,
-    *,
-    remove: tuple[str, ...] = (),
-    add_epoch: bool = False,
-) -> dict[str, Any]:
-    """An update of one item: every name goes through an alias, since DynamoDB reserves more words than one can know."""
-    expression = "SET " + ", ".join(f"#{name} = :{name}" for name in fields)
-    expression += f" REMOVE {', '.join(f'#{name}' for name in remove)}" if remove else ""
-    expression += " ADD epoch :one" if add_epoch else ""
-    given = {**{f":{name}": value for name, value in fields.items()}, **(values or {})}
-    update = _conditional(key, condition, {**given, **({":one": 1} if add_epoch else {})})
-    names = {f"#{name}": name for name in (*fields, *remove)}
-    return {"Update": {**update, "UpdateExpression": expression, "ExpressionAttributeNames": names}}
+def _bump(
+    route: str, lock: dict[str, Any], holder: dict[str, Any], free: str, values: dict[str, Any]
+) -> Write:
+    """The next epoch, for a holder, if nobody else has taken the route since `lock` was read."""
+    epoch = int(lock.get("epoch", 0))
+    same = "#epoch = :epoch" if lock else "attribute_not_exists(#epoch)"
+    told = {**values, ":epoch": epoch} if lock else values
+    return items.update(
+        _route(route), {**holder, "epoch": epoch + 1, "schema": SCHEMA}, f"{free} AND {same}", told
+    )
 
 
-def _conditional(key: dict[str, str], condition: str, values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "TableName": _table(),
-        "Key": _pack(key),
-        "ConditionExpression": condition,
-        "ExpressionAttributeValues": _pack(values),
-    }
+def _works(fence: Fence, execution: str) -> Write:
+    """Which release an execution is of."""
+    told = {"service": fence.service, "release": fence.release, "schema": SCHEMA}
+    return items.put({"pk": f"execution#{execution}", "sk": "release", **told})
 
 
-def _transact(writes: list[dict[str, Any]], fence: Fence) -> None:
+def _watched(record: Record) -> Iterator[Write]:
+    """Each of a release's alarms is told whose it is; another service may watch the same one."""
+    told = items.text(watching.watch(record))
+    for alarm in watching.alarms(record):
+        yield items.update(_alarm(alarm), {f"service#{record.plan.service}": told, "schema": SCHEMA})
+
+
+def _holds(fence: Fence, also: str = "") -> Write:
+    condition = f"{_OURS} AND {also}" if also else _OURS
+    return items.check(_route(fence.route), condition, {":epoch": fence.epoch, ":release": fence.release})
+
+
+def _note(fence: Fence, fields: dict[str, Any], remove: tuple[str, ...] = ()) -> Write:
+    values = {name: items.text(value) if name in _DOCUMENTS else value for name, value in fields.items()}
+    return items.update(_record(fence.service, fence.release), values, "attribute_exists(pk)", remove=remove)
+
+
+def _transact(fence: Fence, *writes: Write) -> None:
     try:
-        clients.reader("dynamodb").transact_write_items(TransactItems=writes)
-    except ClientError as error:
-        reasons = _reasons(error)
-        if reasons is None:
-            raise
-        if "ConditionalCheckFailed" in reasons:
-            raise Fenced(f"epoch {fence.epoch} of {fence.release} is not the route's any more") from None
-        raise Busy(f"the ledger answered {', '.join(reasons)}") from None
+        items.transact(*writes)
+    except Cancelled:
+        lock = items.get(_route(fence.route))
+        if (lock.get("epoch"), lock.get("release")) == (fence.epoch, fence.release) and lock.get("hands_off"):
+            raise HandsOff(lock["hands_off"]) from None
+        raise Fenced(f"epoch {fence.epoch} of {fence.release} is not the route's any more") from None
 
 
-def _reasons(error: ClientError) -> list[str] | None:
-    """Why a transaction was cancelled, item by item; None if the error is another one."""
-    if error.response["Error"]["Code"] != "TransactionCanceledException":
-        return None
-    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
-    return [code for reason in reasons if (code := reason.get("Code", "None")) != "None"]
-
-
-def _close(key: dict[str, str], outcome: str, shown: str) -> None:
-    clients.reader("dynamodb").update_item(
-        TableName=_table(),
-        Key=_pack(key),
-        UpdateExpression="SET outcome = :o, shown = :s",
-        ExpressionAttributeValues=_pack({":o": outcome, ":s": shown}),
-    )
-
-
-def _item(key: dict[str, str]) -> dict[str, Any]:
-    found = (
-        clients.reader("dynamodb")
-        .get_item(TableName=_table(), Key=_pack(key), ConsistentRead=True)
-        .get("Item", {})
-    )
-    values = {name: TypeDeserializer().deserialize(value) for name, value in found.items()}
-    return {
-        name: int(value) if name in ("epoch", "need", "schema") else value for name, value in values.items()
+def _packed(record: Record) -> dict[str, Any]:
+    """What of a record is kept in its own item; its epoch and hands are the route's."""
+    plain = {name: getattr(record, name) for name in record.__struct_fields__}
+    told = {name: items.text(value) if name in _DOCUMENTS else value for name, value in plain.items()}
+    lent = ("epoch", "lock_execution", "hands_off")
+    kept = {
+        name: value for name, value in told.items() if name not in lent and value not in (None, (), False)
     }
+    return {**kept, "schema": SCHEMA}
 
 
-def _pack(item: dict[str, Any]) -> dict[str, Any]:
-    plain = {
-        name: value.isoformat() if isinstance(value, datetime) else value for name, value in item.items()
-    }
-    return {name: TypeSerializer().serialize(value) for name, value in plain.items()}
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-def _route_key(route: str) -> dict[str, str]:
+def _route(route: str) -> Key:
     return {"pk": f"route#{route}", "sk": "lock"}
 
 
-def _release_key(service: str, release: str) -> str:
+def _record(service: str, release: str) -> Key:
+    return {"pk": _release(service, release), "sk": "record"}
+
+
+def _alarm(arn: str) -> Key:
+    return {"pk": f"alarm#{arn}", "sk": "watch"}
+
+
+def _release(service: str, release: str) -> str:
     return f"release#{service}#{release}"
-
-
-def _table() -> str:
-    return os.environ["RELEASES_TABLE"]

@@ -13,16 +13,21 @@ from viridian.plan import Endpoint, Standby
 from viridian.traffic import Forward
 
 
-class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """A listener's default action or a rule: `actions` and `conditions` as AWS shows them, `forward` what they mean."""
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule or a listener's default action: `actions` as AWS shows them now, `forward` what they mean."""
 
     arn: str
+    actions: tuple[dict[str, Any], ...]
+    forward: Forward
+
+
+class Route(Rule, frozen=True, kw_only=True):
+    """The rule of a route, and where it stands."""
+
     listener: str
     load_balancer: str
     priority: int | None
     conditions: tuple[dict[str, Any], ...]
-    actions: tuple[dict[str, Any], ...]
-    forward: Forward
 
 
 def find_route(arn: str) -> Route:
@@ -41,36 +46,41 @@ def find_route(arn: str) -> Route:
     return _route(arn, listener, balancer, int(rule["Priority"]), conditions, rule["Actions"])
 
 
+def find_rule(route: str) -> Rule:
+    """What a route's rule, or its listener's default action, shows now; one call."""
+    if ":listener/" in route:
+        actions = _found(route, "describe_listeners", ListenerArns=[route])["Listeners"][0]["DefaultActions"]
+    else:
+        actions = _found(route, "describe_rules", RuleArns=[route])["Rules"][0]["Actions"]
+    return Rule(arn=route, actions=tuple(actions), forward=_forward(actions))
+
+
 def forward(route: str) -> Forward:
     """The weights a route shows now."""
-    if ":listener/" in route:
-        return _forward(
-            _found(route, "describe_listeners", ListenerArns=[route])["Listeners"][0]["DefaultActions"]
-        )
-    return _forward(_found(route, "describe_rules", RuleArns=[route])["Rules"][0]["Actions"])
+    return find_rule(route).forward
 
 
-def set_forward(route: Route, wanted: Forward, fence: Fence) -> Forward:
-    """Sets the whole forward action of a route, keeping its other actions; answers with what AWS then shows.
+def set_forward(rule: Rule, wanted: Forward, fence: Fence) -> Forward:
+    """Sets the whole forward action of a rule, keeping its other actions; answers with what AWS then shows.
 
     Raises NotKept if that is something else. Setting what is set already sends nothing.
     """
-    if route.forward == wanted:
+    if rule.forward == wanted:
         return wanted
     actions = [
-        _kept(action) if action["Type"] != "forward" else _action(wanted, action) for action in route.actions
+        _kept(action) if action["Type"] != "forward" else _action(wanted, action) for action in rule.actions
     ]
-    client = clients.writer("elbv2")
-    written = (route.forward, wanted)
+    client, listens = clients.writer("elbv2"), ":listener/" in rule.arn
+    written = (rule.forward, wanted)
     with ledger.mutation(
-        fence, "ModifyRule" if route.priority else "ModifyListener", route.arn,
-        before=route.forward, after=wanted, written=written,
+        fence, "ModifyListener" if listens else "ModifyRule", rule.arn,
+        before=rule.forward, after=wanted, written=written,
     ) as entry:  # fmt: skip
-        if route.priority:
-            client.modify_rule(RuleArn=route.arn, Actions=actions)
+        if listens:
+            client.modify_listener(ListenerArn=rule.arn, DefaultActions=actions)
         else:
-            client.modify_listener(ListenerArn=route.arn, DefaultActions=actions)
-        entry.shown = shown = forward(route.arn)
+            client.modify_rule(RuleArn=rule.arn, Actions=actions)
+        entry.shown = shown = forward(rule.arn)
     if shown.weights != wanted.weights:
         raise NotKept(f"wrote {traffic.describe(wanted)}, the rule shows {traffic.describe(shown)}")
     return shown

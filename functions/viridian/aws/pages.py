@@ -10,8 +10,8 @@ from viridian.aws import clients
 logger = Logger()
 
 
-def page(service: str, release: str, end: str, cause: str) -> None:
-    """Tells the people on call, if the stack was given a topic.
+def page(service: str, release: str, what: str, cause: str) -> None:
+    """Tells the people on call what has become of a release, and why, if the stack was given a topic.
 
     A page that can't be sent may not keep a release from its end: that is in the history, and the page in the log.
     """
@@ -20,8 +20,8 @@ def page(service: str, release: str, end: str, cause: str) -> None:
     try:
         clients.writer("sns").publish(
             TopicArn=topic,
-            Subject=f"viridian: {service} {release} {end}"[:100],
-            Message=f"Release {release} of {service} has ended {end}.\n\n{cause}",
+            Subject=f"viridian: {service} {release} {what}"[:100],
+            Message=f"Release {release} of {service} {what}.\n\n{cause}",
         )
     except (ClientError, BotoCoreError) as error:
         logger.error("nobody could be paged", error=str(error), cause=cause)

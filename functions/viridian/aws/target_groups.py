@@ -68,6 +68,11 @@ def health(target_group: str) -> dict[str, tuple[str, str]]:
     }
 
 
+def healthy(target_group: str) -> int:
+    """How many targets are healthy: at least so much capacity, since no instance counts for less than one."""
+    return sum(state == "healthy" for state, _ in health(target_group).values())
+
+
 def serving(instance: str) -> str | None:
     """A target group in which an instance is registered, if any; EC2 can't tell, so all of them are asked."""
     client = clients.reader("elbv2")
