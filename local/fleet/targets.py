@@ -56,7 +56,9 @@ class Targets:
         self._backend = backend
         self._targets: dict[Key, Target] = {}
         self._draining: dict[Key, float] = {}
-        self._seen: list[tuple[float, tuple[Listener, ...]]] = []
+        self._seen: tuple[Listener, ...] | None = None
+        self._coming: list[tuple[float, tuple[Listener, ...]]] = []
+        self.lag: Callable[[], float] = lambda: reality.propagation_seconds
         self._applied: tuple[Listener, ...] = ()
         self._lock = threading.RLock()  # API calls come from other threads than the ticks
 
@@ -112,15 +114,19 @@ class Targets:
     # rules reach the data plane late
 
     def _propagate(self, now: float) -> None:
+        """Each change takes a lag of its own; one that overtakes an earlier one replaces it."""
         listeners = read(self._backend())
-        if not self._seen or self._seen[-1][1] != listeners:
-            self._seen.append((now, listeners))
-        lag = self._reality.propagation_seconds if self._reality.rules_propagate else 0.0
-        ripe = [written for at, written in self._seen if now - at >= lag]
-        if ripe and ripe[-1] != self._applied:
-            self._applied = ripe[-1]
+        if self._seen != listeners:
+            self._seen = listeners
+            self._coming.append((now + (self.lag() if self._reality.rules_propagate else 0.0), listeners))
+        ripe = [index for index, (due, _) in enumerate(self._coming) if due <= now]
+        if not ripe:
+            return
+        latest = self._coming[ripe[-1]][1]
+        self._coming = self._coming[ripe[-1] + 1 :]
+        if latest != self._applied:
+            self._applied = latest
             self._plane.route(self._applied)
-        self._seen = self._seen[max(0, len(ripe) - 1) :]
 
     def _in_use(self) -> set[str]:
         if not self._reality.unused_groups_stay_unhealthy:
@@ -167,10 +173,10 @@ class Targets:
             self._cut(key)
 
     def _cut(self, key: Key) -> None:
-        self._draining.pop(key, None)
         target = self._targets.pop(key, None)
         if target and target.placed:
             self._plane.remove(*key)
+        self._draining.pop(key, None)
 
     # health checks
 

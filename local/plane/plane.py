@@ -3,7 +3,8 @@
 import itertools
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -110,13 +111,26 @@ class Served:
 
 @dataclass
 class Flow:
-    """Synthetic traffic; `clients` holds the sticky ones' share by the group their cookie names."""
+    """Synthetic traffic; `clients` holds the sticky ones' share by the group their cookie names.
+
+    `long_share` of the requests take `long_seconds` each; the others are answered at once.
+    """
 
     rate: float
     dns_name: str | None
     path: str
     sticky_share: float
     clients: dict[str, float] = field(default_factory=dict)
+    long_share: float = 0.0
+    long_seconds: float = 0.0
+
+
+# (how, target group, instance, requests): "unrouted", "untargeted", "unanswered" or "cut" while they were answered
+Lost = Callable[[str, str, str, float], None]
+
+
+def _not_told(how: str, group: str, target: str, requests: float) -> None:
+    pass
 
 
 class ModelPlane:
@@ -137,6 +151,8 @@ class ModelPlane:
         self._totals: dict[str, Totals] = {}
         self._versions: dict[str, Served] = {}
         self._unrouted = 0.0
+        self._long: dict[tuple[str, str], deque[tuple[float, float, float, float]]] = defaultdict(deque)
+        self.lost: Lost = _not_told
         self._group_turn, self._target_turn = itertools.count(), itertools.count()
         self._at = clock.now()
 
@@ -149,7 +165,13 @@ class ModelPlane:
         self._servers.clear()
 
     def traffic(
-        self, rate_per_second: float, dns_name: str | None = None, path: str = "/", sticky_share: float = 0.0
+        self,
+        rate_per_second: float,
+        dns_name: str | None = None,
+        path: str = "/",
+        sticky_share: float = 0.0,
+        long_share: float = 0.0,
+        long_seconds: float = 0.0,
     ) -> None:
         """From now on so many requests a cloud second arrive, `sticky_share` of them with their cookie.
 
@@ -158,7 +180,9 @@ class ModelPlane:
         with self._lock:
             self._advance()
             clients = flow.clients if (flow := self._flows.get((dns_name, path))) else {}
-            self._flows[dns_name, path] = Flow(rate_per_second, dns_name, path, sticky_share, clients)
+            self._flows[dns_name, path] = Flow(
+                rate_per_second, dns_name, path, sticky_share, clients, long_share, long_seconds
+            )
 
     def counts(self) -> dict[str, Counts]:
         with self._lock:
@@ -203,6 +227,9 @@ class ModelPlane:
         with self._lock:
             self._advance()
             self._apps.pop(instance, None)
+            for group, target in list(self._long):
+                if target == instance:
+                    self._cut(group, target)
 
     def probe(self, checks: Sequence[tuple[str, str]]) -> list[int | None]:
         return [self._health(self._apps.get(instance)) for instance, _ in checks]
@@ -216,6 +243,7 @@ class ModelPlane:
         with self._lock:
             self._advance()
             self._groups.get(group, {}).pop(target, None)
+            self._cut(group, target)
 
     def answer(self, key: tuple[str, int], request: Request) -> tuple[int, dict[str, str], str]:
         """One real request: status, headers, body."""
@@ -284,7 +312,7 @@ class ModelPlane:
             return
         for flow in self._flows.values():
             for listener in self._arrivals(flow):
-                self._flow(flow, listener, flow.rate * seconds)
+                self._flow(flow, listener, flow.rate * seconds, seconds)
 
     def _arrivals(self, flow: Flow) -> list[Listener]:
         if flow.dns_name is not None:
@@ -292,15 +320,16 @@ class ModelPlane:
         first = {name: each for (name, _), each in reversed(self._listeners.items())}
         return list(first.values())
 
-    def _flow(self, flow: Flow, listener: Listener, requests: float) -> None:
+    def _flow(self, flow: Flow, listener: Listener, requests: float, seconds: float) -> None:
         rule = match(listener.rules, Request("GET", listener.dns_name, flow.path, {}))
         if rule is None or (rule.fixed is None and not sum(weight for _, weight in rule.weights)):
             self._unrouted += requests
+            self.lost("unrouted", "", "", requests)
             return
         if rule.fixed:
             return
         for group, share in self._shares(flow, rule).items():
-            self._carry(group, requests * share)
+            self._carry(flow, group, requests * share, seconds)
 
     def _shares(self, flow: Flow, rule: Rule) -> dict[str, float]:
         total = sum(weight for _, weight in rule.weights)
@@ -314,18 +343,40 @@ class ModelPlane:
         loose = 1 - flow.sticky_share
         return {group: loose * weights[group] + flow.sticky_share * flow.clients[group] for group in weights}
 
-    def _carry(self, group: str, requests: float) -> None:
+    def _carry(self, flow: Flow, group: str, requests: float, seconds: float) -> None:
         if not requests:
             return
         totals = self._totals.setdefault(group, Totals())
         targets, open_ = serving(self._groups.get(group, {}))
         if not targets:
             totals.untargeted += requests
+            self.lost("untargeted", group, "", requests)
             return
         totals.requests += requests
         totals.unhealthy_routing += requests if open_ else 0
         for target in targets:
-            self._carry_to(self._apps.get(target), totals, requests / len(targets))
+            app = self._apps.get(target)
+            self._carry_to(app, totals, requests / len(targets))
+            if app is None:
+                self.lost("unanswered", group, target, requests / len(targets))
+            elif flow.long_share:
+                self._stay(flow, self._long[group, target], requests / len(targets), seconds)
+
+    def _stay(
+        self, flow: Flow, staying: deque[tuple[float, float, float, float]], requests: float, seconds: float
+    ) -> None:
+        while staying and staying[0][1] + staying[0][3] <= self._at:
+            staying.popleft()
+        staying.append((self._at - seconds, self._at, requests * flow.long_share, flow.long_seconds))
+
+    def _cut(self, group: str, target: str) -> None:
+        """What was in flight is lost: of the long requests, those that came in less than their time ago."""
+        cut = 0.0
+        for begin, end, requests, lasts in self._long.pop((group, target), ()):
+            within = end - max(begin, self._at - lasts)
+            cut += requests * max(0.0, within) / (end - begin)
+        if cut:
+            self.lost("cut", group, target, cut)
 
     def _carry_to(self, app: App | None, totals: "Totals", requests: float) -> None:
         if app is None:

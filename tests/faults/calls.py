@@ -1,6 +1,5 @@
 """Kinds of faults on single calls: what botocore's hooks can do to one attempt, or to all of a sort."""
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +82,9 @@ def delay(world: "Place", fault: Fault) -> None:
     def how(send: Send) -> Any:
         if fault.args.get("after"):
             answer = send.proceed()
-            time.sleep(seconds)
+            world.injector.pause(seconds)
             return answer
-        time.sleep(seconds)
+        world.injector.pause(seconds)
         return send.proceed()
 
     _at(world, fault, how)

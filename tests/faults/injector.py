@@ -1,7 +1,7 @@
 """Faults between a function and AWS: on each attempt of each call, as botocore is about to send it."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -50,6 +50,7 @@ class Send:
     nth: int
     at: float
     request: Any
+    mutating: bool
     _send: Callable[[], Any]
 
     @property
@@ -107,6 +108,7 @@ class Injector:
     def __init__(self, cloud: Cloud, seed: int) -> None:
         self.random = Random(seed)
         self.points: list[tuple[Point, bool]] = []
+        self.listeners: list[Callable[[Send], None]] = []
         self._cloud = cloud
         self._hooks = ExitStack()
         self._at: dict[Point, list[How]] = {}
@@ -114,6 +116,7 @@ class Injector:
         self._nth: Counter[tuple[str, str]] = Counter()
         self._dead: set[str] = set()
         self._pending: Callable[[Any], Any] | None = None
+        self._paused: defaultdict[str, float] = defaultdict(float)
         self._began: float | None = None
 
     # --- what kinds use -----------------------------------------------------------------------------------
@@ -134,6 +137,22 @@ class Injector:
         """From now on nothing goes wrong between functions and AWS any more."""
         self._at.clear()
         self._rules.clear()
+
+    def pause(self, seconds: float) -> None:
+        """Freezes the function that is at work here, within its own time."""
+        began, invocation = self._cloud.clock.now(), current_invocation()
+        try:
+            time.sleep(seconds)
+        finally:
+            self._paused[invocation or ""] += self._cloud.clock.now() - began
+
+    def froze(self, invocation: str, seconds: float) -> None:
+        """Somebody else has frozen this invocation for so long."""
+        self._paused[invocation] += seconds
+
+    def paused(self, invocation: str | None) -> float:
+        """How long an invocation has been frozen from outside."""
+        return self._paused[invocation or ""]
 
     def since(self) -> float:
         """Cloud seconds since the scenario began."""
@@ -206,9 +225,12 @@ class Injector:
             self._nth[function, call],
             self.since(),
             request,
+            not READS.match(call),
             original,
         )
-        self.points.append((send.point, not READS.match(call)))
+        self.points.append((send.point, send.mutating))
+        for listener in self.listeners:
+            listener(send)
         return self._went(send)
 
     def _went(self, send: Send) -> Any:
@@ -226,7 +248,3 @@ class Injector:
         if waiting := self._at.get(send.point):
             return waiting.pop(0)
         return next((how for where, how in self._rules if where(send)), None)
-
-    def sleep(self, seconds: float) -> None:
-        """As the function would: within its time."""
-        time.sleep(seconds)

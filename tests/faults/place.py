@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from moto.autoscaling.models import autoscaling_backends
-from moto.dynamodb.models import dynamodb_backends
 from moto.elbv2.models import elbv2_backends
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -18,7 +18,8 @@ from local.control.calls import CLOUD, made_by
 from local.control.session import ACCOUNT, REGION
 from local.reality import Reality
 from tests.faults import calls as calls
-from tests.faults.checks import Checks
+from tests.faults import sight
+from tests.faults.checks import CANARY, Checks
 from tests.faults.injector import Injector
 from tests.faults.points import Fault, Run
 from tests.faults.speed import fast
@@ -48,6 +49,25 @@ class Place(World):
         self.loads = Traffics(self)
         self.reached: dict[Fault, float] = {}
         self.began = cloud.clock.now()
+        self.injector.listeners.append(self.checks.sent)
+        self.owed = 0
+        self.facts: dict[str, Any] = {}
+
+    def owe(self, times: int = 1) -> None:
+        """Something is still to happen: the run isn't over before `paid`."""
+        self.owed += times
+
+    def paid(self) -> None:
+        self.owed -= 1
+
+    @contextmanager
+    def owing(self) -> Iterator[None]:
+        """While inside, something is still to happen."""
+        self.owe()
+        try:
+            yield
+        finally:
+            self.paid()
 
     def fired(self, fault: Fault) -> None:
         """The fault has really happened: its run counts."""
@@ -92,12 +112,7 @@ class Place(World):
 
     def items(self) -> list[dict[str, Any]]:
         """Every item of the ledger, as plain values; documents stay text."""
-        table: Any = dynamodb_backends[ACCOUNT][REGION].tables[self.table]
-        return [
-            {name: _value(attribute) for name, attribute in item.attrs.items()}
-            for items in table.items.values()
-            for item in items.values()
-        ]
+        return sight.items(self.table)
 
     def record_of(self, release: Release) -> dict[str, Any]:
         """A release's record; empty if it never took its route."""
@@ -171,8 +186,20 @@ class Prepared:
         if profile:
             seed.registered(self.cloud, "shop", {**self.shop.profile, **profile})
         place = Place(self.cloud, self.faults, self.shop, self.outputs, run)
-        with place.injector:
+        with place.injector, self._read(place):
             yield place
+
+    @contextmanager
+    def _read(self, place: Place) -> Iterator[None]:
+        """What functions print, for whoever looks for secrets."""
+        noting = self.cloud.functions._note
+
+        def note(entry: dict[str, Any], printed: str) -> None:
+            place.checks.printed.append(printed)
+            noting(entry, printed)
+
+        with patch.object(self.cloud.functions, "_note", note):
+            yield
 
 
 _SEEDED = {
@@ -198,7 +225,7 @@ def prepared(run: Run) -> Iterator[Prepared]:
     service = {"steps": [dict(step) for step in STEPS], **SERVICE, **seeded}
     traffic = {name: float(service.pop(name)) for name in _TRAFFIC if name in service}
     with fast(), Cloud.virtual(reality=Reality(**switches)) as cloud, Faults(cloud) as faults:
-        with made_by(CLOUD):
+        with made_by(CLOUD), patch.object(seed, "START", f"{seed.START}# {CANARY}\n"):
             shop = seed.service(cloud, register=True, **service)
         stack = cloud.deploy(
             ROOT / "template.yaml",
@@ -222,18 +249,3 @@ def opened(run: Run) -> Iterator[Place]:
 
 def _started(run: Any) -> Any:
     return run.start_date
-
-
-def _value(attribute: Any) -> Any:
-    """A DynamoDB attribute as a plain value."""
-    match attribute.type:
-        case "N":
-            return int(attribute.value) if attribute.value.lstrip("-").isdigit() else float(attribute.value)
-        case "M":
-            return {name: _value(each) for name, each in attribute.value.items()}
-        case "L":
-            return [_value(each) for each in attribute.value]
-        case "NULL":
-            return None
-        case _:
-            return attribute.value

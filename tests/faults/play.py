@@ -10,7 +10,7 @@ from dataclasses import replace
 from moto.moto_api._internal import mock_random
 
 from local.control.calls import PERSON, made_by
-from tests.faults import kinds
+from tests.faults import kinds, promises
 from tests.faults.place import Place, Prepared, prepared
 from tests.faults.points import Outcome, Run
 from tests.faults.scenarios import LONGEST, SCENARIOS
@@ -58,6 +58,8 @@ def perform(world: Place) -> Outcome:
         kinds.arm(world, fault)
     world.began = world.cloud.clock.now()
     world.injector.begin()
+    world.checks.begin()
+    world.loads.begin()
     with made_by(PERSON):
         release = SCENARIOS[run.scenario](world)
     in_time = world.cloud.until(lambda: is_over(world, release), LONGEST)
@@ -68,7 +70,7 @@ def perform(world: Place) -> Outcome:
 
 def is_over(world: Place, release: Release) -> bool:
     """No execution of ours runs, and the ledger says how it ended (or that it never began)."""
-    if any(each.status == "RUNNING" for each in world.executions()):
+    if world.owed or any(each.status == "RUNNING" for each in world.executions()):
         return False
     status = world.record_of(release).get("status")
     if status == "Promoted" and world.run.scenario == "retired":
@@ -96,6 +98,7 @@ def judged(world: Place, release: Release, ended_at: float, in_time: bool) -> Ou
             "end", "viridian", f"ended {end} ({cause}), not one of {', '.join(sorted(run.ends))}"
         )
     world.checks.final(release)
+    promises.keep(world, release)
     first = min(world.reached.values(), default=world.began)
     return Outcome(
         run=run,
@@ -109,4 +112,5 @@ def judged(world: Place, release: Release, ended_at: float, in_time: bool) -> Ou
         safe_seconds=ended_at - first,
         cloud_seconds=ended_at - world.began,
         calls=len(world.injector.points),
+        facts=dict(world.facts),
     )
