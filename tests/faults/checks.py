@@ -23,6 +23,7 @@ OURS, PERSON, FAULT = "viridian", "person", "fault"
 MOST_GROUPS, MOST_WEIGHT = 5, 999
 KEEPS_LOCK = ("Held", "RollbackIncomplete")
 LEDGER = ("TransactWriteItems", "UpdateItem", "PutItem", "DeleteItem", "BatchWriteItem")
+READS_LOCK = ("GetItem", "BatchGetItem")  # looked at again: as good as a fence for one more request
 UNFENCED = (
     *LEDGER,
     "Publish",
@@ -131,6 +132,8 @@ class Checks:
         if entry["mutating"] and not entry["error"] and entry["call"] not in LEDGER:
             self._last_writer = writer
         self._c1(writer, routes)
+        if entry["call"] in READS_LOCK and "route#" in str(entry["request"]):
+            self._fresh.add(entry["invocation"] or "")
         if mine and entry["call"] == "TransactWriteItems":
             self._claim(entry, routes)
         elif mine and _fenced(entry["call"]):

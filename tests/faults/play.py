@@ -22,24 +22,26 @@ AFTERWARDS = 90.0  # for whoever still sleeps to wake up and do harm
 Under = Callable[[], AbstractContextManager[object]]
 
 
-def play(run: Run, under: Under = nullcontext) -> Outcome:
+def play(run: Run, under: Under = nullcontext, *, story: bool = False) -> Outcome:
     """What came of it. `under` is entered around the whole world: that is how a mutant is put in."""
     seeded(0)
     with under():
         try:
             with prepared(run) as ready:
-                return within(ready, run)
+                return within(ready, run, story=story)
         except Exception:
             return Outcome(run, "", broken=traceback.format_exc())
 
 
-def within(ready: Prepared, run: Run) -> Outcome:
+def within(ready: Prepared, run: Run, *, story: bool = False) -> Outcome:
     """The run in a world that was prepared for it."""
     began = time.process_time()
     seeded(run.seed)
     try:
         with ready.placed(run) as world:
             outcome = perform(world)
+            if story or not outcome.good:
+                outcome = replace(outcome, facts={**outcome.facts, "calls": told(world)})
     except Exception:
         outcome = Outcome(run, "", broken=traceback.format_exc())
     return replace(outcome, cpu_seconds=time.process_time() - began)

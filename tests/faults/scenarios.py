@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from local.control.delivery import Delivery
 from tests.faults.place import Place
 from tests.workflow.world import Release
 
@@ -33,6 +34,36 @@ def ordered(world: Place) -> Release:
     return started
 
 
+def aborted(world: Place) -> Release:
+    """A person stops the execution at 50%: the guard takes the release back."""
+    started = release(world)
+    if at_half(world, started):
+        stop(world, started)
+    return started
+
+
+def dropped(world: Place) -> Release:
+    """As aborted, and the event about it never arrives: the sweeper takes the release back."""
+    before = world.cloud.events.courier
+
+    def courier(delivery: Delivery, hand_over: Callable[[], None]) -> None:
+        if (delivery.event or {}).get("source") != "aws.states":
+            before(delivery, hand_over)
+
+    world.cloud.events.courier = courier
+    return aborted(world)
+
+
+def braked(world: Place) -> Release:
+    """The service's own guard alarm goes red at 50%."""
+    started = release(world)
+    if at_half(world, started):
+        world.cloud.client("cloudwatch").set_alarm_state(
+            AlarmName=world.shop.guard_alarm, StateValue="ALARM", StateReason="its owner saw something"
+        )
+    return started
+
+
 def retired(world: Place) -> Release:
     """A good one whose blue is retired when its time has come."""
     return release(world)
@@ -43,8 +74,19 @@ SCENARIOS: dict[str, Scenario] = {
     "baked": baked,
     "bad": bad,
     "ordered": ordered,
+    "aborted": aborted,
+    "dropped": dropped,
+    "braked": braked,
     "retired": retired,
 }
+
+
+def stop(world: Place, started: Release) -> None:
+    """A person stops its execution."""
+    if world.running(started):
+        world.cloud.client("stepfunctions").stop_execution(
+            executionArn=started.arn, cause="a person stopped it"
+        )
 
 
 def at_half(world: Place, started: Release) -> bool:
@@ -54,7 +96,7 @@ def at_half(world: Place, started: Release) -> bool:
 
 def until(world: Place, started: Release, state: str) -> bool:
     """Lets the world go on until the release has entered a state; False if it ended before."""
-    world.cloud.until(lambda: world.entered(started, state) or not started.running, LONGEST)
+    world.cloud.until(lambda: world.entered(started, state) or not world.running(started), LONGEST)
     return world.entered(started, state)
 
 

@@ -1,0 +1,59 @@
+"""`python -m tests.faults`: plays the matrix, a part of it, or one run."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from tests.faults import nursery, play, rows, runner
+from tests.faults.points import Run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Answers 0 only if nothing of ours was violated, lost or left behind."""
+    asked = _parser().parse_args(arguments)
+    if asked.play:
+        return _alone(Run.of(asked.play))
+    found = [row for row in rows.every() if not asked.rows or row.id in asked.rows.split(",")]
+    if asked.list:
+        for row in found:
+            print(f"{row.id:6} {row.title}{'' if row.feature else f' (not there yet: {row.missing})'}")
+        return 0
+    if not found:
+        print(f"no row is called {asked.rows}", file=sys.stderr)
+        return 2
+    return runner.matrix(found, seed=asked.seed, jobs=asked.jobs, share=0.02 if asked.smoke else asked.share)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--rows", help="ids of rows, with commas between; all of them if not given")
+    parser.add_argument("--jobs", type=int, default=2, help="processes that play at a time")
+    parser.add_argument("--seed", type=int, default=1, help="chances, ids and lags are drawn from it")
+    parser.add_argument("--share", type=float, default=1.0, help="the part of each row's runs that is played")
+    parser.add_argument("--smoke", action="store_true", help="two runs of each row, or a fiftieth")
+    parser.add_argument(
+        "--list", action="store_true", help="the rows, and those whose feature isn't there yet"
+    )
+    parser.add_argument("--play", metavar="RUN", help="one run, as a failing one prints itself")
+    return parser
+
+
+def _alone(run: Run) -> int:
+    nursery.prepare()
+    outcome = play.play(run, story=True)
+    for line in outcome.facts.get("calls", ()):
+        print(line)
+    print(runner.told(outcome))
+    print(f"  {outcome.traffic}, {outcome.cloud_seconds:.0f} cloud seconds, {outcome.calls} calls")
+    return 0 if outcome.good else 1
+
+
+if __name__ == "__main__":
+    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of a set is chance too
+        os.execve(
+            sys.executable,
+            [sys.executable, "-m", "tests.faults", *sys.argv[1:]],
+            {**os.environ, "PYTHONHASHSEED": "0"},
+        )
+    sys.exit(main())
