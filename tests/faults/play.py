@@ -41,7 +41,7 @@ def within(ready: Prepared, run: Run, *, story: bool = False) -> Outcome:
         with ready.placed(run) as world:
             outcome = perform(world)
             if story or not outcome.good:
-                outcome = replace(outcome, facts={**outcome.facts, "calls": told(world)})
+                outcome = replace(outcome, facts={**outcome.facts, "calls": story_of(world)})
     except Exception:
         outcome = Outcome(run, "", broken=traceback.format_exc())
     return replace(outcome, cpu_seconds=time.process_time() - began)
@@ -114,5 +114,32 @@ def judged(world: Place, release: Release, ended_at: float, in_time: bool) -> Ou
         safe_seconds=ended_at - first,
         cloud_seconds=ended_at - world.began,
         calls=len(world.injector.points),
-        facts=dict(world.facts),
+        facts={"lost": world.loads.told} if run.faults else clean_facts(world),
+    )
+
+
+def clean_facts(world: Place) -> dict[str, Any]:
+    """What rows are made from: every point, and the states of every execution."""
+    states = dict.fromkeys(name for each in world.executions() for name in world.states(each.exec_arn))
+    return {"lost": world.loads.told, "points": list(world.injector.points), "states": list(states)}
+
+
+def story_of(world: Place) -> list[str]:
+    """Every changing call since the scenario began, and every one that failed, a line each."""
+    return [
+        f"{entry['at'] - world.began:7.0f} s  {entry['principal']:22} {entry['call']:28}"
+        f" {entry['error'] or ''} {_change(entry)}".rstrip()
+        for entry in world.cloud.calls.entries
+        if entry["at"] >= world.began
+        and (entry["mutating"] or entry["error"])
+        and entry["principal"] != CLOUD
+    ]
+
+
+def _change(entry: dict[str, Any]) -> str:
+    if "before" not in entry:
+        return ""
+    sides = (entry.get("before") or {}, entry.get("after") or {})
+    return " -> ".join(
+        ", ".join(f"{sight.named(name)} {value}" for name, value in side.items()) for side in sides
     )
