@@ -16,6 +16,7 @@ from local.demo import scenes
 from local.demo.scenes import FIRST, PARAMETERS, ROOT, SCENES, SERVICE
 
 RELEASE_ID = "stateExitedEventDetails.assignedVariables.release"  # PlanRelease assigns it
+SHOWN = SCENES[:2]
 RATE = 50.0  # requests a wall second: without any, no release is ever proven good
 
 
@@ -35,7 +36,7 @@ def guide(cloud: Any, outputs: dict[str, str], seeded: seed.Seeded, builders: di
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
     lines += ["", f"# {seeded.service} {FIRST} answers here: curl $SHOP_URL"]
-    for scene in SCENES[:2]:
+    for scene in SHOWN:
         lines += ["", f"# release {scene.title}", start_command(scene.version, builders[scene.version])]
     lines += ["", "# what the console would show, and the release's id", *history_commands()]
     lines += ["", "# take it back, while it runs or once it is promoted", *rollback_commands()]
@@ -76,7 +77,7 @@ def serve(speed: float, port: int, out: Path, stop: threading.Event) -> None:
     with Cloud.served(speed=speed, port=port, out=out) as cloud:
         stack = cloud.deploy(ROOT / "template.yaml", PARAMETERS)
         seeded = scenes.service(cloud, RATE, speed)
-        builders = scenes.builders(cloud, SCENES)
+        builders = scenes.builders(cloud, SHOWN)
         scenes.await_calm(cloud, seeded)
         with scenes.traffic(cloud, seeded, RATE, out):
             print(guide(cloud, stack.outputs, seeded, builders), flush=True)

@@ -224,6 +224,11 @@ class Cloud:
         history = run.to_history_output()["events"]
         return Execution(execution_arn, run.status, run.error, run.cause, run.output, history)
 
+    def executions(self, state_machine_arn: str) -> list[str]:
+        """Every execution of a state machine, oldest first."""
+        backend: Any = stepfunctions_parser_backends[ACCOUNT][REGION]
+        return [run.exec_arn for run in backend.describe_state_machine(state_machine_arn).executions]
+
     def until(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Lets the world go on until the condition holds (True) or so many cloud seconds have passed (False)."""
         return self.clock.until(condition, timeout)

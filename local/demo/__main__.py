@@ -16,7 +16,8 @@ from local.demo import figures, promises, report, scenes
 from local.demo.charts import RELEASED, SCRIPT, Course, Slice
 from local.demo.figures import Evidence, Figures, Played
 from local.demo.report import Chapter
-from local.demo.scenes import CONTROL, FIRST, SCENES, Scene, Stage
+from local.demo.scenes import CONTROL, FIRST, SCENES, Scene
+from local.demo.stage import Stage
 from local.demo.view import Fleet, Snapshot, View, open_view
 from local.demo.watch import Watch
 from local.plane import load
@@ -38,7 +39,7 @@ class Onlooker:
         self._requests = self._lost = 0
         self._next = 0.0
 
-    def look(self, execution: str | None) -> None:
+    def look(self, executions: Sequence[str]) -> None:
         now = time.monotonic()
         if now < self._next:
             return
@@ -47,15 +48,15 @@ class Onlooker:
         self._requests += len(fresh)
         self._lost += sum(event.lost is not None for event in fresh)
         self._recent = [(at, event) for at, event in self._recent if at > now - 1] + [(now, e) for e in fresh]
-        self._view.show(self._snapshot(execution))
+        self._view.show(self._snapshot(executions))
 
-    def _snapshot(self, execution: str | None) -> Snapshot:
+    def _snapshot(self, executions: Sequence[str]) -> Snapshot:
         stage = self._stage
         rates, failing = Counter[str](), Counter[str]()
         for _, event in self._recent:
             rates[event.version or "lost"] += 1
             failing[event.version or "lost"] += event.failed
-        history = stage.cloud.execution(execution).history if execution else []
+        history = [event for arn in executions for event in stage.cloud.execution(arn).history]
         return Snapshot(
             title=self._scene.title,
             blue=self._blue,
@@ -139,6 +140,8 @@ def _chapters(
         broken = [] if control else promises.broken(found, scene.expected)
         if scene.fault and not control:
             broken += promises.broken_by_fault(found, before_traffic=scene.fault == "unhealthy")
+        if scene.stop:
+            broken += promises.broken_by_stop(found, scene.stop.by, scene.stop.within)
         chapters.append(Chapter(scene.title, scene.story, found, course(each, evidence), broken))
     return chapters
 
@@ -147,20 +150,21 @@ def course(played: Played, evidence: Evidence) -> Course:
     """The scene over time, for the picture."""
     seconds = (played.ended - played.began) / SLICES
     mine = [event for event in evidence.events if played.began <= event.cloud < played.ended]
-    alarm, all_blue = figures.alarm_and_blue(played, evidence)
+    back = figures.way_back(played, evidence)
     script = [(played.began, SCRIPT), (played.ran_until, RELEASED)]
     return Course(
         since=played.began,
         until=played.ended,
         blue=played.blue,
         green=played.version,
-        states=figures.states(played.history) if played.execution else script,
+        states=figures.states(played.history) if played.executions else script,
         weights=figures.weight_changes(played, evidence),
         slices=[
             _slice(bucket, played, seconds) for bucket in load.summarise(mine, bucket_seconds=seconds).buckets
         ],
-        alarm=alarm,
-        all_blue=all_blue,
+        alarm=back.alarm,
+        aborted=back.aborted,
+        all_blue=back.all_blue,
     )
 
 
@@ -185,9 +189,7 @@ def _tell(
 ) -> int:
     found = [chapter.figures for chapter in chapters]
     title = (
-        "A careless release, as its clients saw it"
-        if control
-        else "Three releases, as their clients saw them"
+        "A careless release, as its clients saw it" if control else "Five releases, as their clients saw them"
     )
     (out / "report.html").write_text(report.render(title, speed, chapters), encoding="utf-8")
     (out / "summary.json").write_text(

@@ -16,6 +16,7 @@ HEIGHT = 306
 LETTER = 6.2  # the width of a letter of a label, on average
 
 SCRIPT, RELEASED = "Script", "Released"  # a script has no states but these
+ABORTED = "Aborted"  # nor has an execution once it is stopped
 
 # A release reads as a few acts; waits, looks and choices belong to the act they follow.
 ACTS = {
@@ -31,6 +32,7 @@ ACTS = {
     "RolledBack": ("", "back"),
     "Held": ("", "back"),
     "RollbackIncomplete": ("", "back"),
+    ABORTED: ("Aborted", "gone"),
     SCRIPT: ("The script runs", "plan"),
     RELEASED: ("", "end"),
 }
@@ -59,6 +61,7 @@ class Course:
     weights: Sequence[tuple[float, dict[str, int]]]
     slices: Sequence[Slice]
     alarm: float | None = None
+    aborted: float | None = None
     all_blue: float | None = None
 
 
@@ -195,6 +198,8 @@ def _told(each: Slice) -> str:
 def _marks(course: Course) -> Iterator[str]:
     if course.alarm is not None:
         yield from _mark(course, course.alarm, "alarm", "end")
+    if course.aborted is not None:
+        yield from _mark(course, course.aborted, "aborted", "end")
     if course.all_blue is not None:
         yield from _mark(course, course.all_blue, f"all on {course.blue}", "start")
 

@@ -7,33 +7,47 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from local.demo.charts import ABORTED
 from local.demo.watch import Sight, Turn
 from local.plane.load import Event, summarise
 
 WALL_DIGITS = 2
+# Who writes the routes when a release is taken back, by the function that does.
+RESCUERS = {
+    "BrakeFunction": "brake",
+    "GuardFunction": "guard",
+    "SweepFunction": "sweeper",
+    "RestoreBlueFunction": "Catch",
+    "ConvergeFunction": "Catch",
+}
 
 
 @dataclass(frozen=True)
 class Played:
-    """A scene that is over; times in cloud seconds. `execution` is None where a script released."""
+    """A scene that is over; times in cloud seconds. A scene that a script released has no executions."""
 
     name: str
     version: str
     blue: str
     expected: str
+    bad: bool
     began: float
     ended: float
     ran_until: float
-    status: str
-    error: str | None
-    execution: str | None
+    outcome: str
+    executions: Sequence[str] = ()
     history: Sequence[Mapping[str, Any]] = ()
     cause: str | None = None
 
-    @property
-    def outcome(self) -> str:
-        """The end's name."""
-        return "Promoted" if self.status == "SUCCEEDED" else self.error or self.status
+
+@dataclass(frozen=True)
+class WayBack:
+    """What turned a release back, when all the traffic was blue's again, and whose write it was."""
+
+    alarm: float | None = None
+    aborted: float | None = None
+    all_blue: float | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,8 @@ class Figures:
     errors: int
     served_by_green_while_bad: int
     seconds_alarm_to_blue: dict[str, float] | None
+    seconds_abort_to_blue: dict[str, float] | None
+    restored_by: str | None
     seconds: dict[str, float]
     state_transitions: int
     history_events: int
@@ -99,8 +115,7 @@ def measure(
     with_traffic = _with_traffic(played, changes)
     green = [s for s in sights if s.version == played.version and with_traffic[0] <= s.at < with_traffic[1]]
     answers = sum(event.version == played.version for event in mine)
-    alarm, all_blue = alarm_and_blue(played, evidence)
-    back = all_blue - alarm if alarm is not None and all_blue is not None else None
+    back = way_back(played, evidence)
     wall = (played.ended - played.began) / evidence.speed
     return Figures(
         name=played.name,
@@ -111,9 +126,11 @@ def measure(
         requests_per_wall_second=round(total.requests / wall, 1) if wall else 0.0,
         lost=total.lost_total,
         errors=sum(total.errors.values()),
-        served_by_green_while_bad=answers if played.expected == "RolledBack" else 0,
-        seconds_alarm_to_blue=_in_both_times(back, evidence.speed),
-        seconds=_in_both_times(played.ran_until - played.began, evidence.speed) or {},
+        served_by_green_while_bad=answers if played.bad else 0,
+        seconds_alarm_to_blue=_between(back.alarm, back.all_blue, evidence.speed),
+        seconds_abort_to_blue=_between(back.aborted, back.all_blue, evidence.speed),
+        restored_by=back.by,
+        seconds=_in_both_times(played.ran_until - played.began, evidence.speed),
         state_transitions=sum(event["type"].endswith("StateEntered") for event in played.history),
         history_events=len(played.history),
         lambda_invocations=sum(_belongs(entry, played) for entry in evidence.invocations),
@@ -134,14 +151,27 @@ def measure(
     )
 
 
-def alarm_and_blue(played: Played, evidence: Evidence) -> tuple[float | None, float | None]:
-    """When the first alarm of the release went off, and when all the traffic was blue's again.
+def way_back(played: Played, evidence: Evidence) -> WayBack:
+    """What turned the release back, and when a client sent the last request that green answered.
 
-    That is when a client sent the last request that green answered; not our own write: the load balancer takes its
-    time to follow. Both None where no alarm went off, the second where green got no request or was promoted.
+    That is later than our own write: the load balancer takes its time to follow.
     """
+    alarm, aborted = _alarm(played, evidence), _aborted(played, evidence)
+    turned = next((at for at in (aborted, alarm) if at is not None), None)
+    sent = [
+        event.cloud
+        for event in evidence.events
+        if event.version == played.version and played.began <= event.cloud < played.ended
+    ]
+    if turned is None or not sent or played.expected != "RolledBack":
+        return WayBack(alarm, aborted)
+    return WayBack(alarm, aborted, max(turned, *sent), _restorer(played, evidence))
+
+
+def _alarm(played: Played, evidence: Evidence) -> float | None:
+    """When the first alarm of the release went off."""
     own = f"-{played.version}-"
-    alarm = next(
+    return next(
         (
             turn.at
             for turn in evidence.turns
@@ -151,28 +181,51 @@ def alarm_and_blue(played: Played, evidence: Evidence) -> tuple[float | None, fl
         ),
         None,
     )
-    sent = [
-        event.cloud
-        for event in evidence.events
-        if event.version == played.version and played.began <= event.cloud < played.ended
-    ]
-    if alarm is None or not sent or played.expected != "RolledBack":
-        return alarm, None
-    return alarm, max(alarm, *sent)
+
+
+def _aborted(played: Played, evidence: Evidence) -> float | None:
+    """When a person stopped the release's execution."""
+    return next(
+        (
+            float(call["at"])
+            for call in evidence.calls
+            if call["call"] == "StopExecution" and call["request"].get("executionArn") in played.executions
+        ),
+        None,
+    )
+
+
+def _restorer(played: Played, evidence: Evidence) -> str | None:
+    """Who made the write of the production rule that took green's last traffic away."""
+    taken: str | None = None
+    given = False
+    for call in _route_writes(played, evidence):
+        share = percent(call.get("after") or {}, evidence.versions).get(played.version, 0)
+        if given and not share:
+            taken = str(call["principal"])
+        given = share > 0
+    return RESCUERS.get(taken, taken) if taken else None
 
 
 def weight_changes(played: Played, evidence: Evidence) -> list[tuple[float, dict[str, int]]]:
     """Each change of the production rule in the scene, from the call log: when, and percent by version."""
     found = [
         (float(call["at"]), percent(call.get("after") or {}, evidence.versions))
+        for call in _route_writes(played, evidence)
+    ]
+    before = [(played.began, {played.blue: 100}), *found]
+    return [after for (_, old), after in pairwise(before) if old != after[1]]
+
+
+def _route_writes(played: Played, evidence: Evidence) -> list[Mapping[str, Any]]:
+    return [
+        call
         for call in evidence.calls
         if call["call"] in ("ModifyRule", "ModifyListener")
         and evidence.route in (call["request"].get("RuleArn"), call["request"].get("ListenerArn"))
         and not call["error"]
         and played.began <= call["at"] < played.ended
     ]
-    before = [(played.began, {played.blue: 100}), *found]
-    return [after for (_, old), after in pairwise(before) if old != after[1]]
 
 
 def _with_traffic(played: Played, changes: Sequence[tuple[float, dict[str, int]]]) -> tuple[float, float]:
@@ -192,11 +245,11 @@ def percent(weights: Mapping[str, int], versions: Mapping[str, str]) -> dict[str
 
 
 def states(history: Sequence[Mapping[str, Any]]) -> list[tuple[float, str]]:
-    """When each state was entered, in cloud seconds."""
+    """When each state was entered, in cloud seconds, and when an execution was aborted."""
     return [
-        (_seconds(event["timestamp"]), event["stateEnteredEventDetails"]["name"])
+        (_seconds(event["timestamp"]), event.get("stateEnteredEventDetails", {}).get("name", ABORTED))
         for event in history
-        if event["type"].endswith("StateEntered")
+        if event["type"].endswith("StateEntered") or event["type"] == "ExecutionAborted"
     ]
 
 
@@ -209,9 +262,9 @@ def summary(speed: float, scenes: Sequence[Figures]) -> dict[str, Any]:
 
 
 def _belongs(entry: Mapping[str, Any], played: Played) -> bool:
-    """To the scene's execution; where a script released, a person's calls are the scene's."""
-    if played.execution:
-        return entry.get("execution") == played.execution
+    """To the scene's executions; where a script released, a person's calls are the scene's."""
+    if played.executions:
+        return entry.get("execution") in played.executions
     return entry.get("principal") == "person" and played.began <= entry["at"] < played.ran_until
 
 
@@ -222,9 +275,11 @@ def _long_in_flight(evidence: Evidence, at: float) -> int:
     )
 
 
-def _in_both_times(seconds: float | None, speed: float) -> dict[str, float] | None:
-    if seconds is None:
-        return None
+def _between(since: float | None, until: float | None, speed: float) -> dict[str, float] | None:
+    return _in_both_times(until - since, speed) if since is not None and until is not None else None
+
+
+def _in_both_times(seconds: float, speed: float) -> dict[str, float]:
     return {"cloud": round(seconds, 1), "wall": round(seconds / speed, WALL_DIGITS)}
 
 

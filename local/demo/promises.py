@@ -59,6 +59,21 @@ def broken_by_fault(figures: Figures, *, before_traffic: bool) -> list[str]:
     return told
 
 
+def broken_by_stop(figures: Figures, by: str, within: float) -> list[str]:
+    """What a scene whose execution is stopped promises beside: who took it back, and how soon."""
+    back = figures.seconds_abort_to_blue
+    if back is None:
+        return [f"{figures.version} was never aborted under traffic"]
+    told = []
+    if back["cloud"] > within:
+        told.append(
+            f"it took {back['cloud']:.0f} s from the abort until all was on {figures.blue}, not {within:.0f} s"
+        )
+    if figures.restored_by != by:
+        told.append(f"{figures.blue} was restored by {figures.restored_by or 'nobody'}, not by the {by}")
+    return told
+
+
 def broken_by_control(scenes: Sequence[Figures]) -> list[str]:
     """The careless release must lose requests: otherwise the demo can't see."""
     return [] if sum(scene.lost for scene in scenes) else ["the control lost nothing: the demo can't see"]

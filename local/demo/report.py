@@ -79,9 +79,11 @@ def _told(figures: Figures) -> str:
     words = (
         f"{figures.requests:,} requests, {figures.lost:,} lost, {figures.errors:,} answered with an error."
     )
-    if figures.seconds_alarm_to_blue:
-        words += f" From the alarm to the last request that {figures.version} answered: "
-        words += f"{figures.seconds_alarm_to_blue['cloud']:.0f} s."
+    for turned, back in (("alarm", figures.seconds_alarm_to_blue), ("abort", figures.seconds_abort_to_blue)):
+        if back:
+            words += f" From the {turned} to the last request that {figures.version} answered: {back['cloud']:.0f} s."
+    if figures.restored_by:
+        words += f" Taken back by the {figures.restored_by}."
     return words
 
 
@@ -115,6 +117,8 @@ def _rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
     yield "errors", [f"{each.errors:,}" for each in scenes]
     yield "served by green while bad", [f"{each.served_by_green_while_bad:,}" for each in scenes]
     yield "alarm to blue, cloud", [_seconds(each.seconds_alarm_to_blue) for each in scenes]
+    yield "abort to blue, cloud", [_seconds(each.seconds_abort_to_blue) for each in scenes]
+    yield "taken back by", [f"the {each.restored_by}" if each.restored_by else "–" for each in scenes]
     yield "weights at the end", [_counts(each.final_weights) for each in scenes]
     yield "fewest in service, blue / green", [_lowest(each) for each in scenes]
     yield (

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,34 +12,43 @@ from typing import Any
 
 from local import seed
 from local.control.session import ACCOUNT
-from local.demo import figures, orphans
 from local.demo.charts import RELEASED
-from local.demo.figures import Evidence, Figures, Played
-from local.demo.watch import Watch
-from local.plane import load
 
 SERVICE, FIRST = "shop", "1.0.0"
 PARAMETERS = {"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/{SERVICE}-instance"}
 ROOT = Path(__file__).resolve().parents[2]
-QUIET_SECONDS = 60.0  # cloud time that a scene goes on after its release
 LOOK_SECONDS = 10.0
 HEALTHY_SECONDS = 900.0
-SCENE_SECONDS = 3 * 3600.0
+STOPPED_AT = 50  # percent of the traffic
 DRAIN_WALL_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
+class Stop:
+    """How a scene's execution is stopped under traffic: who must notice, and within how many cloud seconds."""
+
+    told: bool
+    by: str
+    within: float
+
+
+@dataclass(frozen=True)
 class Scene:
-    """A version to release, what is wrong with it, and how the release must end."""
+    """A version to release, what is wrong with it or with the world, and how the release must end."""
 
     version: str
     story: str
     fault: str | None
     expected: str
+    stop: Stop | None = None
 
     @property
     def title(self) -> str:
-        return f"{self.version} {'is good' if self.fault is None else FAULTS[self.fault]}"
+        if self.stop is None:
+            return f"{self.version} {'is good' if self.fault is None else FAULTS[self.fault]}"
+        return f"{self.version} is good, and aborted at {STOPPED_AT} %" + (
+            "" if self.stop.told else "; nobody is told"
+        )
 
 
 FAULTS = {
@@ -50,6 +59,20 @@ SCENES = (
     Scene("2.0.0", "Released step by step and promoted.", None, "Promoted"),
     Scene("3.0.0", "The alarm goes off under traffic, and all of it goes back.", "third", "RolledBack"),
     Scene("4.0.0", "Rolled back before it gets any traffic.", "unhealthy", "RolledBack"),
+    Scene(
+        "5.0.0",
+        "A person stops the execution. Its Catch never runs; the guard hears of it and gives blue everything back.",
+        None,
+        "RolledBack",
+        Stop(told=True, by="guard", within=60.0),
+    ),
+    Scene(
+        "6.0.0",
+        "The same, and the event is lost on its way. The sweeper looks into the ledger every minute, and finds it.",
+        None,
+        "RolledBack",
+        Stop(told=False, by="sweeper", within=120.0),
+    ),
 )
 CONTROL = Scene("2.0.0", "Released by a careless script: blue is gone before its traffic is.", None, RELEASED)
 
@@ -132,13 +155,14 @@ def route_weights(cloud: Any, seeded: seed.Seeded) -> dict[str, int]:
     return {group["TargetGroupArn"]: group["Weight"] for group in forward}
 
 
-def release_input(version: str, builder: str) -> dict[str, Any]:
+def release_input(version: str, builder: str, **asked: Any) -> dict[str, Any]:
     """What a person gives to the state machine."""
     return {
         "service": SERVICE,
         "version": version,
         "source": {"type": "instance", "instance_id": builder},
         "build": {"builder": "demo"},
+        **asked,
     }
 
 
@@ -173,127 +197,3 @@ def _await_first(process: "subprocess.Popen[bytes]", log: Path) -> None:
             return
         time.sleep(0.05)
     raise RuntimeError("the load generator sends nothing")
-
-
-class Stage:
-    """Where scenes are played: the cloud, the service, and who looks on; `look` is called all the while."""
-
-    def __init__(
-        self, cloud: Any, seeded: seed.Seeded, stack: Any, watch: Watch, builders: Mapping[str, str]
-    ) -> None:
-        self.cloud = cloud
-        self.seeded = seeded
-        self.stack = stack
-        self.watch = watch
-        self.builders = builders
-        self.look: Callable[[str | None], None] = lambda execution: None
-        self.after: dict[str, tuple[dict[str, int], list[str], dict[str, int]]] = {}
-
-    def play(self, scene: Scene, blue: str) -> Played:
-        """Releases the scene's version once all is calm, and stays for a while after."""
-        cloud = self.cloud
-        await_calm(cloud, self.seeded)
-        counted = self._balancer()
-        began = cloud.clock.now()
-        machine = self.stack.outputs["ReleaseStateMachineArn"]
-        arn = cloud.start(machine, release_input(scene.version, self.builders[scene.version]))
-        self._until(lambda: cloud.execution(arn).status != "RUNNING", arn)
-        run, ran_until = cloud.execution(arn), cloud.clock.now()
-        self._rest(QUIET_SECONDS, arn)
-        self._look_back(scene, blue, counted)
-        return Played(
-            name=scene.title,
-            version=scene.version,
-            blue=blue,
-            expected=scene.expected,
-            began=began,
-            ended=cloud.clock.now(),
-            ran_until=ran_until,
-            status=run.status,
-            error=run.error,
-            execution=arn,
-            history=run.history,
-            cause=run.cause,
-        )
-
-    def play_script(self, scene: Scene, blue: str, script: Callable[[str], Any]) -> Played:
-        """The same, released by a script that is given the builder and knows nothing of Viridian."""
-        cloud = self.cloud
-        await_calm(cloud, self.seeded)
-        counted = self._balancer()
-        began = cloud.clock.now()
-        ended: list[BaseException | None] = []
-        cloud.clock.spawn(lambda: ended.append(_error_of(script, self.builders[scene.version])), "script")
-        self._until(lambda: bool(ended), None)
-        if ended[0] is not None:
-            raise ended[0]
-        ran_until = cloud.clock.now()
-        self._rest(QUIET_SECONDS, None)
-        self._look_back(scene, blue, counted)
-        return Played(
-            name=scene.title,
-            version=scene.version,
-            blue=blue,
-            expected=scene.expected,
-            began=began,
-            ended=cloud.clock.now(),
-            ran_until=ran_until,
-            status=RELEASED,
-            error=None,
-            execution=None,
-        )
-
-    def measure(self, played: Played, evidence: Evidence) -> Figures:
-        """The scene's figures, once every request is in the log."""
-        weights, left, balancer = self.after[played.version]
-        return figures.measure(played, evidence, weights, left, balancer)
-
-    def evidence(self, events: Path) -> Evidence:
-        return Evidence(
-            speed=self.cloud.clock.speed,
-            route=self.seeded.route_arn,
-            guards=[self.seeded.guard_alarm],
-            events=load.read(events)[0],
-            calls=self.cloud.calls.entries,
-            invocations=self.cloud.lambda_invocations,
-            turns=self.watch.turns,
-            sights=self.watch.sights,
-            versions=self.watch.versions,
-        )
-
-    def _look_back(self, scene: Scene, blue: str, counted: dict[str, int]) -> None:
-        shown = figures.percent(route_weights(self.cloud, self.seeded), self.watch.versions)
-        weights = {blue: 0, scene.version: 0, **shown}
-        table = self.stack.outputs["ReleasesTableName"] if self.stack else None
-        left = orphans.find(self.cloud, table, self.cloud.clock.now()) if table else []
-        now = self._balancer()
-        self.after[scene.version] = weights, left, {name: now[name] - counted[name] for name in now}
-
-    def _balancer(self) -> dict[str, int]:
-        """What HAProxy itself has counted so far."""
-        counts = self.cloud.plane.counts().values()
-        return {
-            "requests": sum(each.requests for each in counts),
-            "target_5xx": sum(each.target_5xx for each in counts),
-            "elb_5xx": sum(each.elb_5xx for each in counts) + self.cloud.plane.no_target_5xx(),
-        }
-
-    def _rest(self, seconds: float, arn: str | None) -> None:
-        until = self.cloud.clock.now() + seconds
-        self._until(lambda: self.cloud.clock.now() >= until, arn)
-
-    def _until(self, condition: Callable[[], bool], arn: str | None) -> None:
-        def looked() -> bool:
-            self.look(arn)
-            return condition()
-
-        if not self.cloud.until(looked, SCENE_SECONDS):
-            raise TimeoutError(f"the scene isn't over after {SCENE_SECONDS / 3600:g} cloud hours")
-
-
-def _error_of(script: Callable[[str], Any], builder: str) -> BaseException | None:
-    try:
-        script(builder)
-    except BaseException as error:
-        return error
-    return None

@@ -18,12 +18,14 @@ COLUMNS = [
     "requests",
     "lost",
     "errors",
-    "green while bad",
-    "alarm to blue",
+    "green\nwhile bad",
+    "alarm\nto blue",
+    "abort\nto blue",
+    "taken\nback by",
     "cloud",
     "wall",
     "calls",
-    "left behind",
+    "left\nbehind",
 ]
 SHOWN_ACTS = 9
 ASIDES = ("Is", "Did", "Wait", "Check", "Observe", "Judge", "TakeNext")
@@ -133,13 +135,12 @@ class LiveView:
 
 def figures_table(scenes: Sequence[Figures]) -> Table:
     """What every scene came to, one row each."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("version")
     table.add_column("ended")
     for name in COLUMNS:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", vertical="bottom")
     for each in scenes:
-        back = each.seconds_alarm_to_blue
         table.add_row(
             each.version,
             each.outcome,
@@ -147,13 +148,19 @@ def figures_table(scenes: Sequence[Figures]) -> Table:
             Text(f"{each.lost:,}", style="bold red" if each.lost else "bold green"),
             f"{each.errors:,}",
             f"{each.served_by_green_while_bad:,}",
-            f"{back['cloud']:.0f} s" if back else "-",
+            _seconds(each.seconds_alarm_to_blue),
+            _seconds(each.seconds_abort_to_blue),
+            each.restored_by or "-",
             f"{each.seconds['cloud'] / 60:.0f} min",
             f"{each.seconds['wall']:.0f} s",
             str(each.api_calls),
             str(len(each.orphans)),
         )
     return table
+
+
+def _seconds(times: dict[str, float] | None) -> str:
+    return f"{times['cloud']:.0f} s" if times else "-"
 
 
 def picture(now: Snapshot) -> RenderableType:

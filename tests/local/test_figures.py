@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.demo.figures import Evidence, Played, measure, percent, states, summary, weight_changes
-from local.demo.promises import broken, broken_by_control, broken_by_fault
+from local.demo.promises import broken, broken_by_control, broken_by_fault, broken_by_stop
 from local.demo.watch import Sight, Turn
 from local.plane.load import Event
 
@@ -35,19 +35,20 @@ PLAYED = Played(
     version="2.0.0",
     blue="1.0.0",
     expected="Promoted",
+    bad=False,
     began=1000.0,
     ended=1600.0,
     ran_until=1500.0,
-    status="SUCCEEDED",
-    error=None,
-    execution=RUN,
+    outcome="Promoted",
+    executions=(RUN,),
     history=[
         {"type": "ExecutionStarted", "timestamp": "1970-01-01T00:16:40.000Z"},
         entered("PlanRelease", "1970-01-01T00:16:41.000Z"),
         entered("Promoted", "1970-01-01T00:25:00.000Z"),
     ],
 )
-BAD = replace(PLAYED, expected="RolledBack", status="FAILED", error="RolledBack")
+BAD = replace(PLAYED, expected="RolledBack", bad=True, outcome="RolledBack")
+STOPPED = replace(BAD, bad=False)
 EVIDENCE = Evidence(
     speed=30,
     route=ROUTE,
@@ -113,12 +114,8 @@ def test_an_error_of_the_app_is_no_loss() -> None:
 
 def test_only_what_a_bad_version_answered_was_served_while_bad() -> None:
     assert figures().served_by_green_while_bad == 0
-    assert figures(replace(PLAYED, expected="RolledBack")).served_by_green_while_bad == 2
-
-
-def test_the_end_is_the_executions_own_error() -> None:
-    assert figures(replace(PLAYED, status="FAILED", error="RolledBack")).outcome == "RolledBack"
-    assert figures(replace(PLAYED, status="ABORTED")).outcome == "ABORTED"
+    assert figures(BAD).served_by_green_while_bad == 2
+    assert figures(STOPPED).served_by_green_while_bad == 0
 
 
 def test_alarm_to_blue_ends_with_the_last_request_that_green_answered() -> None:
@@ -138,6 +135,50 @@ def test_alarm_to_blue_ends_with_the_last_request_that_green_answered() -> None:
 )
 def test_other_alarms_and_times_are_not_the_releases(turn: Turn) -> None:
     assert figures(BAD, replace(EVIDENCE, turns=[turn])).seconds_alarm_to_blue is None
+
+
+def stopped(*more: Any, **changes: Any) -> Evidence:
+    stop = {"at": 1250.0, "call": "StopExecution", "request": {"executionArn": RUN}, "error": None}
+    calls = [EVIDENCE.calls[0], {**stop, "principal": "person"}, *more]
+    return replace(EVIDENCE, calls=calls, **changes)
+
+
+BACK = write(1280.0, {BLUE: 100, GREEN: 0}, principal="GuardFunction", execution=None)
+
+
+def test_abort_to_blue_ends_with_the_last_request_that_green_answered() -> None:
+    seen = figures(STOPPED, stopped(BACK))
+    assert seen.seconds_abort_to_blue == {"cloud": 60.0, "wall": 2.0}
+    assert seen.seconds_alarm_to_blue is None
+
+
+def test_without_an_abort_there_is_nothing_to_measure() -> None:
+    assert figures(STOPPED, replace(EVIDENCE, calls=[EVIDENCE.calls[0], BACK])).seconds_abort_to_blue is None
+    other = {**stopped().calls[1], "request": {"executionArn": RUN + "y"}}
+    assert figures(STOPPED, replace(EVIDENCE, calls=[other, BACK])).seconds_abort_to_blue is None
+
+
+@pytest.mark.parametrize(
+    ("principal", "by"),
+    [
+        ("BrakeFunction", "brake"),
+        ("GuardFunction", "guard"),
+        ("SweepFunction", "sweeper"),
+        ("RestoreBlueFunction", "Catch"),
+        ("person", "person"),
+    ],
+)
+def test_who_took_it_back_is_who_wrote_greens_last_weight_away(principal: str, by: str) -> None:
+    again = write(1290.0, {BLUE: 100}, principal="ConvergeFunction")
+    seen = figures(STOPPED, stopped({**BACK, "principal": principal}, again))
+    assert seen.restored_by == by
+
+
+def test_who_gave_traffic_or_was_refused_took_nothing_back() -> None:
+    refused = {**BACK, "error": "Throttling"}
+    assert figures(STOPPED, stopped(refused)).restored_by is None
+    late = write(1300.0, {BLUE: 50, GREEN: 50}), {**BACK, "at": 1310.0, "principal": "SweepFunction"}
+    assert figures(STOPPED, stopped(BACK, *late)).restored_by == "sweeper"
 
 
 def test_weights_are_percents_by_version() -> None:
@@ -175,7 +216,7 @@ def test_calls_and_invocations_are_those_of_the_scenes_execution() -> None:
 
 def test_a_scripts_calls_are_a_persons() -> None:
     calls = [write(1210.0, {}, principal="person"), write(1510.0, {}, principal="person"), write(1210.0, {})]
-    assert figures(replace(PLAYED, execution=None), replace(EVIDENCE, calls=calls)).api_calls == 1
+    assert figures(replace(PLAYED, executions=()), replace(EVIDENCE, calls=calls)).api_calls == 1
 
 
 def test_floors_are_judged_by_what_stood_in_service() -> None:
@@ -186,6 +227,8 @@ def test_floors_are_judged_by_what_stood_in_service() -> None:
 
 def test_states_keep_their_moments() -> None:
     assert states(PLAYED.history) == [(1001.0, "PlanRelease"), (1500.0, "Promoted")]
+    aborted = {"type": "ExecutionAborted", "timestamp": "1970-01-01T00:25:01.000Z"}
+    assert states([*PLAYED.history, aborted])[-1] == (1501.0, "Aborted")
 
 
 def kept(**other: Any) -> Any:
@@ -227,6 +270,26 @@ def test_a_bad_version_must_be_seen_to_be_bad() -> None:
     assert broken_by_fault(replace(seen, served_by_green_while_bad=0), before_traffic=True) == []
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({}, []),
+        ({"seconds_abort_to_blue": None}, ["2.0.0 was never aborted under traffic"]),
+        (
+            {"seconds_abort_to_blue": {"cloud": 60.5, "wall": 2.0}},
+            ["it took 60 s from the abort until all was on 1.0.0, not 60 s"],
+        ),
+        ({"restored_by": "sweeper"}, ["1.0.0 was restored by sweeper, not by the guard"]),
+        ({"restored_by": None}, ["1.0.0 was restored by nobody, not by the guard"]),
+    ],
+)
+def test_a_stopped_release_must_come_back_in_time_by_whom_it_should(
+    wrong: dict[str, Any], words: list[str]
+) -> None:
+    whole = {"seconds_abort_to_blue": {"cloud": 60.0, "wall": 2.0}, "restored_by": "guard"}
+    assert broken_by_stop(kept(**{**whole, **wrong}), by="guard", within=60.0) == words
+
+
 def test_the_control_must_lose() -> None:
     assert broken_by_control([kept()])
     assert not broken_by_control([kept(lost=3)])
@@ -238,5 +301,6 @@ def test_the_summary_has_what_was_asked_for() -> None:
     asked = (
         "name version outcome requests lost errors served_by_green_while_bad seconds_alarm_to_blue seconds "
     )
+    asked += "seconds_abort_to_blue restored_by "
     asked += "state_transitions history_events lambda_invocations api_calls final_weights orphans"
     assert set(asked.split()) <= set(document["scenes"][0])

@@ -51,6 +51,8 @@ FIGURES = Figures(
     errors=25,
     served_by_green_while_bad=0,
     seconds_alarm_to_blue=None,
+    seconds_abort_to_blue=None,
+    restored_by=None,
     seconds={"cloud": 785.0, "wall": 26.2},
     state_transitions=60,
     history_events=200,
@@ -154,6 +156,32 @@ def test_the_alarm_and_the_way_back_are_marked() -> None:
     back = replace(COURSE, alarm=500.0, all_blue=560.0)
     assert len(marked(back, "line", "mark")) == 2
     assert [text.text for text in marked(back, "text", "mark-label")] == ["alarm", "all on 1.0.0"]
+
+
+def test_an_abort_is_marked_and_nobody_works_until_the_rollback() -> None:
+    names = [(182.0, "ShiftTraffic"), (300.0, "Aborted"), (330.0, "AcceptOrder"), (331.0, "RestoreBlue")]
+    stopped = replace(COURSE, states=[*names, (500.0, "RolledBack")], aborted=300.0, all_blue=340.0)
+    assert [(act.label, act.since, act.until) for act in acts(stopped)] == [
+        ("10 %", 182.0, 300.0),
+        ("Aborted", 300.0, 331.0),
+        ("Restore blue", 331.0, 500.0),
+        ("", 500.0, 500.0),
+    ]
+    assert [text.text for text in marked(stopped, "text", "mark-label")] == ["aborted", "all on 1.0.0"]
+    assert len(marked(stopped, "rect", "gone")) == 1
+
+
+def test_how_long_it_took_and_who_did_it_are_on_the_page_and_in_the_terminal(capsys: Any) -> None:
+    back = {"cloud": 41.6, "wall": 1.4}
+    seen = replace(FIGURES, outcome="RolledBack", seconds_abort_to_blue=back, restored_by="sweeper")
+    page = render("x", 30, [replace(CHAPTER, figures=seen)])
+    assert "From the abort to the last request that 2.0.0 answered: 42 s. Taken back by the sweeper." in page
+    assert '<th scope="row">abort to blue, cloud</th><td>42 s</td>' in page
+    assert '<th scope="row">taken back by</th><td>the sweeper</td>' in page
+    PlainView().table([seen])
+    told = capsys.readouterr().out
+    assert "…" not in told
+    assert re.search(r"2\.0\.0 +RolledBack .* 42 s +sweeper ", told)
 
 
 @pytest.mark.parametrize(

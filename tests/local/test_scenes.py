@@ -1,26 +1,45 @@
 """The scenes end as they should in virtual time too, and what a release leaves behind is found."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bench import straight_line
 from local.cloud import Cloud
-from local.demo import scenes
+from local.demo import figures, scenes
+from local.demo.figures import Evidence, Played
 from local.demo.orphans import Entry, Left, entries, find, is_orphan, leftovers
-from local.demo.scenes import CONTROL, FIRST, PARAMETERS, ROOT, SCENES, Scene, Stage
+from local.demo.scenes import CONTROL, FIRST, PARAMETERS, ROOT, SCENES, Scene
+from local.demo.stage import Stage, losing
 from local.demo.watch import Watch
+from local.plane.load import Event
 from viridian import request
 
+EVIDENCE = Evidence(
+    speed=1, route="", guards=[], events=[], calls=[], invocations=[], turns=[], sights=[], versions={}
+)
 RATE = 3.0  # requests a second; virtual time has no wall time to count them in
 
 
 @pytest.fixture
 def cloud() -> Iterator[Any]:
     with Cloud.virtual() as cloud:
-        cloud.plane.traffic(RATE)
         yield cloud
+
+
+def answered(played: Played) -> Event:
+    """One request that green answered before it was stopped."""
+    return Event(
+        due=0.0,
+        cloud=played.began,
+        kind="keep-alive",
+        version=played.version,
+        status=200,
+        error=None,
+        latency=0.1,
+    )
 
 
 def stage(cloud: Any, *cast: Scene, deployed: bool = True) -> Stage:
@@ -29,6 +48,7 @@ def stage(cloud: Any, *cast: Scene, deployed: bool = True) -> Stage:
     seeded = scenes.service(cloud, RATE, speed=1)
     builders = scenes.builders(cloud, cast)
     scenes.await_calm(cloud, seeded)
+    cloud.plane.traffic(RATE)
     return Stage(cloud, seeded, stack, watch, builders)
 
 
@@ -36,13 +56,44 @@ def stage(cloud: Any, *cast: Scene, deployed: bool = True) -> Stage:
 def test_a_scene_ends_as_it_should_and_leaves_nothing(cloud: Any, scene: Scene) -> None:
     here = stage(cloud, scene)
     played = here.play(scene, FIRST)
-    weights, left, balancer = here.after[scene.version]
+    after = here.after[scene.version]
     promoted = scene.expected == "Promoted"
     assert played.outcome == scene.expected, played.cause
-    assert weights == {FIRST: 0 if promoted else 100, scene.version: 100 if promoted else 0}
-    assert (left, balancer["elb_5xx"]) == ([], 0)
+    assert after.weights == {FIRST: 0 if promoted else 100, scene.version: 100 if promoted else 0}
+    assert (after.left, after.balancer["elb_5xx"]) == ([], 0)
     assert played.history
-    assert (balancer["target_5xx"] > 0) == (scene.fault == "third")
+    assert (after.balancer["target_5xx"] > 0) == (scene.fault == "third")
+
+
+@pytest.mark.parametrize("scene", [each for each in SCENES if each.stop], ids=lambda scene: scene.version)
+def test_a_stopped_release_is_taken_back_in_time_by_whom_it_should(cloud: Any, scene: Scene) -> None:
+    """What clients see of it is the demo's; here it is the writes that count."""
+    here = stage(cloud, scene)
+    played = here.play(scene, FIRST)
+    evidence = replace(
+        EVIDENCE, route=here.seeded.route_arn, calls=cloud.calls.entries, versions=here.watch.versions
+    )
+    back = figures.way_back(played, replace(evidence, events=[answered(played)]))
+    changes = figures.weight_changes(played, evidence)
+    assert scene.stop is not None
+    assert back.by == scene.stop.by
+    assert back.aborted is not None
+    assert [share.get(scene.version, 0) for _, share in changes] == [50, 0]
+    assert 0 <= changes[-1][0] - back.aborted <= scene.stop.within
+    assert figures.states(played.history)[-1][1] == "RolledBack"
+
+
+def test_an_event_is_lost_only_while_it_is_to_be(cloud: Any) -> None:
+    here = stage(cloud, SCENES[0])
+    kind = "Step Functions Execution Status Change"
+    before = cloud.events.courier
+    with losing(cloud.events, kind) as lost:
+        cloud.events.emit("aws.states", kind, {"status": "FAILED", "stateMachineArn": "x"}, [])
+        arn = cloud.start(here.stack.outputs["ReleaseStateMachineArn"], {})
+        cloud.wait(arn)
+    assert lost.count == 1
+    assert cloud.events.courier is before
+    assert "GuardFunction" not in {entry["function"] for entry in cloud.lambda_invocations}
 
 
 def test_the_control_loses_requests_at_the_load_balancer(cloud: Any) -> None:
@@ -61,9 +112,9 @@ def test_the_control_loses_requests_at_the_load_balancer(cloud: Any) -> None:
         )
 
     here.play_script(CONTROL, FIRST, script)
-    weights, _, balancer = here.after[CONTROL.version]
-    assert balancer["elb_5xx"] > 0
-    assert weights == {FIRST: 0, CONTROL.version: 100}
+    after = here.after[CONTROL.version]
+    assert after.balancer["elb_5xx"] > 0
+    assert after.weights == {FIRST: 0, CONTROL.version: 100}
 
 
 def test_a_script_that_breaks_is_told(cloud: Any) -> None:

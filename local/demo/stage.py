@@ -1,0 +1,245 @@
+"""Plays a scene on the local cloud: releases, stops what is to be stopped, and keeps what was to be seen."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local import seed
+from local.control.delivery import Delivery
+from local.demo import figures, orphans, scenes
+from local.demo.charts import RELEASED
+from local.demo.figures import Evidence, Figures, Played
+from local.demo.scenes import Scene, Stop
+from local.demo.watch import Watch
+from local.plane import load
+
+QUIET_SECONDS = 60.0  # cloud time that a scene goes on after its release
+STANDING_SECONDS = 60.0  # and that both sides serve before an execution is stopped
+SCENE_SECONDS = 3 * 3600.0
+RESCUED_SECONDS = 3600.0
+HALF = [{"weight": scenes.STOPPED_AT, "observe_minutes": 5}, {"weight": 100, "observe_minutes": 5}]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What was run in a scene, and how the last of it ended."""
+
+    outcome: str
+    executions: tuple[str, ...] = ()
+    history: Sequence[Mapping[str, Any]] = ()
+    cause: str | None = None
+
+
+@dataclass
+class After:
+    """What stands when a scene is over."""
+
+    weights: dict[str, int]
+    left: list[str]
+    balancer: dict[str, int]
+
+
+@dataclass
+class Lost:
+    """Events that never arrive: a fault of the world, which Viridian knows nothing of."""
+
+    events: Any
+    kind: str
+    count: int = 0
+
+    def __call__(self, delivery: Delivery, hand_over: Callable[[], None]) -> None:
+        if delivery.event is not None and delivery.event["detail-type"] == self.kind:
+            self.count += 1
+        else:
+            hand_over()
+
+
+@contextmanager
+def losing(events: Any, kind: str) -> Iterator[Lost]:
+    """While the block runs, events of this kind reach no target of any rule."""
+    lost, before = Lost(events, kind), events.courier
+    events.courier = lost
+    try:
+        yield lost
+    finally:
+        events.courier = before
+
+
+class Stage:
+    """Where scenes are played: the cloud, the service, and who looks on; `look` is called all the while."""
+
+    def __init__(
+        self, cloud: Any, seeded: seed.Seeded, stack: Any, watch: Watch, builders: Mapping[str, str]
+    ) -> None:
+        self.cloud = cloud
+        self.seeded = seeded
+        self.stack = stack
+        self.watch = watch
+        self.builders = builders
+        self.look: Callable[[Sequence[str]], None] = lambda executions: None
+        self.after: dict[str, After] = {}
+
+    def play(self, scene: Scene, blue: str) -> Played:
+        """Releases the scene's version once all is calm, and stays for a while after."""
+        stop = scene.stop
+        return self._play(
+            scene, blue, (lambda: self._stop(scene, stop)) if stop else lambda: self._release(scene)
+        )
+
+    def play_script(self, scene: Scene, blue: str, script: Callable[[str], Any]) -> Played:
+        """The same, released by a script that is given the builder and knows nothing of Viridian."""
+        return self._play(scene, blue, lambda: self._run(script, self.builders[scene.version]))
+
+    def measure(self, played: Played, evidence: Evidence) -> Figures:
+        """The scene's figures, once every request is in the log."""
+        after = self.after[played.version]
+        return figures.measure(played, evidence, after.weights, after.left, after.balancer)
+
+    def evidence(self, events: Path) -> Evidence:
+        return Evidence(
+            speed=self.cloud.clock.speed,
+            route=self.seeded.route_arn,
+            guards=[self.seeded.guard_alarm],
+            events=load.read(events)[0],
+            calls=self.cloud.calls.entries,
+            invocations=self.cloud.lambda_invocations,
+            turns=self.watch.turns,
+            sights=self.watch.sights,
+            versions=self.watch.versions,
+        )
+
+    # --- one scene ----------------------------------------------------------------------------------------
+
+    def _play(self, scene: Scene, blue: str, run: Callable[[], Ran]) -> Played:
+        cloud = self.cloud
+        scenes.await_calm(cloud, self.seeded)
+        counted = self._balancer()
+        began = cloud.clock.now()
+        ran = run()
+        ran_until = cloud.clock.now()
+        self._rest(QUIET_SECONDS, ran.executions)
+        self.after[scene.version] = self._look_back(scene, blue, counted)
+        return Played(
+            name=scene.title,
+            version=scene.version,
+            blue=blue,
+            expected=scene.expected,
+            bad=scene.fault is not None,
+            began=began,
+            ended=cloud.clock.now(),
+            ran_until=ran_until,
+            outcome=ran.outcome,
+            executions=ran.executions,
+            history=ran.history,
+            cause=ran.cause,
+        )
+
+    def _release(self, scene: Scene) -> Ran:
+        arn = self._start(scene)
+        self._until(lambda: self._is_over(arn), [arn])
+        return self._ended(arn)
+
+    def _stop(self, scene: Scene, stop: Stop) -> Ran:
+        """Stops the execution at half the traffic, as a person does, and waits until somebody has taken it back."""
+        arn, cloud = self._start(scene, steps=HALF), self.cloud
+        self._until(lambda: self._share(scene) == scenes.STOPPED_AT or self._is_over(arn), [arn])
+        self._rest(STANDING_SECONDS, [arn])
+        if self._is_over(arn):
+            return self._ended(arn)
+        before = self._rollbacks()
+
+        def rescuers() -> list[str]:
+            return [arn for arn in self._rollbacks() if arn not in before]
+
+        def is_taken_back() -> bool:
+            return bool(rescuers()) and all(map(self._is_over, rescuers()))
+
+        kind = "Step Functions Execution Status Change"
+        with nullcontext() if stop.told else losing(cloud.events, kind) as lost:
+            words = {"error": "Stopped", "cause": "by a person, at half the traffic"}
+            cloud.client("stepfunctions").stop_execution(executionArn=arn, **words)
+            self._until(is_taken_back, [arn], RESCUED_SECONDS, rescuers)
+        if lost is not None and not lost.count:
+            raise RuntimeError("no event was lost on its way: the scene shows nothing")
+        return self._ended(arn, *rescuers())
+
+    def _run(self, script: Callable[[str], Any], builder: str) -> Ran:
+        ended: list[BaseException | None] = []
+        self.cloud.clock.spawn(lambda: ended.append(_error_of(script, builder)), "script")
+        self._until(lambda: bool(ended), [])
+        if ended[0] is not None:
+            raise ended[0]
+        return Ran(RELEASED)
+
+    # --- executions ---------------------------------------------------------------------------------------
+
+    def _start(self, scene: Scene, **asked: Any) -> str:
+        machine = self.stack.outputs["ReleaseStateMachineArn"]
+        given = scenes.release_input(scene.version, self.builders[scene.version], **asked)
+        return str(self.cloud.start(machine, given))
+
+    def _rollbacks(self) -> list[str]:
+        return list(self.cloud.executions(self.stack.outputs["RollbackStateMachineArn"]))
+
+    def _is_over(self, arn: str) -> bool:
+        return bool(self.cloud.execution(arn).status != "RUNNING")
+
+    def _ended(self, *arns: str) -> Ran:
+        """A release is as its last execution ended: the rollback's, where there was one."""
+        runs = [self.cloud.execution(arn) for arn in arns]
+        last = runs[-1]
+        outcome = last.states[-1] if last.status == "SUCCEEDED" else last.error or last.status
+        history = [event for run in runs for event in run.history]
+        return Ran(outcome, tuple(arns), history, last.cause)
+
+    def _share(self, scene: Scene) -> int:
+        """The version's percent of the traffic."""
+        weights = figures.percent(self.watch.weights(self.seeded.route_arn), self.watch.versions)
+        return weights.get(scene.version, 0)
+
+    # --- looking on ---------------------------------------------------------------------------------------
+
+    def _look_back(self, scene: Scene, blue: str, counted: dict[str, int]) -> After:
+        shown = figures.percent(scenes.route_weights(self.cloud, self.seeded), self.watch.versions)
+        weights = {blue: 0, scene.version: 0, **shown}
+        table = self.stack.outputs["ReleasesTableName"] if self.stack else None
+        left = orphans.find(self.cloud, table, self.cloud.clock.now()) if table else []
+        now = self._balancer()
+        return After(weights, left, {name: now[name] - counted[name] for name in now})
+
+    def _balancer(self) -> dict[str, int]:
+        """What HAProxy itself has counted so far."""
+        counts = self.cloud.plane.counts().values()
+        return {
+            "requests": sum(each.requests for each in counts),
+            "target_5xx": sum(each.target_5xx for each in counts),
+            "elb_5xx": sum(each.elb_5xx for each in counts) + self.cloud.plane.no_target_5xx(),
+        }
+
+    def _rest(self, seconds: float, executions: Sequence[str]) -> None:
+        until = self.cloud.clock.now() + seconds
+        self._until(lambda: self.cloud.clock.now() >= until, executions)
+
+    def _until(
+        self,
+        condition: Callable[[], bool],
+        executions: Sequence[str],
+        seconds: float = SCENE_SECONDS,
+        others: Callable[[], Sequence[str]] = list,
+    ) -> None:
+        def looked() -> bool:
+            self.look([*executions, *others()])
+            return condition()
+
+        if not self.cloud.until(looked, seconds):
+            raise TimeoutError(f"the scene isn't over after {seconds / 3600:g} cloud hours")
+
+
+def _error_of(script: Callable[[str], Any], builder: str) -> BaseException | None:
+    try:
+        script(builder)
+    except BaseException as error:
+        return error
+    return None
