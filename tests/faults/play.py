@@ -6,11 +6,12 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from moto.moto_api._internal import mock_random
 
-from local.control.calls import PERSON, made_by
-from tests.faults import kinds, promises
+from local.control.calls import CLOUD, PERSON, made_by
+from tests.faults import kinds, promises, sight
 from tests.faults.place import Place, Prepared, prepared
 from tests.faults.points import Outcome, Run
 from tests.faults.scenarios import LONGEST, SCENARIOS
@@ -114,14 +115,14 @@ def judged(world: Place, release: Release, ended_at: float, in_time: bool) -> Ou
         safe_seconds=ended_at - first,
         cloud_seconds=ended_at - world.began,
         calls=len(world.injector.points),
-        facts={"lost": world.loads.told} if run.faults else clean_facts(world),
+        facts={**world.facts, "lost": world.loads.told, **({} if run.faults else clean_facts(world))},
     )
 
 
 def clean_facts(world: Place) -> dict[str, Any]:
     """What rows are made from: every point, and the states of every execution."""
     states = dict.fromkeys(name for each in world.executions() for name in world.states(each.exec_arn))
-    return {"lost": world.loads.told, "points": list(world.injector.points), "states": list(states)}
+    return {"points": list(world.injector.points), "states": list(states)}
 
 
 def story_of(world: Place) -> list[str]:
