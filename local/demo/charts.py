@@ -106,7 +106,7 @@ def acts(course: Course) -> list[Act]:
         until = course.states[after][0] if after < len(course.states) else since
         label, kind = ACTS[name]
         if name == "ShiftTraffic":
-            label = f"{_weight_at(course, until, course.green)} %"
+            label = f"{_weight_given(course, since, until)} %"
         inside = tuple(dict.fromkeys(state for _, state in course.states[first:after]))
         found.append(Act(label, kind, since, until, inside))
     return found
@@ -222,9 +222,12 @@ def _axis(course: Course) -> Iterator[str]:
     yield f'<text class="scale" x="{WIDTH - RIGHT}" y="{AXIS + 12}">minutes since the start, cloud time</text>'
 
 
-def _weight_at(course: Course, moment: float, version: str) -> int:
-    past = [weights for at, weights in course.weights if at <= moment]
-    return past[-1].get(version, 0) if past else 0
+def _weight_given(course: Course, since: float, until: float) -> int:
+    """Green's share in a step; the brake may have taken it away again before the step was over."""
+    before = [weights for at, weights in course.weights if at < since][-1:]
+    inside = [weights for at, weights in course.weights if since <= at <= until]
+    given = [*inside, *before]
+    return given[0].get(course.green, 0) if given else 0
 
 
 def _x(course: Course, at: float) -> float:

@@ -3,46 +3,22 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from moto.cloudwatch.models import Alarm
 
-from local import strict
 from local.metrics.alarms import Alarms, judge
 from local.reality import Reality
+from tests.local import alone
+from tests.local.alone import Clock, standing
 
 
-@cache
-def client(service: str) -> Any:
-    """A person's client; making one takes longer than most tests."""
-    credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return boto3.client(service, region_name="us-east-1", **credentials)  # type: ignore[call-overload]
-
-
-START = 1_800_000_000.0 // 60 * 60
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = START
-
-    def now(self) -> float:
-        return self.time
-
-
-class World(SimpleNamespace):
+class World(alone.World):
     """A metric, an alarm on it, and a clock that a test moves."""
 
-    clock: Clock
     alarms: Alarms
-
-    def client(self, service: str) -> Any:
-        return client(service)
 
     def put(self, **changes: Any) -> None:
         request: dict[str, Any] = {
@@ -82,12 +58,8 @@ class World(SimpleNamespace):
 def cloud() -> Iterator[World]:
     clock = Clock()
     alarms = Alarms(clock, Reality())
-    with mock_aws():
-        strict.install(Reality())
-        alarms.install()
+    with standing(alarms):
         yield World(clock=clock, alarms=alarms)
-        alarms.uninstall()
-        strict.uninstall()
 
 
 def test_a_new_alarm_is_undecided_and_an_update_leaves_the_state(cloud: World) -> None:

@@ -1,73 +1,47 @@
 """Reality of AWS that moto leaves out: images pend, reboot their source and carry its disk."""
 
 from collections.abc import Iterator
-from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
-from local import seed, strict
+from local import seed
 from local.fleet.images import Images
 from local.reality import Reality
-
-
-@cache
-def client(service: str) -> Any:
-    """A person's client; making one takes longer than most tests."""
-    credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return boto3.client(service, region_name="us-east-1", **credentials)  # type: ignore[call-overload]
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 1_000_000.0
-
-    def now(self) -> float:
-        return self.time
+from tests.local import alone
+from tests.local.alone import Clock, standing
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    clock = Clock()
+def cloud() -> Iterator[alone.World]:
+    clock = Clock(1_000_000.0)
     images = Images(clock, Reality())
-    with mock_aws():
-        strict.install(Reality())
-        images.install()
-        yield SimpleNamespace(
-            client=client,
-            clock=clock,
-            images=images,
-        )
-        images.uninstall()
-        strict.uninstall()
+    with standing(images):
+        yield alone.World(clock=clock, images=images)
 
 
 @pytest.fixture
-def builder(cloud: SimpleNamespace) -> str:
+def builder(cloud: alone.World) -> str:
     seed.service(cloud, tracking="none")
     return seed.builder(cloud, "2.0.0", fault="third")
 
 
-def bake(cloud: SimpleNamespace, builder: str, **request: Any) -> str:
+def bake(cloud: alone.World, builder: str, **request: Any) -> str:
     made = cloud.client("ec2").create_image(InstanceId=builder, **{"Name": "shop-2.0.0", **request})
     return str(made["ImageId"])
 
 
-def state(cloud: SimpleNamespace, image: str) -> str:
+def state(cloud: alone.World, image: str) -> str:
     return str(cloud.client("ec2").describe_images(ImageIds=[image])["Images"][0]["State"])
 
 
-def later(cloud: SimpleNamespace, seconds: float) -> None:
+def later(cloud: alone.World, seconds: float) -> None:
     cloud.clock.time += seconds
     cloud.images.tick(cloud.clock.now())
 
 
-def test_an_image_pends_until_its_time_has_come(cloud: SimpleNamespace, builder: str) -> None:
+def test_an_image_pends_until_its_time_has_come(cloud: alone.World, builder: str) -> None:
     """I2."""
     image = bake(cloud, builder)
     later(cloud, 59)
@@ -79,7 +53,7 @@ def test_an_image_pends_until_its_time_has_come(cloud: SimpleNamespace, builder:
     cloud.client("ec2").run_instances(ImageId=image, MinCount=1, MaxCount=1)
 
 
-def test_an_image_gone_before_its_time_does_not_come_back(cloud: SimpleNamespace, builder: str) -> None:
+def test_an_image_gone_before_its_time_does_not_come_back(cloud: alone.World, builder: str) -> None:
     """I2."""
     image = bake(cloud, builder)
     cloud.client("ec2").deregister_image(ImageId=image)
@@ -92,7 +66,7 @@ def test_an_image_gone_before_its_time_does_not_come_back(cloud: SimpleNamespace
     )
 
 
-def test_the_source_reboots_unless_told_not_to(cloud: SimpleNamespace, builder: str) -> None:
+def test_the_source_reboots_unless_told_not_to(cloud: alone.World, builder: str) -> None:
     """A20, I1."""
     bake(cloud, builder, NoReboot=True)
     assert not cloud.images.rebooting(builder)
@@ -102,14 +76,14 @@ def test_the_source_reboots_unless_told_not_to(cloud: SimpleNamespace, builder: 
     assert not cloud.images.rebooting(builder)
 
 
-def test_a_stopped_source_has_nothing_to_reboot(cloud: SimpleNamespace, builder: str) -> None:
+def test_a_stopped_source_has_nothing_to_reboot(cloud: alone.World, builder: str) -> None:
     """I1."""
     cloud.client("ec2").stop_instances(InstanceIds=[builder])
     bake(cloud, builder)
     assert not cloud.images.rebooting(builder)
 
 
-def test_an_image_carries_its_sources_disk(cloud: SimpleNamespace, builder: str) -> None:
+def test_an_image_carries_its_sources_disk(cloud: alone.World, builder: str) -> None:
     """I1: the image is what the instance was then."""
     image = bake(cloud, builder)
     assert cloud.images.disk_of(image) == {"version": "2.0.0", "fault": "third", "command": None}
@@ -123,7 +97,7 @@ def test_an_image_carries_its_sources_disk(cloud: SimpleNamespace, builder: str)
     assert cloud.images.disk_of_instance(launched["InstanceId"])["version"] == "2.0.0"
 
 
-def test_an_image_without_a_disk_has_its_tagged_version(cloud: SimpleNamespace) -> None:
+def test_an_image_without_a_disk_has_its_tagged_version(cloud: alone.World) -> None:
     ec2 = cloud.client("ec2")
     image = ec2.register_image(
         Name="ready",
@@ -136,14 +110,14 @@ def test_an_image_without_a_disk_has_its_tagged_version(cloud: SimpleNamespace) 
     assert ec2.describe_images(ImageIds=[image])["Images"][0]["Architecture"] == "arm64"
 
 
-def test_a_name_is_used_once(cloud: SimpleNamespace, builder: str) -> None:
+def test_a_name_is_used_once(cloud: alone.World, builder: str) -> None:
     """I2 (InvalidAMIName.Duplicate; faults.md, "What moto gets wrong")."""
     image = bake(cloud, builder)
     with pytest.raises(ClientError, match=r"InvalidAMIName\.Duplicate.*" + image):
         bake(cloud, builder)
 
 
-def test_snapshots_can_be_tagged_and_go_with_their_image(cloud: SimpleNamespace, builder: str) -> None:
+def test_snapshots_can_be_tagged_and_go_with_their_image(cloud: alone.World, builder: str) -> None:
     """I3."""
     ec2 = cloud.client("ec2")
     tags = [{"Key": "viridian:release", "Value": "r1"}]

@@ -2,39 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from moto.elbv2.models import ELBv2Backend
 
-from local import seed, strict
+from local import seed
 from local.metrics import metric_math
 from local.metrics.metrics import Metrics
 from local.plane.plane import Counts
 from local.reality import Reality
-
-
-@cache
-def client(service: str) -> Any:
-    """A person's client; making one takes longer than most tests."""
-    credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return boto3.client(service, region_name="us-east-1", **credentials)  # type: ignore[call-overload]
-
-
-START = 1_800_000_000.0 // 60 * 60
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = START
-
-    def now(self) -> float:
-        return self.time
+from tests.local import alone
+from tests.local.alone import START, Clock, standing
 
 
 class Plane:
@@ -51,15 +32,11 @@ class Plane:
         return self.own
 
 
-class World(SimpleNamespace):
+class World(alone.World):
     """A shop, its metrics, and a clock that a test moves."""
 
-    clock: Clock
     plane: Plane
     metrics: Metrics
-
-    def client(self, service: str) -> Any:
-        return client(service)
 
     def later(self, seconds: float) -> None:
         for _ in range(int(seconds // 5)):
@@ -96,16 +73,11 @@ def of(shop: seed.Seeded, name: str, stat: str = "Sum", group: bool = True, key:
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+def cloud() -> Iterator[World]:
     clock, plane = Clock(), Plane()
     metrics = Metrics(clock, Reality(), plane)
-    with mock_aws():
-        strict.install(Reality())
-        metrics.install()
+    with standing(metrics):
         yield World(clock=clock, plane=plane, metrics=metrics)
-        metrics.uninstall()
-        strict.uninstall()
 
 
 @pytest.fixture

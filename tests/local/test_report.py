@@ -119,6 +119,11 @@ def test_the_way_back_is_one_act_and_cleaning_up_another() -> None:
     ]
 
 
+def test_a_step_keeps_its_weight_though_the_brake_took_it_away() -> None:
+    braked = replace(COURSE, weights=[*COURSE.weights[:1], (400.0, {"1.0.0": 100})], alarm=399.0)
+    assert [act.label for act in acts(braked) if act.kind == "shift"] == ["10 %", "0 %"]
+
+
 def test_every_state_has_its_tick_on_the_axis() -> None:
     assert len(marked(COURSE, "line", "tick")) == len(STATES)
 

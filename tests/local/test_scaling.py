@@ -2,45 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
-from types import SimpleNamespace
-from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from local import seed, strict
+from local import seed
 from local.fleet.scaling import Scaling
 from local.reality import Reality
+from tests.local import alone
+from tests.local.alone import Clock, standing
 
 
-@cache
-def client(service: str) -> Any:
-    """A person's client; making one takes longer than most tests."""
-    credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return boto3.client(service, region_name="us-east-1", **credentials)  # type: ignore[call-overload]
-
-
-START = 1_800_000_000.0 // 60 * 60
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = START
-
-    def now(self) -> float:
-        return self.time
-
-
-class World(SimpleNamespace):
+class World(alone.World):
     """A shop whose requests per target a test publishes, minute by minute."""
 
-    clock: Clock
     scaling: Scaling
-
-    def client(self, service: str) -> Any:
-        return client(service)
 
     def minutes(self, shop: seed.Seeded, *per_target: float | None) -> None:
         for value in per_target:
@@ -77,16 +52,11 @@ class World(SimpleNamespace):
 
 
 @pytest.fixture(params=["requests", "cpu"])
-def cloud(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+def cloud(request: pytest.FixtureRequest) -> Iterator[World]:
     clock = Clock()
     scaling = Scaling(clock, Reality())
-    with mock_aws():
-        strict.install(Reality())
-        scaling.install()
+    with standing(scaling):
         yield World(clock=clock, scaling=scaling, requests=request.param == "requests")
-        scaling.uninstall()
-        strict.uninstall()
 
 
 @pytest.fixture

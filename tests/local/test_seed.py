@@ -2,40 +2,24 @@
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from local import seed, strict
+from local import seed
 from local.fleet.images import Images
 from local.reality import Reality
+from tests.local import alone
+from tests.local.alone import standing
 from viridian import request
 
 
-@cache
-def client(service: str) -> Any:
-    """A person's client; making one takes longer than most tests."""
-    credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return boto3.client(service, region_name="us-east-1", **credentials)  # type: ignore[call-overload]
-
-
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+def cloud() -> Iterator[alone.World]:
     images = Images(SimpleNamespace(now=lambda: 0.0), Reality())
-    with mock_aws():
-        strict.install(Reality())
-        images.install()
-        yield SimpleNamespace(
-            client=client,
-            images=images,
-        )
-        images.uninstall()
-        strict.uninstall()
+    with standing(images):
+        yield alone.World(images=images)
 
 
 def tags(pairs: list[dict[str, str]]) -> dict[str, str]:
@@ -45,7 +29,7 @@ def tags(pairs: list[dict[str, str]]) -> dict[str, str]:
 LENT = {"viridian:managed": "true", "viridian:service": "shop"}
 
 
-def test_what_the_service_lends_is_tagged(cloud: SimpleNamespace) -> None:
+def test_what_the_service_lends_is_tagged(cloud: alone.World) -> None:
     shop = seed.service(cloud)
     arns = [shop.rule_arn, shop.listener_arn, shop.load_balancer_arn, shop.target_group_arn]
     described = cloud.client("elbv2").describe_tags(ResourceArns=arns)["TagDescriptions"]
@@ -61,14 +45,14 @@ def test_what_the_service_lends_is_tagged(cloud: SimpleNamespace) -> None:
     assert all(each.items() >= LENT.items() for each in lent)
 
 
-def test_nothing_is_tagged_when_nothing_is_lent(cloud: SimpleNamespace) -> None:
+def test_nothing_is_tagged_when_nothing_is_lent(cloud: alone.World) -> None:
     shop = seed.service(cloud, tagged=False)
     described = cloud.client("elbv2").describe_tags(ResourceArns=[shop.rule_arn])["TagDescriptions"]
     assert "viridian:managed" not in tags(described[0]["Tags"])
 
 
 @pytest.mark.parametrize("route", ["rule", "listener"])
-def test_the_route_forwards_to_the_one_group(cloud: SimpleNamespace, route: str) -> None:
+def test_the_route_forwards_to_the_one_group(cloud: alone.World, route: str) -> None:
     shop = seed.service(cloud, route=route, sticky=True)
     elb = cloud.client("elbv2")
     if route == "rule":
@@ -82,7 +66,7 @@ def test_the_route_forwards_to_the_one_group(cloud: SimpleNamespace, route: str)
     assert action["ForwardConfig"]["TargetGroupStickinessConfig"]["Enabled"]
 
 
-def test_the_fleet_stands_in_two_zones_on_a_numbered_version(cloud: SimpleNamespace) -> None:
+def test_the_fleet_stands_in_two_zones_on_a_numbered_version(cloud: alone.World) -> None:
     """A8."""
     shop = seed.service(cloud, instances=4)
     group = cloud.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]
@@ -96,7 +80,7 @@ def test_the_fleet_stands_in_two_zones_on_a_numbered_version(cloud: SimpleNamesp
     assert cloud.images.disk_of(shop.image_id)["version"] == "1.0.0"
 
 
-def test_the_profile_is_one_that_the_product_reads(cloud: SimpleNamespace) -> None:
+def test_the_profile_is_one_that_the_product_reads(cloud: alone.World) -> None:
     steps = [{"weight": 50, "observe_minutes": 1}, {"weight": 100, "observe_minutes": 1}]
     shop = seed.service(cloud, register=True, steps=steps, settle_seconds=30)
     stored = cloud.client("ssm").get_parameter(Name="/viridian/services/shop")["Parameter"]
@@ -113,7 +97,7 @@ def test_the_profile_is_one_that_the_product_reads(cloud: SimpleNamespace) -> No
     assert [step.weight for step in profile.steps] == [50, 100]
 
 
-def test_a_builder_belongs_to_no_group_and_has_its_disk(cloud: SimpleNamespace) -> None:
+def test_a_builder_belongs_to_no_group_and_has_its_disk(cloud: alone.World) -> None:
     """A20."""
     seed.service(cloud)
     instance = seed.builder(cloud, "3.0.0", fault="third")
@@ -122,7 +106,7 @@ def test_a_builder_belongs_to_no_group_and_has_its_disk(cloud: SimpleNamespace) 
     assert cloud.images.disk_of_instance(instance) == {"version": "3.0.0", "fault": "third", "command": None}
 
 
-def test_two_services_can_stand_side_by_side(cloud: SimpleNamespace) -> None:
+def test_two_services_can_stand_side_by_side(cloud: alone.World) -> None:
     shop, cart = seed.service(cloud), seed.service(cloud, name="cart")
     assert shop.route_arn != cart.route_arn
     assert seed.builder(cloud, "2.0.0", service="cart") != seed.builder(cloud, "2.0.0")

@@ -3,37 +3,24 @@
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
-from local import seed, strict
-from local.reality import Reality
-
-
-@cache
-def client(service: str) -> Any:
-    """A person's client; making one takes longer than most tests."""
-    credentials = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
-    return boto3.client(service, region_name="us-east-1", **credentials)  # type: ignore[call-overload]
+from local import seed
+from tests.local import alone
+from tests.local.alone import standing
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    with mock_aws():
-        strict.install(Reality())
-        yield SimpleNamespace(client=client)
-        strict.uninstall()
+def cloud() -> Iterator[alone.World]:
+    with standing():
+        yield alone.World()
 
 
 @pytest.fixture
-def shop(cloud: SimpleNamespace) -> seed.Seeded:
+def shop(cloud: alone.World) -> seed.Seeded:
     return seed.service(cloud, tracking="none")
 
 
@@ -43,7 +30,7 @@ def refusal(call: Callable[..., Any], **request: Any) -> str:
     return str(refused.value.response["Error"]["Code"])
 
 
-def groups(cloud: SimpleNamespace, shop: seed.Seeded, count: int) -> list[str]:
+def groups(cloud: alone.World, shop: seed.Seeded, count: int) -> list[str]:
     elb = cloud.client("elbv2")
     return [
         elb.create_target_group(Name=f"more-{n}", Protocol="HTTP", Port=80, VpcId=shop.vpc_id)[
@@ -66,7 +53,7 @@ class TestRules:
         [((1000, 1), "ValidationError"), ((-1, 1), "ValidationError"), ((0, 0), "InvalidLoadBalancerAction")],
     )
     def test_weights_are_0_to_999_and_not_all_zero(
-        self, cloud: SimpleNamespace, shop: seed.Seeded, weights: tuple[int, int], code: str
+        self, cloud: alone.World, shop: seed.Seeded, weights: tuple[int, int], code: str
     ) -> None:
         """E1."""
         (green,) = groups(cloud, shop, 1)
@@ -75,7 +62,7 @@ class TestRules:
         actions = forward((shop.target_group_arn, 999), (green, 0))
         cloud.client("elbv2").modify_rule(RuleArn=shop.rule_arn, Actions=actions)
 
-    def test_several_groups_need_a_weight_each(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_several_groups_need_a_weight_each(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """E1; https://github.com/aws/aws-cdk/issues/24805."""
         pairs = [{"TargetGroupArn": arn} for arn in (shop.target_group_arn, *groups(cloud, shop, 1))]
         actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": pairs}}]
@@ -84,7 +71,7 @@ class TestRules:
         actions = [{"Type": "forward", "ForwardConfig": {"TargetGroups": pairs[:1]}}]
         modify(RuleArn=shop.rule_arn, Actions=actions)
 
-    def test_an_action_has_at_most_five_groups(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_an_action_has_at_most_five_groups(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """E1."""
         arns = groups(cloud, shop, 6)
         modify = cloud.client("elbv2").modify_rule
@@ -92,7 +79,7 @@ class TestRules:
         six = forward(*((arn, 1) for arn in arns))
         assert refusal(modify, RuleArn=shop.rule_arn, Actions=six) == "InvalidLoadBalancerAction"
 
-    def test_a_listener_is_checked_like_a_rule(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_a_listener_is_checked_like_a_rule(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """E1."""
         modify = cloud.client("elbv2").modify_listener
         unknown = shop.target_group_arn[:-4] + "0000"
@@ -102,7 +89,7 @@ class TestRules:
         ):
             assert refusal(modify, ListenerArn=shop.listener_arn, DefaultActions=actions) == code
 
-    def test_a_group_belongs_to_one_load_balancer(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_a_group_belongs_to_one_load_balancer(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """E1."""
         elb = cloud.client("elbv2")
         other = elb.create_load_balancer(Name="other", Subnets=shop.subnet_ids)["LoadBalancers"][0][
@@ -116,9 +103,7 @@ class TestRules:
         described = elb.describe_target_groups(TargetGroupArns=[shop.target_group_arn])["TargetGroups"][0]
         assert described["LoadBalancerArns"] == [other]
 
-    def test_target_stickiness_needs_group_stickiness(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
-    ) -> None:
+    def test_target_stickiness_needs_group_stickiness(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """E3, E12."""
         elb = cloud.client("elbv2")
         (green,) = groups(cloud, shop, 1)
@@ -132,7 +117,7 @@ class TestRules:
         elb.modify_rule(RuleArn=shop.rule_arn, Actions=forward((green, 1)))
 
     def test_a_priority_is_used_once_and_a_balancer_has_100_rules(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
+        self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
         """E1."""
         create = cloud.client("elbv2").create_rule
@@ -147,7 +132,7 @@ class TestRules:
             create(Priority=priority, **request)
         assert refusal(create, Priority=101, **request) == "TooManyRules"
 
-    def test_a_group_in_use_cannot_be_deleted(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_a_group_in_use_cannot_be_deleted(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """E11."""
         elb = cloud.client("elbv2")
         (green,) = groups(cloud, shop, 1)
@@ -157,7 +142,7 @@ class TestRules:
         elb.delete_target_group(TargetGroupArn=green)
 
     def test_a_forward_to_one_group_is_shown_in_both_forms(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
+        self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
         """E2."""
         elb = cloud.client("elbv2")
@@ -175,7 +160,7 @@ class TestRules:
         assert "TargetGroupArn" not in action
 
     def test_rules_are_known_and_the_default_one_is_the_listeners(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
+        self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
         """E2, E11: the errors that ModifyRule and DeleteRule name."""
         elb = cloud.client("elbv2")
@@ -189,7 +174,7 @@ class TestRules:
 
 
 class TestTargetGroups:
-    def test_the_same_group_made_twice_is_one_group(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_the_same_group_made_twice_is_one_group(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """E1 (CreateTargetGroup is idempotent for equal settings)."""
         assert groups(cloud, shop, 1) == groups(cloud, shop, 1)
         create = cloud.client("elbv2").create_target_group
@@ -197,7 +182,7 @@ class TestTargetGroups:
         assert code == "DuplicateTargetGroupName"
 
     def test_attributes_can_be_copied_from_group_to_group(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
+        self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
         """H1, E9: every attribute shown is one that can be set; DNS failover's are among them."""
         elb = cloud.client("elbv2")
@@ -212,7 +197,7 @@ class TestTargetGroups:
         code = refusal(elb.modify_target_group_attributes, TargetGroupArn=green, Attributes=unknown)
         assert code == "ValidationError"
 
-    def test_a_resource_can_carry_more_than_ten_tags(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_a_resource_can_carry_more_than_ten_tags(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """E1 (ALB quotas: 50)."""
         elb = cloud.client("elbv2")
         tags = [{"Key": f"tag-{n}", "Value": "x"} for n in range(48)]
@@ -223,7 +208,7 @@ class TestTargetGroups:
 
 
 class TestAutoScalingGroups:
-    def create(self, cloud: SimpleNamespace, shop: seed.Seeded, **changes: Any) -> None:
+    def create(self, cloud: alone.World, shop: seed.Seeded, **changes: Any) -> None:
         request = {
             "AutoScalingGroupName": "shop-2",
             "MinSize": 0,
@@ -235,19 +220,17 @@ class TestAutoScalingGroups:
         }
         cloud.client("autoscaling").create_auto_scaling_group(**request)
 
-    def described(self, cloud: SimpleNamespace, name: str = "shop-2") -> dict[str, Any]:
+    def described(self, cloud: alone.World, name: str = "shop-2") -> dict[str, Any]:
         found = cloud.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
         return dict(found["AutoScalingGroups"][0])
 
-    def test_an_existing_group_cannot_be_created_again(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
-    ) -> None:
+    def test_an_existing_group_cannot_be_created_again(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """A12."""
         self.create(cloud, shop)
         assert refusal(lambda: self.create(cloud, shop)) == "AlreadyExists"
 
     def test_a_group_with_instances_is_not_deleted_without_force(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
+        self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
         """A4."""
         asg = cloud.client("autoscaling")
@@ -255,7 +238,7 @@ class TestAutoScalingGroups:
         self.create(cloud, shop)
         asg.delete_auto_scaling_group(AutoScalingGroupName="shop-2")
 
-    def test_sizes_must_fit(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_sizes_must_fit(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """A12 (ValidationError is a 400 that boto3 doesn't retry)."""
         asg = cloud.client("autoscaling")
         for request in ({"DesiredCapacity": 10}, {"MinSize": 10}, {"MaxSize": 1, "DesiredCapacity": 3}):
@@ -269,7 +252,7 @@ class TestAutoScalingGroups:
         assert refusal(lambda: self.create(cloud, shop, DesiredCapacity=5)) == "ValidationError"
         assert self.described(cloud, shop.group_name)["DesiredCapacity"] == 3
 
-    def test_every_member_is_kept(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_every_member_is_kept(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """A10."""
         members = {
             "DefaultInstanceWarmup": 33,
@@ -291,13 +274,13 @@ class TestAutoScalingGroups:
         described = self.described(cloud)
         assert {name: described.get(name) for name in {**members, **change}} == {**members, **change}
 
-    def test_the_grace_period_is_zero_unless_given(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_the_grace_period_is_zero_unless_given(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """A1."""
         self.create(cloud, shop)
         assert self.described(cloud)["HealthCheckGracePeriod"] == 0
         assert self.described(cloud, shop.group_name)["HealthCheckGracePeriod"] == 120
 
-    def test_hooks_can_be_given_at_creation(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_hooks_can_be_given_at_creation(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """A11."""
         hook = {"LifecycleHookName": "warm", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"}
         self.create(cloud, shop, LifecycleHookSpecificationList=[hook])
@@ -305,7 +288,7 @@ class TestAutoScalingGroups:
         assert [each["LifecycleHookName"] for each in hooks["LifecycleHooks"]] == ["warm"]
 
     def test_a_group_keeps_its_mixed_instances_when_only_its_size_changes(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
+        self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
         """A10."""
         template = {
@@ -321,7 +304,7 @@ class TestAutoScalingGroups:
             == template["Overrides"]
         )
 
-    def test_a_template_must_be_launchable(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_a_template_must_be_launchable(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """A8."""
         for version in ("7", "0"):
             template = {"LaunchTemplateId": shop.launch_template_id, "Version": version}
@@ -330,7 +313,7 @@ class TestAutoScalingGroups:
         cloud.client("ec2").deregister_image(ImageId=shop.image_id)
         assert refusal(lambda: self.create(cloud, shop)) == "ValidationError"
 
-    def test_unknown_groups_are_named(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_unknown_groups_are_named(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """A2, A12."""
         asg = cloud.client("autoscaling")
         arns = [shop.target_group_arn]
@@ -344,9 +327,7 @@ class TestAutoScalingGroups:
         detach = asg.detach_load_balancer_target_groups
         assert refusal(detach, AutoScalingGroupName="shop-2", TargetGroupARNs=arns) == "ValidationError"
 
-    def test_ten_target_groups_are_attached_at_a_time(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
-    ) -> None:
+    def test_ten_target_groups_are_attached_at_a_time(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """A2; https://github.com/kubernetes/kops/issues/14646."""
         attach = cloud.client("autoscaling").attach_load_balancer_target_groups
         arns = groups(cloud, shop, 11)
@@ -355,7 +336,7 @@ class TestAutoScalingGroups:
         attach(AutoScalingGroupName=shop.group_name, TargetGroupARNs=arns[:10])
 
     def test_policies_and_actions_of_two_groups_may_share_a_name(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
+        self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
         """A10: a clone's policies carry its original's names."""
         asg = cloud.client("autoscaling")
@@ -377,7 +358,7 @@ class TestAutoScalingGroups:
         assert [each["AutoScalingGroupName"] for each in (*policies, *actions)] == [shop.group_name] * 2
 
     def test_request_tracking_needs_the_attached_groups_label(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
+        self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
         """A15."""
         asg = cloud.client("autoscaling")
@@ -399,7 +380,7 @@ class TestAutoScalingGroups:
         asg.put_scaling_policy(AutoScalingGroupName=shop.group_name, **request)
 
     def test_a_deleted_group_takes_its_policies_and_their_only_alarms_along(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
+        self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
         """A3."""
         asg, cloudwatch = cloud.client("autoscaling"), cloud.client("cloudwatch")
@@ -434,7 +415,7 @@ class TestAutoScalingGroups:
 
 
 class TestInstancesAndTemplates:
-    def test_a_client_token_launches_once(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_a_client_token_launches_once(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """I7."""
         run = cloud.client("ec2").run_instances
         request = {"ImageId": shop.image_id, "MinCount": 1, "MaxCount": 1}
@@ -444,15 +425,13 @@ class TestInstancesAndTemplates:
         changed = {**request, "InstanceType": "t3.large"}
         assert refusal(run, ClientToken="one", **changed) == "IdempotentParameterMismatch"
 
-    def test_an_instance_needs_an_image_that_is(self, cloud: SimpleNamespace, shop: seed.Seeded) -> None:
+    def test_an_instance_needs_an_image_that_is(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """I2."""
         run = cloud.client("ec2").run_instances
         code = refusal(run, ImageId="ami-0123456789abcdef0", MinCount=1, MaxCount=1)
         assert code == "InvalidAMIID.NotFound"
 
-    def test_a_template_version_inherits_from_its_source(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
-    ) -> None:
+    def test_a_template_version_inherits_from_its_source(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """A8."""
         ec2 = cloud.client("ec2")
         request = {
@@ -477,7 +456,7 @@ class TestInstancesAndTemplates:
         assert "TagSpecifications" not in first
 
     def test_a_launch_template_shows_the_tags_it_was_given_later(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
+        self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
         ec2 = cloud.client("ec2")
         ec2.create_tags(Resources=[shop.launch_template_id], Tags=[{"Key": "later", "Value": "yes"}])
@@ -487,7 +466,7 @@ class TestInstancesAndTemplates:
         assert {"Key": "later", "Value": "yes"} in found["Tags"]
 
     def test_a_deleted_template_version_is_gone_and_its_number_too(
-        self, cloud: SimpleNamespace, shop: seed.Seeded
+        self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
         """A8."""
         ec2 = cloud.client("ec2")
@@ -507,7 +486,7 @@ class TestInstancesAndTemplates:
 
 
 class TestAlarms:
-    def put(self, cloud: SimpleNamespace, **changes: Any) -> None:
+    def put(self, cloud: alone.World, **changes: Any) -> None:
         request: dict[str, Any] = {
             "AlarmName": "a",
             "Namespace": "x",
@@ -521,7 +500,7 @@ class TestAlarms:
         }
         cloud.client("cloudwatch").put_metric_alarm(**{k: v for k, v in request.items() if v is not None})
 
-    def test_composite_alarms_are_shown_only_when_asked_for(self, cloud: SimpleNamespace) -> None:
+    def test_composite_alarms_are_shown_only_when_asked_for(self, cloud: alone.World) -> None:
         """C7."""
         cloudwatch = cloud.client("cloudwatch")
         self.put(cloud)
@@ -530,14 +509,14 @@ class TestAlarms:
         assert asked["MetricAlarms"] == []
         assert len(cloudwatch.describe_alarms(AlarmNames=["a", "misspelt"])["MetricAlarms"]) == 1
 
-    def test_an_unknown_alarm_stops_the_deletion_of_all(self, cloud: SimpleNamespace) -> None:
+    def test_an_unknown_alarm_stops_the_deletion_of_all(self, cloud: alone.World) -> None:
         """C7 (ResourceNotFound is DeleteAlarms' own error)."""
         cloudwatch = cloud.client("cloudwatch")
         self.put(cloud)
         assert refusal(cloudwatch.delete_alarms, AlarmNames=["a", "misspelt"]) == "ResourceNotFound"
         assert len(cloudwatch.describe_alarms()["MetricAlarms"]) == 1
 
-    def test_an_alarm_must_make_sense(self, cloud: SimpleNamespace) -> None:
+    def test_an_alarm_must_make_sense(self, cloud: alone.World) -> None:
         """C5."""
         metric = {"Metric": {"Namespace": "x", "MetricName": "y"}, "Period": 60, "Stat": "Sum"}
         eleven = [{"Id": f"m{n}", "MetricStat": metric, "ReturnData": n == 0} for n in range(11)]
@@ -551,7 +530,7 @@ class TestAlarms:
 
 class TestLedger:
     @pytest.fixture
-    def table(self, cloud: SimpleNamespace) -> str:
+    def table(self, cloud: alone.World) -> str:
         cloud.client("dynamodb").create_table(
             TableName="releases",
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
@@ -565,7 +544,7 @@ class TestLedger:
         return {"Put": {**put, "ConditionExpression": condition} if condition else put}
 
     def test_of_many_takers_one_wins_and_nothing_else_is_written(
-        self, cloud: SimpleNamespace, table: str
+        self, cloud: alone.World, table: str
     ) -> None:
         """P5, F80: two writers at once don't break each other's transactions."""
         dynamodb = cloud.client("dynamodb")
@@ -596,7 +575,7 @@ class TestLedger:
         assert codes.count("TransactionCanceledException") == 60
         assert dynamodb.scan(TableName=table)["Count"] == 240
 
-    def test_a_repeated_transaction_is_done_once(self, cloud: SimpleNamespace, table: str) -> None:
+    def test_a_repeated_transaction_is_done_once(self, cloud: alone.World, table: str) -> None:
         """I7, for the ledger: a token stands for one transaction."""
         dynamodb = cloud.client("dynamodb")
         count = {
@@ -614,7 +593,7 @@ class TestLedger:
         other = {"TransactItems": [self.put(table, "x")], "ClientRequestToken": "a-token"}
         assert refusal(dynamodb.transact_write_items, **other) == "IdempotentParameterMismatchException"
 
-    def test_a_cancelled_transaction_says_why_item_by_item(self, cloud: SimpleNamespace, table: str) -> None:
+    def test_a_cancelled_transaction_says_why_item_by_item(self, cloud: alone.World, table: str) -> None:
         """P5: what the ledger's adapter reads the holder from."""
         dynamodb = cloud.client("dynamodb")
         dynamodb.put_item(TableName=table, Item={"pk": {"S": "lock"}, "by": {"S": "r1"}})
