@@ -363,21 +363,22 @@ class Checks:
 
     def _limits(self, record: Mapping[str, Any], status: str) -> None:
         """MinSize, MaxSize and processes as they were, where the release is done with the fleet."""
-        now = sight.groups()
+        now, need = sight.groups(), max(self.need, int(record.get("need") or 0))
         for name, before in self.groups_before.items():
-            there = now.get(name)
+            there, writer = now.get(name), self.world.foreign.get(name, OURS)
             if there is None:
-                self.add("C8", OURS, f"{name} is gone")
+                self.add("C8", writer, f"{name} is gone")
                 continue
-            held = status in (*KEEPS_LOCK, "Promoted") and before.minimum <= there.minimum <= self.need
+            held = status in (*KEEPS_LOCK, "Promoted") and before.minimum <= there.minimum <= need
             retired = status == "Retired" and there.minimum == 0
             if there.limits != before.limits and not ((held or retired) and _like(there, before)):
-                self.add("C8", OURS, f"{status}, and {name} has {there.limits}, before {before.limits}")
+                self.add("C8", writer, f"{status}, and {name} has {there.limits}, before {before.limits}")
         plan = json.loads(record["plan"]) if record else {}
         green = now.get(plan.get("green_group", ""))
         blue = self.groups_before.get(plan.get("blue", {}).get("group", ""))
         if green and blue and status in ("Promoted", "Retired") and green.minimum != blue.minimum:
-            self.add("C8", OURS, f"{status}, and green's floor is {green.minimum}, not {blue.minimum}")
+            writer = self.world.foreign.get(green.name, OURS)
+            self.add("C8", writer, f"{status}, and green's floor is {green.minimum}, not {blue.minimum}")
 
     def _one_side(self, record: Mapping[str, Any], status: str) -> None:
         """P3: traffic all on one side; a third group keeps what it had."""
@@ -388,7 +389,23 @@ class Checks:
         wanted = blue if status == "RolledBack" else green
         weights = sight.routes().get(plan["route"], {})
         if weights.get(wanted, 0) <= 0 or any(weights.get(each, 0) for each in {blue, green} - {wanted}):
-            self.add("C8", OURS, f"{status}, and the route forwards {_told(weights)}")
+            self.add(
+                "C8", self._unseen_writer(plan, record), f"{status}, and the route forwards {_told(weights)}"
+            )
+
+    def _unseen_writer(self, plan: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+        """Who wrote the route last, if it was somebody else and we never looked at it again before the end; else we."""
+        route, ended = plan["route"], datetime.fromisoformat(record["ended_at"]).timestamp()
+        about = [each for each in self.world.cloud.calls.entries if route in str(each["request"])]
+        writes = [
+            each for each in about if each["mutating"] and not each["error"] and each["call"] not in LEDGER
+        ]
+        if not writes or _charged(writes[-1]["principal"]) == OURS:
+            return OURS
+        looks = [each for each in about if each["call"] in ("DescribeRules", "DescribeListeners")]
+        mine = [each for each in looks if _charged(each["principal"]) == OURS and each["at"] <= ended]
+        seen = any(each["n"] > writes[-1]["n"] for each in mine)
+        return OURS if seen else _charged(writes[-1]["principal"])
 
     def _secrets(self) -> None:
         """C10: what an instance is told in confidence stays there."""

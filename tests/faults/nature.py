@@ -7,8 +7,9 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 
 from local.control.session import ACCOUNT, REGION
+from tests.faults import floors
 from tests.faults.kinds import kind
-from tests.faults.moments import NATURE, at
+from tests.faults.moments import NATURE, at, later
 from tests.faults.place import Place
 from tests.faults.points import Fault
 from tests.faults.sides import (
@@ -51,6 +52,25 @@ def ill(world: Place, fault: Fault) -> None:
             after_launch(world, lambda instance, born: _born_ill(world, instance, born, version))
 
     at(world, fault, act, NATURE)
+
+
+@kind("both_ill")
+def both_ill(world: Place, fault: Fault) -> None:
+    """Every instance of either side fails its checks from now on, and so do those that replace them."""
+
+    def act() -> None:
+        for side in ("blue", "green"):
+            for instance in members(world, side):
+                sicken(world, side, instance)
+        after_launch(world, lambda instance, born: _born_ill(world, instance, born, born))
+
+    at(world, fault, act, NATURE)
+
+
+@kind("slow_rules")
+def slow_rules(world: Place, fault: Fault) -> None:
+    """The run's reality has rules reach the data plane args seconds late: this says that it does."""
+    world.fired(fault)
 
 
 @kind("well_again")
@@ -160,16 +180,6 @@ def after_launch(world: Place, then: Callable[[str, str], None]) -> None:
     world.cloud.plane.launch = launch
 
 
-def later(world: Place, seconds: float, act: Callable[[], Any]) -> None:
-    """Does it so many cloud seconds from now."""
-
-    def wait() -> None:
-        world.cloud.clock.sleep(seconds)
-        act()
-
-    world.cloud.clock.spawn(wait, "nature")
-
-
 # --- capacity -----------------------------------------------------------------------------------------------
 
 
@@ -247,6 +257,7 @@ def _settle(world: Place, state: str) -> None:
 @kind("load")
 def load(world: Place, fault: Fault) -> None:
     """From now on so many requests a second arrive, a share of them with the load balancer's cookie."""
+    floors.watch(world)
     rate, sticky = float(fault.args["rate"]), float(fault.args.get("sticky", 0.0))
     at(world, fault, lambda: world.cloud.plane.traffic(rate, sticky_share=sticky), NATURE)
 
@@ -254,6 +265,7 @@ def load(world: Place, fault: Fault) -> None:
 @kind("scaled")
 def scaled(world: Place, fault: Fault) -> None:
     """A scaling policy or a scheduled action of a side's own changes its sizes."""
+    floors.watch(world)
 
     def act() -> None:
         group = fleet(world, str(fault.args["side"]))
@@ -268,6 +280,7 @@ def scaled(world: Place, fault: Fault) -> None:
 @kind("scales_in_and_out")
 def scales_in_and_out(world: Place, fault: Fault) -> None:
     """Blue's own policies never rest: every so many seconds it wants one more, then one fewer, as its sizes allow."""
+    floors.watch(world)
     turns = itertools.cycle((1, -1, -1, 1))
 
     def act() -> None:
@@ -281,3 +294,38 @@ def scales_in_and_out(world: Place, fault: Fault) -> None:
         world.cloud.clock.every(float(fault.args.get("seconds", 90)), turn, "scaling")
 
     at(world, fault, act, NATURE)
+
+
+# --- how blue is made -----------------------------------------------------------------------------------------
+
+DRESSES: Mapping[str, Mapping[str, Any]] = {
+    "sizes": {"MaxInstanceLifetime": 604_800, "DefaultCooldown": 120, "DefaultInstanceWarmup": 45},
+    "health": {"HealthCheckGracePeriod": 90, "HealthCheckType": "ELB"},
+    "instances": {"TerminationPolicies": ["NewestInstance", "Default"], "CapacityRebalance": True},
+    "hooks": {},
+    "metrics": {},
+}
+
+
+@kind("blue_is_dressed")
+def blue_is_dressed(world: Place, fault: Fault) -> None:
+    """Blue's group has more set than what it needs: args with names what."""
+    client, group, what = world.cloud.client("autoscaling"), world.shop.group_name, str(fault.args["with"])
+
+    def act() -> None:
+        if members := DRESSES[what]:
+            client.update_auto_scaling_group(AutoScalingGroupName=group, **members)
+        if what == "hooks":
+            client.put_lifecycle_hook(
+                AutoScalingGroupName=group,
+                LifecycleHookName="last-words",
+                LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING",
+                HeartbeatTimeout=60,
+                DefaultResult="CONTINUE",
+            )
+        if what == "metrics":
+            client.enable_metrics_collection(
+                AutoScalingGroupName=group, Metrics=["GroupDesiredCapacity"], Granularity="1Minute"
+            )
+
+    at(world, fault, act)

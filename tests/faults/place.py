@@ -33,7 +33,7 @@ MINUTE = 60.0
 # A release of the matrix: two steps, few polls, everything that merely takes time kept short.
 STEPS = ({"weight": 50, "observe_minutes": 2}, {"weight": 100, "observe_minutes": 2})
 REALITY: Mapping[str, Any] = {}
-SERVICE: Mapping[str, Any] = {"deregistration_delay": 30, "keep_minutes": 2, "settle_seconds": 60}
+SERVICE: Mapping[str, Any] = {"deregistration_delay": 30, "keep_minutes": 2}
 
 
 class Place(World):
@@ -48,6 +48,7 @@ class Place(World):
         self.checks = Checks(self)
         self.loads = Traffics(self)
         self.reached: dict[Fault, float] = {}
+        self.foreign: dict[str, str] = {}  # whose limits of a group somebody else changed, and who
         self.began = cloud.clock.now()
         self.injector.listeners.append(self.checks.sent)
         self.owed = 0

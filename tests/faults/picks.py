@@ -1,0 +1,71 @@
+"""Which of the points that clean runs showed a row takes."""
+
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import TypeVar
+
+from tests.faults.points import Clean, Point
+
+T = TypeVar("T")
+
+LEDGER = ("GetItem", "BatchGetItem", "TransactWriteItems", "UpdateItem", "Query", "PutItem")
+ROUTE = ("ModifyRule", "ModifyListener")
+BACK = ("RestoreBlueFunction", "ConvergeFunction", "BrakeFunction", "GuardFunction")
+SHIFTING = ("ShiftTrafficFunction", "JudgeGreenFunction", "HoldFloorsFunction", "PromoteFunction")
+
+
+def sample(among: Sequence[T], count: int, seed: int = 0) -> list[T]:
+    """So many of them, in their order; all of them if there are no more."""
+    if len(among) <= count:
+        return list(among)
+    chosen = sorted(Random(seed).sample(range(len(among)), count))
+    return [among[index] for index in chosen]
+
+
+def changes(clean: Clean, scenario: str) -> list[Point]:
+    """The changing calls of a scenario, the ledger's own apart."""
+    return [point for point in clean.mutating(scenario) if point.call not in LEDGER]
+
+
+def looks(clean: Clean, scenario: str) -> list[Point]:
+    """The reads of a scenario, the ledger's own apart."""
+    return [
+        point for point in clean.reads(scenario) if point.call not in LEDGER and point.function != "states"
+    ]
+
+
+def of(points: Iterable[Point], *functions: str) -> list[Point]:
+    """Those of some functions."""
+    return [point for point in points if point.function in functions]
+
+
+def in_the_shift(clean: Clean, scenario: str = "release") -> list[Point]:
+    """Every call between the first weight and the end of the plan."""
+    found = [*looks(clean, scenario), *changes(clean, scenario)]
+    first = Point("ShiftTrafficFunction", "ModifyRule", 1)
+    calls = [point for point in of(found, *SHIFTING) if point != first]
+    halves = {
+        point.call: sum(each.call == point.call for each in of(found, "ShiftTrafficFunction"))
+        for point in calls
+    }
+    return [
+        point
+        for point in calls
+        if point.function != "ShiftTrafficFunction" or 2 * point.nth > halves[point.call] >= 2
+    ]
+
+
+def on_the_way_back(clean: Clean, scenario: str = "bad") -> list[Point]:
+    """Every call of those who take a release back."""
+    return of([*looks(clean, scenario), *changes(clean, scenario)], *BACK)
+
+
+def after_weight(clean: Clean, scenario: str = "release") -> list[Point]:
+    """The first call of each poll, from the first weight on."""
+    return [
+        point for point in clean.reads(scenario) if point.function == "JudgeGreenFunction" and _first(point)
+    ]
+
+
+def _first(point: Point) -> bool:
+    return point.call == "DescribeRules"

@@ -1,0 +1,139 @@
+"""F60 to F66: what a verdict rests on, and what it must never be made from."""
+
+from collections.abc import Iterator
+
+from tests.faults import alarming as alarming
+from tests.faults import answers as answers
+from tests.faults import nature as nature
+from tests.faults.picks import after_weight, of, sample
+from tests.faults.points import SAFE, Clean, Fault, Row, Run
+
+BACK = frozenset({"RolledBack"})
+GOOD = frozenset({"Promoted", "Retired"})
+HELD = frozenset({"Held"})
+NEVER = frozenset({"Held", "RolledBack"})
+# The longest that an open verdict waits, so that its end is in the run.
+OPEN = {"inconclusive": {"minutes": 4, "then": "hold"}}
+BACK_IF_OPEN = {"inconclusive": {"minutes": 4, "then": "roll_back"}}
+
+
+def undecided(clean: Clean) -> Iterator[Run]:
+    """F60: an alarm has no data: for one period, and the release goes on; for the whole step, and it never passes."""
+    for number, point in enumerate(after_weight(clean)):
+        for which in ("guard", "errors", "unhealthy", "fail-open"):
+            args = {"which": which, "state": "INSUFFICIENT_DATA"}
+            passing = Fault("alarm_stuck", point, {**args, "seconds": 60})
+            yield Run("F60", "release", (passing,), number, ends=GOOD | HELD)
+            for service, ends in ((OPEN, HELD), (BACK_IF_OPEN, BACK)):
+                yield Run(
+                    "F60", "release", (Fault("alarm_stuck", point, args),), number, service=service, ends=ends
+                )
+
+
+def spoilt_alarms(clean: Clean) -> Iterator[Run]:
+    """F61: deleted, renamed, its actions off, red at the start, flapping, redefined."""
+    red = {"which": "guard", "state": "ALARM"}
+    yield Run("F61", "release", (Fault("alarm_stuck", None, red),), ends=frozenset({"Refused"}))
+    yield Run(
+        "F61", "release", (Fault("alarm_vanishes", None, {"which": "guard"}),), ends=frozenset({"Refused"})
+    )
+    for number, point in enumerate(after_weight(clean)):
+        for which in ("guard", "errors", "unhealthy", "green"):
+            for renamed in (False, True):
+                fault = Fault("alarm_vanishes", point, {"which": which, "renamed": renamed})
+                yield Run("F61", "release", (fault,), number, ends=BACK)
+        for which in ("guard", "errors"):
+            for seconds in (10, 45, 90):
+                # A red alarm that no poll sees is seen by the brake: its event comes all the same.
+                fault = Fault("alarm_flaps", point, {"which": which, "seconds": seconds})
+                yield Run("F61", "release", (fault,), number, ends=BACK)
+        yield Run("F61", "release", (Fault("alarm_muted", point, {"which": "guard"}),), number, ends=GOOD)
+
+
+def no_traffic(clean: Clean) -> Iterator[Run]:
+    """F62: nobody comes: green is never promoted on silence."""
+    for number, point in enumerate((None, *after_weight(clean)[:5])):
+        for rate in (0, 0.05):
+            for service, ends in ((OPEN, NEVER), (BACK_IF_OPEN, BACK)):
+                fault = Fault("load", point, {"rate": rate})
+                # What came before the traffic stopped may be enough for the step, but never for the next one.
+                yield Run(
+                    "F62", "release", (fault,), number, service=service, ends=ends if number < 5 else SAFE
+                )
+
+
+def late_metrics(clean: Clean) -> Iterator[Run]:
+    """F63: metrics come minutes late, or stop coming: an old OK is no evidence of a new green."""
+    for delay in (90.0, 180.0, 300.0):
+        for scenario in ("release", "bad"):
+            fault = Fault("slow_metrics", None, {"seconds": delay})
+            ends = NEVER if scenario == "bad" else SAFE
+            yield Run("F63", scenario, (fault,), 1, {"metric_delay_seconds": delay}, OPEN, ends)
+    shifted = [point for point in clean.reads("bad") if point.function == "ShiftTrafficFunction"]
+    for number, point in enumerate([*sample(shifted, 4, 63), *after_weight(clean, "bad")]):
+        for seconds in (120, 240, None):
+            args = {} if seconds is None else {"seconds": seconds}
+            fault = Fault("metrics_stop", point, args)
+            yield Run("F63", "bad", (fault,), number, service=OPEN, ends=NEVER)
+    for number, point in enumerate(after_weight(clean)):
+        yield Run("F63", "release", (Fault("metrics_stop", point),), number, service=OPEN, ends=SAFE)
+
+
+def red_at_the_last(clean: Clean) -> Iterator[Run]:
+    """F64: an alarm goes red in the last moments of the last step, while green is promoted, and while blue retires."""
+    promoting = of([*clean.reads("release"), *clean.mutating("release")], "PromoteFunction")
+    for number, point in enumerate(promoting):
+        for which in ("guard", "errors"):
+            fault = Fault("alarm_stuck", point, {"which": which, "state": "ALARM"})
+            yield Run("F64", "release", (fault,), number, ends=frozenset({"RolledBack", "Promoted"}))
+    judging = [point for point in clean.reads("release") if point.function == "JudgeGreenFunction"]
+    for number, point in enumerate(judging[-6:]):
+        for which in ("guard", "errors"):
+            fault = Fault("alarm_stuck", point, {"which": which, "state": "ALARM"})
+            yield Run("F64", "release", (fault,), number, ends=BACK)
+    retiring = of([*clean.reads("retired"), *clean.mutating("retired")], "RetireBlueFunction")
+    for number, point in enumerate(sample(retiring, 12, 64)):
+        fault = Fault("alarm_stuck", point, {"which": "guard", "state": "ALARM"})
+        yield Run("F64", "retired", (fault,), number, ends=GOOD)
+
+
+PASSES = {
+    "flood": GOOD,
+    "500": BACK,
+    "hang": BACK,
+    "cut": BACK,
+    "redirect": BACK,
+    "drip": BACK,
+    "garbage": BACK,
+}
+
+
+def bad_answers(clean: Clean) -> Iterator[Run]:
+    """F65: what green says to its smoke tests: an error, nothing, a redirect, a gigabyte, a drip, four errors in five."""
+    for how, ends in PASSES.items():
+        for attempts in (1, 2):
+            test = {"path": "/", "timeout_seconds": 1, "attempts": attempts}
+            fault = Fault("smoke", None, {"how": how, "attempts": attempts})
+            yield Run("F65", "release", (fault,), service={"smoke_tests": [test]}, ends=ends)
+    for attempts, ends in ((1, BACK), (4, BACK), (5, GOOD)):
+        test = {"path": "/", "timeout_seconds": 1, "attempts": attempts}
+        fault = Fault("smoke", None, {"how": "flaky", "attempts": attempts})
+        yield Run("F65", "release", (fault,), service={"smoke_tests": [test]}, ends=ends)
+    lacking = {"path": "/", "contains": "hello", "timeout_seconds": 1}
+    fault = Fault("smoke", None, {"how": "flood", "contains": "hello"})
+    yield Run("F65", "release", (fault,), service={"smoke_tests": [lacking]}, ends=BACK)
+
+
+def none(clean: Clean) -> Iterator[Run]:
+    return iter(())
+
+
+ROWS = [
+    Row("F60", "Alarm without data", undecided),
+    Row("F61", "Alarm deleted, renamed, muted, red, flapping", spoilt_alarms),
+    Row("F62", "No traffic", no_traffic),
+    Row("F63", "Late metrics", late_metrics),
+    Row("F64", "Red at the last moment", red_at_the_last),
+    Row("F65", "Smoke test answers", bad_answers),
+    Row("F66", "Approval", none, False, "AwaitApproval"),
+]
