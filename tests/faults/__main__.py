@@ -12,6 +12,7 @@ from tests.faults.points import Run
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answers 0 only if nothing of ours was violated, lost or left behind."""
     asked = _parser().parse_args(arguments)
+    nursery.reach_functions()
     if asked.play:
         return _alone(Run.of(asked.play))
     found = [row for row in rows.every() if not asked.rows or row.id in asked.rows.split(",")]

@@ -1,5 +1,6 @@
 """One warmed-up world, forked for each run: a run pays for nothing but itself, and leaves nothing behind."""
 
+import functools
 import gc
 import os
 import pickle
@@ -53,10 +54,16 @@ def played(tasks: Sequence[Task], jobs: int = 2) -> Iterator[tuple[Task, Outcome
             worker.kill()
 
 
-def prepare() -> None:
-    """What every world needs, loaded once: the functions' code stays, and so do their clients."""
+def reach_functions() -> None:
+    """The functions' own imports are found, here and in every process that comes of this one."""
     if FUNCTIONS not in sys.path:
         sys.path.insert(0, FUNCTIONS)
+
+
+@functools.cache
+def prepare() -> None:
+    """What every world needs, loaded once: the functions' code stays, and so do their clients."""
+    reach_functions()
     for scenario in ("baked", "bad"):  # models, parsed definitions and clients are kept by the process
         play.play(Run("warm", scenario))
     gc.collect()

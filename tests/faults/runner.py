@@ -13,6 +13,7 @@ from tests.faults import nursery
 from tests.faults.nursery import Task
 from tests.faults.points import Clean, Outcome, Point, Row, Run
 from tests.faults.scenarios import SCENARIOS
+from tests.faults.smallest import smallest
 
 OUT = Path(__file__).parents[2] / "out" / "faults"
 CRASHES = ("crash_before", "crash_after")
@@ -203,6 +204,8 @@ def printed(tallies: Sequence[Tally], summary: dict[str, Any]) -> None:
     for tally in tallies:
         for outcome in tally.bad[:TOLD]:
             print(f"\n{told(outcome)}")
+            if len(outcome.run.faults) > 1 and (less := smallest(outcome.run)) and less.run != outcome.run:
+                print(f"the smallest part of it that fails:\n{told(less)}")
         if len(tally.bad) > TOLD:
             print(f"\n{tally.row.id}: {len(tally.bad) - TOLD} more")
     print(
