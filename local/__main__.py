@@ -100,8 +100,8 @@ def main() -> int:
     try:
         serve(given.speed, given.port, given.out, stop)
     except PortTaken as error:
-        another = "python -m local --port 0 --out out/another"
-        print(f"{error}: is another one up? {another} takes a free one", file=sys.stderr)
+        other = "python -m local --port 0 --out out/other"
+        print(f"{error}; is another local cloud up? `{other}` takes a free port", file=sys.stderr)
         return 1
     return 0
 

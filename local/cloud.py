@@ -252,5 +252,5 @@ def _check_free(port: int) -> None:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             door.bind((HOST, port))
-        except OSError as error:
-            raise PortTaken(f"port {port} is taken: {error.strerror}") from None
+        except OSError:
+            raise PortTaken(f"port {port} is taken") from None

@@ -2,19 +2,14 @@
 
 import contextlib
 import importlib
-import io
 import json
-import math
-import os
 import sys
 import threading
-import time
 import traceback
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, MutableMapping
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 from unittest.mock import patch
@@ -25,33 +20,11 @@ from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.responses import BaseResponse
 
 from local.clocks.clock import Clock, ClockStopped
+from local.control import sandbox
 from local.control.calls import current_execution, made_by
 from local.control.event_queue import EventQueue, Throttled
+from local.control.sandbox import Budget, FunctionTimedOut
 from local.control.session import ACCOUNT, REGION
-
-real_monotonic = time.monotonic
-
-_environment: ContextVar[dict[str, str] | None] = ContextVar("environment", default=None)
-_printed: ContextVar[io.StringIO | None] = ContextVar("printed", default=None)
-_budget: ContextVar["Budget | None"] = ContextVar("budget", default=None)
-
-
-class FunctionTimedOut(BaseException):
-    """Ends a handler where it sleeps, as Lambda's own time-out does; not an Exception: no handler eats it."""
-
-
-@dataclass
-class Budget:
-    """A handler's time: its sleeps count in cloud seconds, its work in real ones (it isn't any faster here)."""
-
-    seconds: float
-    slept: float = 0.0
-    slept_wall: float = 0.0
-    began: float = field(default_factory=real_monotonic)
-
-    def left(self) -> float:
-        worked = real_monotonic() - self.began - self.slept_wall
-        return self.seconds - self.slept - worked
 
 
 @dataclass
@@ -102,7 +75,7 @@ class Functions:
         self._code[function_name] = code
         if str(code.root) not in sys.path:
             sys.path.insert(0, str(code.root))
-            self._hooks.callback(_forget, code.root)
+            self._hooks.callback(sandbox.forget, code.root)
 
     def install(self) -> None:
         if self._path:
@@ -114,13 +87,9 @@ class Functions:
 
         self._hooks.enter_context(patch.object(LambdaSimpleBackend, "invoke", invoke))
         self._hooks.enter_context(patch.object(LambdaResponse, "_get_param", _parameter))
-        self._hooks.enter_context(patch.object(os, "environ", _Environ(os.environ)))
-        self._hooks.callback(_print_again)
+        sandbox.install(self._hooks, self._clock)
         self._queue.install()
         self._hooks.callback(self._queue.uninstall)
-        self._hooks.enter_context(patch.object(time, "sleep", _within_budget(time.sleep, self._clock)))
-        if math.isinf(self._clock.speed):
-            self._hooks.enter_context(patch.object(time, "monotonic", _monotonic(self._clock)))
 
     def uninstall(self) -> None:
         self._hooks.close()
@@ -187,14 +156,8 @@ class Functions:
             "request": context.aws_request_id,
             "execution": current_execution(),
         }
-        printed = io.StringIO()
-        _listen()
-        with (
-            made_by(code.logical_id, variables.get("RELEASES_TABLE"), context.aws_request_id),
-            _bound(_environment, variables),
-            _bound(_printed, printed),
-            _bound(_budget, budget),
-        ):
+        ledger = variables.get("RELEASES_TABLE")
+        with made_by(code.logical_id, ledger, request), sandbox.inside(variables, budget) as printed:
             result, failed = self._call(code, event, context)
         self._note(entry | {"error": result.get("errorType") if failed else None}, printed.getvalue())
         return result, failed
@@ -241,15 +204,6 @@ def _parameter(self: Any, name: str, if_none: Any = None) -> Any:
     return found
 
 
-@contextlib.contextmanager
-def _bound(variable: ContextVar[Any], value: Any) -> Iterator[None]:
-    token = variable.set(value)
-    try:
-        yield
-    finally:
-        variable.reset(token)
-
-
 def _variables(function: Any, code: Code) -> dict[str, str]:
     return {
         **{key: str(value) for key, value in (function.environment_vars or {}).items()},
@@ -275,106 +229,3 @@ def _context(function: Any, qualifier: str, request: str, budget: Budget) -> Con
         log_stream_name="local",
         budget=budget,
     )
-
-
-def _within_budget(sleep: Callable[[float], None], clock: Clock) -> Callable[[float], None]:
-    def bounded(seconds: float) -> None:
-        budget = _budget.get()
-        if budget is None:
-            return sleep(seconds)
-        allowed, before, wall = min(seconds, max(0.0, budget.left())), clock.now(), real_monotonic()
-        sleep(allowed)
-        budget.slept += clock.now() - before
-        budget.slept_wall += real_monotonic() - wall
-        if allowed < seconds:
-            raise FunctionTimedOut
-        return None
-
-    return bounded
-
-
-def _monotonic(clock: Clock) -> Callable[[], float]:
-    """Where time jumps, a handler that measures how long it waited must see the jump."""
-    return lambda: real_monotonic() if _budget.get() is None else clock.now()
-
-
-def _forget(root: Path) -> None:
-    """Takes a function's code out of the process, so that the next cloud can load another."""
-    if str(root) in sys.path:
-        sys.path.remove(str(root))
-    for name, module in list(sys.modules.items()):
-        if (getattr(module, "__file__", None) or "").startswith(f"{root}{os.sep}"):
-            del sys.modules[name]
-
-
-class _Environ(MutableMapping[str, str]):
-    """os.environ, with the function's variables on top inside an invocation."""
-
-    def __init__(self, real: MutableMapping[str, str]) -> None:
-        self._real = real
-
-    def _layer(self) -> dict[str, str]:
-        return _environment.get() or {}
-
-    def __getitem__(self, key: str) -> str:
-        layer = self._layer()
-        return layer[key] if key in layer else self._real[key]
-
-    def __setitem__(self, key: str, value: str) -> None:
-        layer = _environment.get()
-        if layer is None:
-            self._real[key] = value
-        else:
-            layer[key] = value
-
-    def __delitem__(self, key: str) -> None:
-        if key in self._layer():
-            del self._layer()[key]
-        else:
-            del self._real[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self._real, **self._layer()})
-
-    def __len__(self) -> int:
-        return len({**self._real, **self._layer()})
-
-    def copy(self) -> dict[str, str]:
-        return {**self._real, **self._layer()}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._real, name)
-
-
-class _Stdout:
-    """sys.stdout, except that what a handler prints belongs to its function's log.
-
-    Loggers keep it for as long as their module lives, so it looks for the real one each time.
-    """
-
-    def __init__(self, real: Any) -> None:
-        self.real = real
-
-    def _to(self) -> Any:
-        real = self.real if isinstance(sys.stdout, _Stdout) else sys.stdout
-        return _printed.get() or (sys.__stdout__ if real.closed else real)
-
-    def write(self, text: str) -> int:
-        return int(self._to().write(text))
-
-    def flush(self) -> None:
-        self._to().flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._to(), name)
-
-
-def _listen() -> None:
-    """At each invocation, because a test runner puts a stdout of its own in place between a test's phases."""
-    if not isinstance(sys.stdout, _Stdout):
-        sys.stdout = _Stdout(sys.stdout)
-
-
-def _print_again() -> None:
-    if isinstance(sys.stdout, _Stdout):
-        sys.stdout = sys.stdout.real

@@ -30,7 +30,7 @@ def test_a_second_one_on_a_taken_port_says_so_and_ends(taken: int, tmp_path: Pat
     asked = [sys.executable, "-m", "local", "--port", str(taken), "--out", str(out)]
     ended = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"port {taken} is taken: ")
+    assert ended.stderr.startswith(f"port {taken} is taken; ")
     assert "Traceback" not in ended.stderr
     assert not out.exists(), "the one that is up writes there"
 
