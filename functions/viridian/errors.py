@@ -1,5 +1,6 @@
 """The named errors of a release: Step Functions sees only the class name, so the names are the contract."""
 
+import json
 from typing import Any
 
 
@@ -60,5 +61,13 @@ class BlueUnfit(Exception):
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value)
+    """As people wrote it: text as it is, anything else as JSON."""
+    text = value if isinstance(value, str) else _json(value)
     return text if len(text) <= 300 else f"{text[:297]}..."
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=True)
+    except (TypeError, ValueError, RecursionError):
+        return type(value).__name__

@@ -13,12 +13,12 @@ from viridian.errors import Refusal
 T = TypeVar("T")
 
 SEMVER = (
-    r"^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
-    r"(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?"
+    r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
+    r"(-(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*))*)?"
     r"(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$(?!\n)"
 )
 ROUTE = (
-    r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:\d{12}:"
+    r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:"
     r"(listener/app/[^/\s]+(/[0-9a-f]+){2}|listener-rule/app/[^/\s]+(/[0-9a-f]+){3})$(?!\n)"
 )
 
@@ -239,13 +239,42 @@ def _convert(document: Any, kind: type[T], prefix: str) -> T:
         raise Refusal(prefix.rstrip(".") or "request", document, "Use a JSON object.")
     try:
         msgspec.json.encode(document)  # JSON may hold half a character; nothing that is written later can
+    except UnicodeError:
+        path, text = _unwritable(document)
+        raise Refusal(prefix + path, ascii(text), "Use text that UTF-8 can hold.") from None
+    except RecursionError:
+        raise Refusal(
+            prefix.rstrip(".") or "request", "nested too deeply", "Use the fields there are."
+        ) from None
+    try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise _refusal(document, str(error), prefix) from None
+
+
+def _unwritable(document: Any) -> tuple[str, str]:
+    """Where a document has text that can't be written, as a key or as a value, and that text."""
+    looking: list[tuple[str, Any]] = [("", document)]
+    for path, value in looking:
+        if isinstance(value, str) and not _writable(value):
+            return path, value
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                place = f"{path}.{_cut(ascii(key)[1:-1])}".lstrip(".")
+                if not _writable(str(key)):
+                    return place, str(key)
+                looking.append((place, item))
+        elif isinstance(value, list | tuple):
+            looking += [(f"{path}[{index}]", item) for index, item in enumerate(value)]
+    return "request", "half a character"
+
+
+def _writable(text: str) -> bool:
+    try:
+        text.encode()
     except UnicodeError:
-        raise Refusal(
-            prefix.rstrip(".") or "request", ascii(document), "Use text that UTF-8 can hold."
-        ) from None
+        return False
+    return True
 
 
 _FIELD = re.compile(r"^Object (missing required|contains unknown) field `(.*)`$", re.DOTALL)
@@ -260,11 +289,26 @@ def _refusal(document: Mapping[str, Any], words: str, prefix: str) -> Refusal:
     if field := _FIELD.match(complaint):
         missing, name = field[1] == "missing required", field[2]
         path = f"{path}.{name}".lstrip(".")
-        value = "missing" if missing else f"unknown field with value {_value(document, path)!r}"
-        return Refusal(prefix + path, value, f"{'Add' if missing else 'Remove'} it. {_fix(path)}".strip())
+        value = "missing" if missing else f"unknown field with value {_shown(_value(document, path))}"
+        return Refusal(
+            prefix + _cut(path), value, f"{'Add' if missing else 'Remove'} it. {_fix(path)}".strip()
+        )
     if " matching regex" in complaint:
         complaint = "It has not the form asked for"
-    return Refusal(prefix + (path or "request"), _value(document, path), f"{complaint}. {_fix(path)}".strip())
+    fix = f"{_cut(complaint)}. {_fix(path)}".strip()
+    return Refusal(prefix + (_cut(path) or "request"), _value(document, path), fix)
+
+
+def _cut(text: str) -> str:
+    """Names and complaints may quote what people sent, however long that is."""
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _shown(value: Any) -> str:
+    try:
+        return _cut(msgspec.json.encode(value).decode())
+    except (TypeError, ValueError, RecursionError):
+        return _cut(repr(value))
 
 
 def _fix(path: str) -> str:

@@ -181,7 +181,7 @@ def test_a_smoke_test_names_a_path_and_never_a_host(path: str, fits: bool) -> No
 
 
 REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
-    ({"colour": "blue"}, "colour", "unknown field with value 'blue'", "Remove it."),
+    ({"colour": "blue"}, "colour", 'unknown field with value "blue"', "Remove it."),
     ({"build": {"sha": 1}}, "build.sha", "unknown field with value 1", "Remove it. Use commit"),
     ({"thresholds": {"error_percent": 0}}, "thresholds.error_percent", "0", "error_percent (above 0"),
     ({"thresholds": {"error_percent": 101}}, "thresholds.error_percent", "101", "up to 100"),
@@ -190,11 +190,11 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"settle_seconds": 901}, "settle_seconds", "901", "from 0 to 900"),
     ({"keep_minutes": 0}, "keep_minutes", "0", "from 1 to 1440"),
     ({"guards": "shop-errors"}, "guards", "shop-errors", "List up to 10 names"),
-    ({"guards": ["x"] * 11}, "guards", "'x', 'x'", "List up to 10 names"),
+    ({"guards": ["x"] * 11}, "guards", '"x", "x"', "List up to 10 names"),
     ({"waive": {"alarms": [], "reason": "r" * 10}}, "waive.alarms", "[]", '"alarms"'),
     ({"waive": {"alarms": ["a"]}}, "waive.reason", "missing", "Add it."),
     ({"waive": {"alarms": ["a"], "reason": " " * 12}}, "waive.reason", " " * 12, "on why"),
-    ({"build": {"commit": "\ud800"}}, "request", "ud800", "UTF-8"),
+    ({"build": {"commit": "\ud800"}}, "build.commit", "ud800", "UTF-8"),
     ({"source": {}}, "source.type", "missing", "Add it. Use {"),
     ({"source": "ami-0abc1234"}, "source", "ami-0abc1234", 'Use {"type"'),
     ({"source": {"type": "ami", "image_id": "x"}}, "source.image_id", "x", "ami-..."),

@@ -43,7 +43,7 @@ def ensure_refused(world: World, release: Release, *words: str) -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "an unknown field": ({"sevrice": "shop"}, ("sevrice", "'shop'", "Remove it")),
+    "an unknown field": ({"sevrice": "shop"}, ("sevrice", '"shop"', "Remove it")),
     "an unknown field deep inside": (
         {"steps": [{"weight": 100, "observe_minutes": 5, "pause": 3}]},
         ("steps[0].pause", "3", "Remove it"),

@@ -72,7 +72,7 @@ def handler(kind: type[Ask]) -> Callable[[Callable[[Ask], Answer]], Callable[[An
 def _read(event: Any, kind: type[Ask]) -> Ask:
     try:
         return msgspec.convert(event, kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError) as error:
         raise Refusal("message", str(error), f"Send what {kind.__name__} asks for.") from None
 
 
