@@ -14,9 +14,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from moto.awslambda.utils import get_backend as lambda_backend
+from moto.core.exceptions import ServiceException
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.exceptions import InvalidExecutionInput
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
+from werkzeug.exceptions import HTTPException
 
 from local.clocks.clock import Clock
 from local.control.functions import Functions, qualifier_of
@@ -107,7 +109,7 @@ class Deliveries:
             return problem
         except InvalidExecutionInput as problem:
             return Undeliverable("INVALID_PARAMETER", str(problem))
-        except Exception as problem:  # what moto's backends say of something that isn't there
+        except (ServiceException, HTTPException) as problem:  # what moto says of something that isn't there
             return Undeliverable("NO_RESOURCE", f"{problem!r}")
         return None
 

@@ -76,19 +76,48 @@ def failing(times: list[float], cloud: Cloud, until: float) -> Callable[[Deliver
     return courier
 
 
-def test_a_target_that_is_gone_is_not_tried_again(cloud: Cloud, queue: str) -> None:
+@pytest.mark.parametrize(
+    "target",
+    [
+        GONE,
+        f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:gone",
+        f"arn:aws:sqs:us-east-1:{ACCOUNT}:gone",
+    ],
+)
+def test_a_target_that_is_gone_is_not_tried_again(cloud: Cloud, queue: str, target: str) -> None:
     """Without retries it has no exhausted condition."""
-    rule(cloud)
+    rule(cloud, target)
     send(cloud, sum=3)
     ((event, said),) = letters(cloud, queue)
     assert (event["detail"], event["source"]) == ({"sum": 3}, "shop")
     assert said.pop("ERROR_MESSAGE")
     assert said == {
         "RULE_ARN": RULE,
-        "TARGET_ARN": GONE,
+        "TARGET_ARN": target,
         "ERROR_CODE": "NO_RESOURCE",
         "RETRY_ATTEMPTS": "0",
     }
+
+
+def test_a_machine_that_takes_no_such_input_is_not_tried_again(
+    cloud: Cloud, workshop: Any, queue: str
+) -> None:
+    workshop.machine({"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}})
+    rule(cloud, workshop.deploy(cloud).resources["Machine"], Input="no json")
+    send(cloud, sum=3)
+    ((event, said),) = letters(cloud, queue)
+    assert (event["detail"], said["ERROR_CODE"]) == ({"sum": 3}, "INVALID_PARAMETER")
+
+
+def test_a_fault_of_the_cloud_itself_is_no_letter(cloud: Cloud, queue: str) -> None:
+    def broken(delivery: Delivery, hand_over: Callable[[], None]) -> None:
+        raise AttributeError("a bug")
+
+    cloud.events.courier = broken
+    rule(cloud)
+    with pytest.raises(AttributeError, match="a bug"):
+        send(cloud, sum=3)
+    assert letters(cloud, queue) == []
 
 
 def test_a_busy_target_is_tried_again_until_it_takes_the_event(

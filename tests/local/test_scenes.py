@@ -1,7 +1,6 @@
 """The scenes end as they should in virtual time too, and what a release leaves behind is found."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,15 +10,12 @@ from local.cloud import Cloud
 from local.demo import figures, scenes
 from local.demo.figures import Evidence, Played
 from local.demo.orphans import Entry, Left, entries, find, is_orphan, leftovers
-from local.demo.scenes import CONTROL, FIRST, PARAMETERS, ROOT, SCENES, Scene
+from local.demo.scenes import CONTROL, FIRST, PARAMETERS, ROOT, SCENES, Scene, Stop
 from local.demo.stage import Stage, losing
 from local.demo.watch import Watch
 from local.plane.load import Event
 from viridian import request
 
-EVIDENCE = Evidence(
-    speed=1, route="", guards=[], events=[], calls=[], invocations=[], turns=[], sights=[], versions={}
-)
 RATE = 3.0  # requests a second; virtual time has no wall time to count them in
 
 
@@ -63,23 +59,29 @@ def test_a_scene_ends_as_it_should_and_leaves_nothing(cloud: Any, scene: Scene) 
     assert (after.left, after.balancer["elb_5xx"]) == ([], 0)
     assert played.history
     assert (after.balancer["target_5xx"] > 0) == (scene.fault == "third")
+    if scene.stop:
+        is_taken_back_in_time(here, played, scene, scene.stop)
 
 
-@pytest.mark.parametrize("scene", [each for each in SCENES if each.stop], ids=lambda scene: scene.version)
-def test_a_stopped_release_is_taken_back_in_time_by_whom_it_should(cloud: Any, scene: Scene) -> None:
+def is_taken_back_in_time(here: Stage, played: Played, scene: Scene, stop: Stop) -> None:
     """What clients see of it is the demo's; here it is the writes that count."""
-    here = stage(cloud, scene)
-    played = here.play(scene, FIRST)
-    evidence = replace(
-        EVIDENCE, route=here.seeded.route_arn, calls=cloud.calls.entries, versions=here.watch.versions
+    evidence = Evidence(
+        speed=1,
+        route=here.seeded.route_arn,
+        guards=[],
+        events=[answered(played)],
+        calls=here.cloud.calls.entries,
+        invocations=[],
+        turns=[],
+        sights=[],
+        versions=here.watch.versions,
     )
-    back = figures.way_back(played, replace(evidence, events=[answered(played)]))
+    back = figures.way_back(played, evidence)
     changes = figures.weight_changes(played, evidence)
-    assert scene.stop is not None
-    assert back.by == scene.stop.by
+    assert back.by == stop.by
     assert back.aborted is not None
     assert [share.get(scene.version, 0) for _, share in changes] == [50, 0]
-    assert 0 <= changes[-1][0] - back.aborted <= scene.stop.within
+    assert 0 <= changes[-1][0] - back.aborted <= stop.within
     assert figures.states(played.history)[-1][1] == "RolledBack"
 
 
