@@ -1,0 +1,51 @@
+"""F80 to F85: many starts at once, the same release again, a route that is taken, documents that are too much."""
+
+from collections.abc import Iterator
+
+from tests.faults import crowds as crowds
+from tests.faults.crowds import LIMIT as LIMIT
+from tests.faults.points import Clean, Row, Run
+
+GOOD = frozenset({"Promoted", "Retired"})
+SEEDS = 10
+
+
+def at_once(clean: Clean) -> Iterator[Run]:
+    """F80: 2, 5 and 20 starts of one service."""
+    for many in (2, 5, 20):
+        for seed in range(SEEDS):
+            yield Run("F80", f"crowd-{many}", seed=seed, ends=GOOD)
+
+
+def again(clean: Clean) -> Iterator[Run]:
+    for seed in range(2):
+        yield Run("F81", "again, running", seed=seed, ends=GOOD)
+        yield Run("F81", "again, promoted", seed=seed, ends=GOOD)
+        yield Run("F81", "again, rolled back", seed=seed, ends=frozenset({"RolledBack"}))
+
+
+def held(clean: Clean) -> Iterator[Run]:
+    for seed in range(3):
+        yield Run("F82", "while held", seed=seed, ends=frozenset({"Held"}))
+
+
+def shared(clean: Clean) -> Iterator[Run]:
+    for seed in range(5):
+        yield Run("F83", "two services", seed=seed, ends=GOOD)
+
+
+def too_much(clean: Clean) -> Iterator[Run]:
+    for what in ("long", "long reason", "30", "300"):
+        yield Run("F85", f"too {what}", ends=frozenset({"Refused"}))
+    for instances in (10, 40):
+        service = {"instances": instances, "minimum": 2, "maximum": 2 * instances, "rate": 8.0 * instances}
+        yield Run("F85", "release", service=service, ends=GOOD)
+
+
+ROWS = [
+    Row("F80", "2, 5 and 20 starts at once", at_once),
+    Row("F81", "the same release again", again),
+    Row("F82", "a release asks while another is Held", held),
+    Row("F83", "two services on one rule", shared),
+    Row("F85", "256 KiB of input, deep nesting, large fleets", too_much),
+]
