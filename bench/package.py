@@ -1,0 +1,132 @@
+"""How long a function takes to get ready: its module and its clients, from the package that Lambda would be given."""
+
+import filecmp
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILT = ROOT / ".aws-sam" / "build"
+CODE = ("handlers", "viridian")
+LAMBDA_MACHINE = "aarch64"  # template.yaml: Architectures
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_ACCESS_KEY_ID": "none",
+    "AWS_SECRET_ACCESS_KEY": "none",
+}
+# Processor time, which a busy machine doesn't stretch; the interpreter's own start belongs to Lambda's part.
+READY = """
+import importlib, json, sys, time
+paths, module, clients = json.loads(sys.argv[1])
+sys.path[:0] = paths
+began = time.process_time()
+importlib.import_module(module)
+imported = time.process_time()
+from viridian.aws import clients as made
+for kind, service in clients:
+    getattr(made, kind)(service)
+print(json.dumps([imported - began, time.process_time() - imported]))
+"""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Processor seconds of one vCPU here: the import of the handler, and the clients that it needs; `source` in words."""
+
+    importing: float
+    clients: float
+    source: str
+
+    @property
+    def seconds(self) -> float:
+        return self.importing + self.clients
+
+
+def measure(module: str, clients: list[tuple[str, str]], runs: int = 5) -> Start:
+    """The median of several fresh processes; the package brings no bytecode, so it is compiled each time, as there."""
+    with _package() as (paths, source):
+        times = [_ready(paths, module, clients) for _ in range(runs)]
+    return Start(statistics.median(t[0] for t in times), statistics.median(t[1] for t in times), source)
+
+
+def _ready(paths: list[str], module: str, clients: list[tuple[str, str]]) -> tuple[float, float]:
+    command = [sys.executable, "-I", "-S", "-B", "-c", READY, json.dumps([paths, module, clients])]
+    done = subprocess.run(
+        command, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True, check=True
+    )
+    importing, made = json.loads(done.stdout)
+    return float(importing), float(made)
+
+
+@contextmanager
+def _package() -> Iterator[tuple[list[str], str]]:
+    """Where to import from, and what that is in words."""
+    site = Path(sysconfig.get_paths()["purelib"])
+    built = BUILT / "BrakeFunction"
+    with tempfile.TemporaryDirectory() as folder:
+        if not is_current(built):
+            _copy(site, _requirements(), Path(folder))
+            why = "is older than the code" if built.exists() else "is not there"
+            yield (
+                [str(ROOT / "functions"), folder],
+                f"functions/ and its requirements as .venv has them: {BUILT.name} {why}",
+            )
+            return
+        native = sorted({path.relative_to(built).parts[0] for path in built.rglob("*.so")})
+        if platform.machine() == LAMBDA_MACHINE and sys.version_info[:2] == (3, 13):
+            native = []
+        _copy(site, native, Path(folder))
+        but = (
+            f"; {', '.join(native)} from .venv, since the package's is for {LAMBDA_MACHINE}" if native else ""
+        )
+        yield [folder, str(built)], f"the package of `sam build`{but}"
+
+
+def is_current(built: Path) -> bool:
+    """Whether the package was built from this very code."""
+    if not built.exists():
+        return False
+    for part in CODE:
+        names = [
+            str(path.relative_to(ROOT / "functions")) for path in (ROOT / "functions" / part).rglob("*.py")
+        ]
+        same, *_ = filecmp.cmpfiles(ROOT / "functions", built, names, shallow=False)
+        if len(same) != len(names):
+            return False
+    return True
+
+
+def _requirements() -> list[str]:
+    """What functions/requirements.txt installs, by the names of modules."""
+    return [
+        "aws_lambda_powertools",
+        "boto3",
+        "botocore",
+        "dateutil",
+        "jmespath",
+        "msgspec",
+        "s3transfer",
+        "six.py",
+        "typing_extensions.py",
+        "urllib3",
+    ]
+
+
+def _copy(site: Path, names: list[str], to: Path) -> None:
+    """Without bytecode: a package doesn't have any."""
+    for name in names:
+        if (site / name).is_dir():
+            shutil.copytree(site / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(site / name, to / name)
