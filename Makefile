@@ -12,7 +12,7 @@ PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-control local test check mutate clean
+.PHONY: help demo demo-control local test check mutate bench-rollback clean
 
 help:
 	@echo "make demo          a good release, a bad one and a broken one, under live traffic (SPEED=$(SPEED))"
@@ -21,6 +21,7 @@ help:
 	@echo "make test          all tests"
 	@echo "make check         linters, types, and the build of the stack"
 	@echo "make mutate        the modules that decide, each line of them broken in turn: a test must see it"
+	@echo "make bench-rollback  from a red alarm to blue: the seconds, part by part"
 	@echo "make clean         remove everything that was made"
 
 demo: .venv/.stamp
@@ -55,6 +56,9 @@ check: .venv/.stamp .tools/sam/.stamp .tools/checkov/.stamp node_modules/.stamp
 
 mutate: .tools/mutate/.stamp
 	@.tools/mutate/bin/python -m tests.mutate
+
+bench-rollback: .venv/.stamp
+	@.venv/bin/python -m bench.rollback
 
 clean:
 	@rm -rf .venv .tools .aws-sam node_modules out .mypy_cache .pytest_cache .ruff_cache .hypothesis
