@@ -1,7 +1,11 @@
 """Kinds of faults on single calls: what botocore's hooks can do to one attempt, or to all of a sort."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from botocore.awsrequest import AWSResponse
+from moto.core.botocore_stubber import MockRawResponse
 
 from local.control.calls import made_by
 from tests.faults.injector import Send
@@ -192,29 +196,47 @@ def reverted(world: "Place", fault: Fault) -> None:
     _at(world, fault, how)
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """An answer that can be given more than once: its body is a stream that is read only once."""
+
+    url: str
+    status: int
+    headers: Any
+    content: bytes
+
+    @classmethod
+    def of(cls, answer: Any) -> "_Kept":
+        return cls(answer.url, answer.status_code, answer.headers, answer.content)
+
+    def answer(self) -> Any:
+        raw: Any = MockRawResponse(self.content)
+        return AWSResponse(self.url, self.status, self.headers, raw)
+
+
 @kind("stale")
 def stale(world: "Place", fault: Fault) -> None:
     """Reads of args call answer as they would have args ticks ago, for what had been asked for by then."""
     call, ticks = str(fault.args["call"]), int(fault.args["ticks"])
-    history: dict[Any, list[tuple[float, Any]]] = {}
-    asked: dict[Any, Callable[[], Any]] = {}
+    history: dict[Any, list[tuple[float, _Kept]]] = {}
+    asked: dict[Any, tuple[float, Callable[[], Any]]] = {}
 
     def look(now: float) -> None:
         with made_by("cloud"):
-            for key, ask in list(asked.items()):
-                history.setdefault(key, []).append((now, ask()))
+            for key, (at, ask) in list(asked.items()):
+                if now - at <= 70:  # a poll and a little: what nobody asks for any more needs no past
+                    history.setdefault(key, []).append((now, _Kept.of(ask())))
 
     def how(send: Send) -> Any:
-        key = (send.request.url, bytes(send.request.body or b""))
-        asked.setdefault(key, send.proceed)
-        now = world.cloud.clock.now()
+        key, now = (send.request.url, str(send.request.body)), world.cloud.clock.now()
+        asked[key] = (now, send.proceed)
         old = [answer for at, answer in history.get(key, []) if at <= now - 5 * ticks]
-        fresh = send.proceed()
+        fresh = _Kept.of(send.proceed())
         history.setdefault(key, []).append((now, fresh))
         if not old:
-            return fresh
+            return fresh.answer()
         world.fired(fault)
-        return old[-1]
+        return old[-1].answer()
 
     world.injector.whenever(lambda send: send.call == call, how)
     world.cloud.clock.every(5, look, "what reads would have shown")

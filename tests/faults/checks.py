@@ -92,6 +92,7 @@ class Checks:
         self._claims: dict[str, tuple[str, int, float]] = {}
         self._fresh: set[str] = set()
         self._able: dict[str, dict[str, int]] = {}
+        self._poor: dict[str, dict[str, int]] = {}
         self._written: list[dict[str, int]] = []
         self._holder: tuple[Any, ...] = ()
         self._last_writer = OURS
@@ -149,12 +150,14 @@ class Checks:
     def _remember(self, entry: Mapping[str, Any], healthy: dict[str, int]) -> None:
         """Nobody can know better than what could be read since the invocation began."""
         if (invocation := entry.get("invocation")) is None:
-            self._now = healthy
+            self._now = self._least = healthy
             return
         known = self._able.setdefault(invocation, dict(healthy))
+        least = self._poor.setdefault(invocation, dict(healthy))
         for group, count in healthy.items():
             known[group] = max(known.get(group, 0), count)
-        self._now = known
+            least[group] = min(least.get(group, count), count)
+        self._now, self._least = known, least
 
     def _c1(self, writer: str, routes: dict[str, dict[str, int]]) -> None:
         there = sight.target_groups()
@@ -219,7 +222,7 @@ class Checks:
                 self.add("C7", OURS, f"changed the weight of {sight.named(group)}, which is neither side's")
         was, now = _share(before, blue, green), _share(after, blue, green)
         steps = [0, *(step["weight"] for step in plan["profile"]["steps"])]
-        if now <= was or (self._now.get(blue, 0) <= 0 < self._now.get(green, 0)):
+        if now <= was or (self._least.get(blue, 0) <= 0 < self._now.get(green, 0)):
             return
         following = [share for share in steps if share > was][:1]
         if record.get("status") != "Releasing" or now not in following:
@@ -227,7 +230,7 @@ class Checks:
 
     def _dead(self, weights: dict[str, int]) -> bool:
         """Whether a side with traffic has nobody to serve it."""
-        return any(weight > 0 and self._now.get(group, 0) <= 0 for group, weight in weights.items())
+        return any(weight > 0 and self._least.get(group, 0) <= 0 for group, weight in weights.items())
 
     # --- capacity -----------------------------------------------------------------------------------------
 
@@ -394,18 +397,19 @@ class Checks:
             )
 
     def _unseen_writer(self, plan: Mapping[str, Any], record: Mapping[str, Any]) -> str:
-        """Who wrote the route last, if it was somebody else and we never looked at it again before the end; else we."""
+        """Who wrote the route last, if it was somebody else and we never looked at it again before the end, or paged; else we."""
         route, ended = plan["route"], datetime.fromisoformat(record["ended_at"]).timestamp()
-        about = [each for each in self.world.cloud.calls.entries if route in str(each["request"])]
-        writes = [
-            each for each in about if each["mutating"] and not each["error"] and each["call"] not in LEDGER
-        ]
+        entries = [each for each in self.world.cloud.calls.entries if not each["error"]]
+        about = [each for each in entries if route in str(each["request"]) and each["call"] not in LEDGER]
+        writes = [each for each in about if each["mutating"]]
         if not writes or _charged(writes[-1]["principal"]) == OURS:
             return OURS
-        looks = [each for each in about if each["call"] in ("DescribeRules", "DescribeListeners")]
-        mine = [each for each in looks if _charged(each["principal"]) == OURS and each["at"] <= ended]
-        seen = any(each["n"] > writes[-1]["n"] for each in mine)
-        return OURS if seen else _charged(writes[-1]["principal"])
+        since = [
+            each for each in entries if each["n"] > writes[-1]["n"] and _charged(each["principal"]) == OURS
+        ]
+        looked = [each for each in since if each in about and not each["mutating"] and each["at"] <= ended]
+        paged = any(each["call"] == "Publish" for each in since)
+        return OURS if looked and not paged else _charged(writes[-1]["principal"])
 
     def _secrets(self) -> None:
         """C10: what an instance is told in confidence stays there."""

@@ -82,7 +82,7 @@ def well_again(world: Place, fault: Fault) -> None:
         struck = members(world, side)
         for instance in struck:
             sicken(world, side, instance)
-        later(world, seconds, lambda: [_cure(world, instance) for instance in struck])
+        later(world, seconds, lambda: _cure(world, struck))
 
     at(world, fault, act, NATURE)
 
@@ -159,9 +159,10 @@ def sicken(world: Place, side: str, instance: str) -> None:
             targets._place()
 
 
-def _cure(world: Place, instance: str) -> None:
-    if app := world.cloud.plane._apps.get(instance):
-        app.fault = None
+def _cure(world: Place, struck: list[str]) -> None:
+    for instance in struck:
+        if app := world.cloud.plane._apps.get(instance):
+            app.fault = None
 
 
 def _born_ill(world: Place, instance: str, born: str, version: str) -> None:

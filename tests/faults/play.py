@@ -75,9 +75,10 @@ def is_over(world: Place, release: Release) -> bool:
     """No execution of ours runs, and the ledger says how it ended (or that it never began)."""
     if world.owed or any(each.status == "RUNNING" for each in world.executions()):
         return False
-    status = world.record_of(release).get("status")
-    if status == "Promoted" and world.run.scenario == "retired":
-        return False
+    record = world.record_of(release)
+    status = record.get("status")
+    if status == "Promoted" and world.run.scenario == "retired" and record.get("retire_at"):
+        return False  # its blue is still to be retired
     return status is None or status in ENDED
 
 

@@ -1,6 +1,7 @@
 """F40 to F52: what becomes of instances, groups, images and launch templates."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from tests.faults import alarming as alarming
 from tests.faults import nature as nature
@@ -20,12 +21,13 @@ BAKED = Point("CheckImageFunction", "DescribeImages", 1)
 def no_capacity(clean: Clean) -> Iterator[Run]:
     """F40: the zones have no room: at all, in one, or for the last of three."""
     for number, scenario in enumerate(("release", "bad", "baked")):
-        for args in (
+        lacks: tuple[dict[str, Any], ...] = (
             {"why": "capacity"},
             *({"why": "capacity", "zone": zone} for zone in ZONES),
             {"why": "capacity", "spared": 1},
             {"why": "capacity", "spared": 2},
-        ):
+        )
+        for args in lacks:
             yield Run("F40", scenario, (Fault("launches_fail", None, args),), number, service=SOON, ends=BACK)
     # Blue has room again when it must: what it lost while the zones were full comes back in time, or a person is told.
     for number, point in enumerate(sample(after_weight(clean, "release"), 4, 40)):
@@ -118,9 +120,9 @@ def lowered_floor(clean: Clean) -> Iterator[Run]:
 def double_load(clean: Clean) -> Iterator[Run]:
     """F44d: the load doubles, and doubles again, while the release observes."""
     for number, point in enumerate(after_weight(clean)):
-        for rate in (240, 480):
+        for rate in (220, 440):
             faults = (Fault("load", point, {"rate": rate}),)
-            yield Run("F44d", "release", faults, number, {"scaling_out_seconds": 60.0}, {"rate": 120.0}, SAFE)
+            yield Run("F44d", "release", faults, number, {"scaling_out_seconds": 60.0}, {"rate": 110.0}, SAFE)
 
 
 UNTAGGED = ("rule", "listener", "blue group", "blue target group", "green group", "green target group")
