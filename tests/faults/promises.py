@@ -285,7 +285,13 @@ def green_is_blues_copy(world: Place, release: Release) -> Iterator[str]:
     if green is None:
         yield "there is no green"
         return
-    differs: tuple[str, ...] = ("AutoScalingGroupName", "AutoScalingGroupARN", "CreatedTime", "Instances", "LaunchTemplate")
+    differs: tuple[str, ...] = (
+        "AutoScalingGroupName",
+        "AutoScalingGroupARN",
+        "CreatedTime",
+        "Instances",
+        "LaunchTemplate",
+    )
     differs += (
         "MinSize",
         "DesiredCapacity",

@@ -12,6 +12,8 @@ GOOD = frozenset({"Promoted", "Retired"})
 REFUSED = frozenset({"Refused"})
 DISTURBED = SAFE | {"RollbackIncomplete"}
 
+SOON = {"deadlines": {"rollback_minutes": 10}}
+
 FIRST_POLL = Point("JudgeGreenFunction", "DescribeRules", 1)
 LAST_POLL = Point("JudgeGreenFunction", "DescribeRules", 5)
 RAISED = Point("CreateGreenFunction", "UpdateAutoScalingGroup", 1)
@@ -87,7 +89,7 @@ def broken_primary(clean: Clean) -> Iterator[Run]:
             ("ordered", Point("RestoreBlueFunction", "DescribeAutoScalingGroups", 1)),
         ):
             fault = Fault(kind, point, {"side": "blue", **args})
-            yield Run("flagger#1898", scenario, (fault,), ends=DISTURBED)
+            yield Run("flagger#1898", scenario, (fault,), service=SOON, ends=DISTURBED)
 
 
 def half_an_analysis(clean: Clean) -> Iterator[Run]:

@@ -69,8 +69,8 @@ def lost_updates(clean: Clean) -> Iterator[Run]:
 
 def foreign_weights(clean: Clean) -> Iterator[Run]:
     """F22: a person writes weights at any moment from the first weight on, and on the way back."""
-    moments = [("release", point) for point in sample(in_the_shift(clean), 30, 22)]
-    moments += [("bad", point) for point in sample(on_the_way_back(clean), 16, 22)]
+    moments = [("release", point) for point in sample(in_the_shift(clean), 22, 22)]
+    moments += [("bad", point) for point in sample(on_the_way_back(clean), 14, 22)]
     moments += [("ordered", point) for point in sample(on_the_way_back(clean, "ordered"), 8, 22)]
     for number, (scenario, point) in enumerate(moments):
         for args in sample(SPLITS, 2, number):
@@ -82,10 +82,10 @@ def foreign_weights(clean: Clean) -> Iterator[Run]:
 
 def foreign_rules(clean: Clean) -> Iterator[Run]:
     """F23: an infrastructure-as-code run puts its own rule back, or one of another sort."""
-    moments = [("release", point) for point in sample(in_the_shift(clean), 20, 23)]
+    moments = [("release", point) for point in sample(in_the_shift(clean), 16, 23)]
     moments += [("bad", point) for point in sample(on_the_way_back(clean), 10, 23)]
     for number, (scenario, point) in enumerate(moments):
-        for fault in sample(IAC, 3, number):
+        for fault in sample(IAC, 2, number):
             yield Run("F23", scenario, (placed(fault, point),), number, ends=DISTURBED)
 
 
@@ -191,10 +191,13 @@ def long_requests(clean: Clean) -> Iterator[Run]:
 
 def green_fails_while_blue_retires(clean: Clean) -> Iterator[Run]:
     """F31: past the point of no return nothing goes back to a blue that drains; until then retirement waits."""
-    for number, point in enumerate(of(clean.reads("retired"), "RetireBlueFunction")):
-        for kind, lasting in (("ill", True), ("ill", False), ("dead", False)):
-            fault = Fault(kind, point, {"side": "green", "lasting": lasting})
+    for number, point in enumerate(sample(of(clean.reads("retired"), "RetireBlueFunction"), 16, 31)):
+        for kind in ("ill", "dead"):
+            fault = Fault(kind, point, {"side": "green"})
             yield Run("F31", "retired", (fault,), number, ends=GOOD | HELD)
+    for number, point in enumerate(sample(of(clean.reads("retired"), "RetireBlueFunction"), 3, 311)):
+        fault = Fault("ill", point, {"side": "green", "lasting": True})
+        yield Run("F31", "retired", (fault,), number, ends=GOOD | HELD)
 
 
 def full_rules(clean: Clean) -> Iterator[Run]:

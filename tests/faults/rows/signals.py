@@ -19,7 +19,7 @@ BACK_IF_OPEN = {"inconclusive": {"minutes": 4, "then": "roll_back"}}
 
 def undecided(clean: Clean) -> Iterator[Run]:
     """F60: an alarm has no data: for one period, and the release goes on; for the whole step, and it never passes."""
-    for number, point in enumerate(after_weight(clean)):
+    for number, point in enumerate(sample(after_weight(clean), 6, 60)):
         for which in ("guard", "errors", "unhealthy", "fail-open"):
             args = {"which": which, "state": "INSUFFICIENT_DATA"}
             passing = Fault("alarm_stuck", point, {**args, "seconds": 60})
@@ -39,9 +39,8 @@ def spoilt_alarms(clean: Clean) -> Iterator[Run]:
     )
     for number, point in enumerate(after_weight(clean)):
         for which in ("guard", "errors", "unhealthy", "green"):
-            for renamed in (False, True):
-                fault = Fault("alarm_vanishes", point, {"which": which, "renamed": renamed})
-                yield Run("F61", "release", (fault,), number, ends=BACK)
+            fault = Fault("alarm_vanishes", point, {"which": which, "renamed": number % 2 == 1})
+            yield Run("F61", "release", (fault,), number, ends=BACK)
         for which in ("guard", "errors"):
             for seconds in (10, 45, 90):
                 # A red alarm that no poll sees is seen by the brake: its event comes all the same.
