@@ -27,6 +27,7 @@ def test_the_calls_are_counted_in_a_release_that_is_taken_back() -> None:
     assert "ModifyRule" not in counted.judge_green
     assert counted.restore_blue[-2:] == ("ModifyRule", "DescribeRules")
     assert counted.restore_blue.count("ModifyRule") == 1
+    assert len(counted.restore_blue) == 13, "docs/reliability.md says so"
     assert counted.restore_blue.count("TransactWriteItems") == 2, "the epoch, then the intent"
 
 
