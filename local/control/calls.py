@@ -49,12 +49,13 @@ def made_by(principal: str, ledger: str | None = None, invocation: str | None = 
 @contextmanager
 def of_execution(arn: str | None) -> Iterator[None]:
     """Calls made inside belong to this execution, as Step Functions unless a function says otherwise."""
-    who, run = _principal.set(STATES), _execution.set(arn)
+    who, run, request = _principal.set(STATES), _execution.set(arn), _invocation.set(None)
     try:
         yield
     finally:
         _principal.reset(who)
         _execution.reset(run)
+        _invocation.reset(request)
 
 
 def current_execution() -> str | None:

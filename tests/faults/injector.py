@@ -16,6 +16,7 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 
 from local.cloud import Cloud
 from local.control.calls import READS, STATES, current_invocation, current_principal
+from local.control.sandbox import FunctionTimedOut
 from tests.faults.points import Point
 
 SERVICES = {
@@ -30,6 +31,9 @@ THROTTLED = {
     "stepfunctions": "ThrottlingException",
     "cloudwatch": "Throttling",
 }
+MOST_CALLS = (
+    1000  # virtual time stands still while a function works: one that never stops is timed out by this
+)
 _XML = "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error></ErrorResponse>"
 _EC2 = "<Response><Errors><Error><Code>{code}</Code><Message>{words}</Message></Error></Errors></Response>"
 _DENIED_EC2 = "UnauthorizedOperation"
@@ -115,6 +119,7 @@ class Injector:
         self._rules: list[tuple[Where, How]] = []
         self._nth: Counter[tuple[str, str]] = Counter()
         self._dead: set[str] = set()
+        self._sent: Counter[str] = Counter()
         self._pending: Callable[[Any], Any] | None = None
         self._paused: defaultdict[str, float] = defaultdict(float)
         self._began: float | None = None
@@ -216,6 +221,9 @@ class Injector:
         invocation, function = current_invocation() or "", current_principal()
         if invocation in self._dead:
             raise Died
+        self._sent[invocation] += bool(invocation)
+        if self._sent[invocation] > MOST_CALLS:
+            raise FunctionTimedOut
         self._nth[function, call] += 1
         send = Send(
             function,

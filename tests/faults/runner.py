@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.faults import nursery
+from tests.faults import likeness, nursery
 from tests.faults.nursery import Task
 from tests.faults.points import Clean, Outcome, Point, Row, Run
 from tests.faults.scenarios import SCENARIOS
@@ -94,7 +94,9 @@ def clean_runs(scenarios: Iterable[str], seed: int, jobs: int) -> CleanRuns:
     tasks = [Task(Run("clean", scenario, seed=seed)) for scenario in scenarios]
     outcomes = {task.run.scenario: outcome for task, outcome in nursery.played(tasks, jobs)}
     for outcome in outcomes.values():
-        if not outcome.good:
+        if outcome.good:
+            likeness.learn(outcome.run.scenario, outcome.facts)
+        else:
             print(told(outcome), file=sys.stderr)
     return CleanRuns(outcomes)
 
