@@ -18,7 +18,7 @@ from typing import Any
 from tests.faults import place, play
 from tests.faults.points import Outcome, Run
 
-PATIENCE = 120.0  # real seconds after which a run is stuck
+PATIENCE = 300.0  # real seconds after which a run is stuck
 CHUNK = 40
 
 FUNCTIONS = str(Path(__file__).parents[2] / "functions")
