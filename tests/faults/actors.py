@@ -9,9 +9,10 @@ from botocore.exceptions import ClientError
 
 from local.control.calls import PERSON, made_by, of_execution
 from local.control.delivery import Delivery
+from tests.faults.alarming import alarms
 from tests.faults.deliveries import concerns
 from tests.faults.injector import Send
-from tests.faults.interpreter import machine_in
+from tests.faults.interpreter import let_through, machine_in
 from tests.faults.kinds import kind
 from tests.faults.moments import at, later
 from tests.faults.place import MINUTE, Place
@@ -145,6 +146,44 @@ def slow(world: Place, fault: Fault) -> None:
         time.sleep(half)
         sweep(world)
         time.sleep(half)
+        return send.proceed()
+
+    assert fault.point is not None
+    world.injector.at(fault.point, how)
+
+
+@kind("braked_at")
+def braked_at(world: Place, fault: Fault) -> None:
+    """The service's guard goes red just before a call, and the brake is through before it is sent, args seconds later."""
+
+    def act() -> None:
+        for alarm in alarms("guard"):
+            alarm.update_state("a fault", "{}", "ALARM")
+
+    _overtaken(world, fault, act)
+
+
+@kind("ordered_at")
+def ordered_at(world: Place, fault: Fault) -> None:
+    """A person orders the rollback just before a call, and has blue back before it is sent, args seconds later."""
+
+    def act() -> None:
+        started = Release(world, releases(world)[0].exec_arn)
+        world.start_rollback(started, reason="the person at the wheel said so")
+
+    _overtaken(world, fault, act)
+
+
+def _overtaken(world: Place, fault: Fault, act: Callable[[], Any]) -> None:
+    """What was let through the fence before can't be called back: that one call is the fault's."""
+
+    def how(send: Send) -> Any:
+        world.fired(fault)
+        with of_execution(None), made_by(PERSON):
+            act()
+        world.cloud.clock.sleep(1.0 + float(fault.args["seconds"]))
+        if let_through(send):
+            world.checks.excuse(send.invocation)
         return send.proceed()
 
     assert fault.point is not None
