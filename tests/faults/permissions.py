@@ -49,13 +49,15 @@ def calls_of(action: str) -> tuple[str, ...]:
 
 @kind("forbidden")
 def forbidden(world: Place, fault: Fault) -> None:
-    """Args action is taken away, from the point on if there is one; for args functions, or for all."""
+    """Args action is taken away, from the point on if there is one; for args functions or for all, for args minutes or for good."""
     action = str(fault.args["action"])
     calls, functions = calls_of(action), fault.args.get("functions")
-    gone = [fault.point is None]
+    lasts = 60 * float(fault.args.get("minutes", float("inf")))
+    since: list[float] = [] if fault.point else [0.0]
 
     def where(send: Send) -> bool:
-        return gone[0] and send.call in calls and (functions is None or send.function in functions)
+        gone = bool(since) and send.at < since[0] + lasts
+        return gone and send.call in calls and (functions is None or send.function in functions)
 
     def refuse(send: Send) -> Any:
         world.fired(fault)
@@ -64,7 +66,7 @@ def forbidden(world: Place, fault: Fault) -> None:
         return send.answer(code, 403, f"not authorized to perform: {action} on the resource of {send.call}")
 
     def lose(send: Send) -> Any:
-        gone[0] = True
+        since.append(send.at)
         return refuse(send) if where(send) else send.proceed()
 
     if fault.point is not None:
