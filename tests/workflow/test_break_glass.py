@@ -20,13 +20,13 @@ from local.demo import scenes
 from local.plane import load
 from tests.adapters.test_load_balancer import COGNITO, LOGIN
 from tests.workflow.faults import Faults
-from tests.workflow.world import MINUTE, ROOT, Release, World
+from tests.workflow.world import MINUTE, ROOT, Release, World, opened
 
 PAGE = (ROOT / "docs" / "break-glass.md").read_text(encoding="utf-8")
 HANDS_OFF, FIND, TAGS, HEALTH, RAISE, WRITE, READ_BACK, HANDS_ON, RESOLVE = re.findall(
     r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE
 )
-(LISTENER,) = re.findall(r"^```sh listener\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+LISTENER_FIND, LISTENER_WRITE = re.findall(r"^```sh listener\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 FILLED_IN = re.findall(r"^export (\w+)=\.\.\.", PAGE, re.MULTILINE)
 SPEED, RATE = 60.0, 30.0
 
@@ -108,9 +108,13 @@ def half_way(folder: Path) -> Iterator[tuple[World, Release, Path]]:
 
 
 def break_every_function(world: World) -> int:
-    """From now on each invocation fails; answers with how many there were before."""
-    for code in world.cloud.functions._code.values():
+    """From now on each invocation fails; answers with how many there were before, once the last of them is through."""
+    functions = world.cloud.functions
+    for code in functions._code.values():
         world.faults.raises(code.logical_id, "Runtime.ImportModuleError", "Unable to import module")
+    begun = world.cloud.clock.now()
+    assert world.cloud.until(lambda: world.cloud.clock.now() > begun + 15, 60)
+    assert world.cloud.until(lambda: not any(functions._running.values()), 60 * MINUTE)
     return len(world.cloud.lambda_invocations)
 
 
@@ -174,6 +178,41 @@ def test_with_viridian_gone_the_page_puts_everything_on_blue_and_nothing_is_lost
     assert set(pager.variables) == set(FILLED_IN)
 
 
+def test_with_hands_off_a_viridian_that_works_keeps_off_too(tmp_path: Path) -> None:
+    with opened(route="listener") as world, over_http() as endpoint:
+        release = world.start().until("JudgeGreen")
+        pager = Pager(
+            endpoint,
+            tmp_path,
+            ROUTE=world.shop.route_arn,
+            LEDGER=world.table,
+            ROLLBACK=world.outputs["RollbackStateMachineArn"],
+        )
+        named = json.loads(pager.types(HANDS_OFF))
+        before, wrote = world.weights(), len(world.mutations())
+        world.cloud.client("cloudwatch").set_alarm_state(
+            AlarmName=world.shop.guard_alarm, StateValue="ALARM", StateReason="green is bad"
+        )
+        world.pass_minutes(3)
+        assert release.end == "Held"
+        assert "hands off: put on blue by hand" in release.cause
+        pages = [call for call in world.mutations()[wrote:] if call["call"] == "Publish"]
+        assert (world.weights(), len(world.mutations())) == (before, wrote + len(pages))
+
+        found = pager.types(LISTENER_FIND)
+        told = [line.split("\t") for line in found.splitlines()]
+        assert [weight for _, weight in told[:2]] == ["50", "50"]
+        (blue,) = [arn for arn, tag in told[2:] if tag != named["release"]]
+        pager.fills_in(BLUE=blue)
+        pager.types(LISTENER_WRITE)
+        assert world.weights() == {"shop-1": 100}
+        pager.types(HANDS_ON)
+        pager.fills_in(SERVICE=named["service"], RELEASE=named["release"])
+        assert world.cloud.wait(json.loads(pager.types(RESOLVE))["executionArn"]).status == "SUCCEEDED"
+        assert release.record["status"] == "RolledBack"
+        assert (world.holder(), world.orphans()) == (None, [])
+
+
 @pytest.mark.parametrize(("route", "login"), [("rule", LOGIN), ("listener", COGNITO)])
 def test_other_actions_of_the_route_are_kept(tmp_path: Path, route: str, login: dict[str, Any]) -> None:
     with Cloud.virtual() as cloud, over_http() as endpoint:
@@ -193,7 +232,7 @@ def test_other_actions_of_the_route_are_kept(tmp_path: Path, route: str, login: 
             elb.modify_listener(ListenerArn=shop.route_arn, DefaultActions=actions)
         cloud.calls.entries.clear()
         pager = Pager(endpoint, tmp_path, ROUTE=shop.route_arn, BLUE=shop.target_group_arn)
-        printed = pager.types(WRITE + READ_BACK if route == "rule" else LISTENER)
+        printed = pager.types(WRITE + READ_BACK if route == "rule" else LISTENER_WRITE)
         assert printed.endswith(f"{shop.target_group_arn}\t100\n")
         (sent,) = [entry["request"] for entry in cloud.calls.entries if entry["mutating"]]
         kept, forward = sent["Actions" if route == "rule" else "DefaultActions"]
