@@ -64,14 +64,14 @@ def alarm_flaps(world: Place, fault: Fault) -> None:
 
 @kind("alarm_vanishes")
 def alarm_vanishes(world: Place, fault: Fault) -> None:
-    """A person deletes args which; with args renamed it comes back under another name."""
+    """A person deletes args which; with args renamed it comes back under another name, without its tags."""
 
     def act() -> None:
         backend = cloudwatch_backends[ACCOUNT][REGION]
         for alarm in alarms(str(fault.args["which"])):
             world.cloud.client("cloudwatch").delete_alarms(AlarmNames=[alarm.name])
             if fault.args.get("renamed"):
-                alarm.name = f"{alarm.name}-2"
+                alarm.name, alarm.alarm_arn = f"{alarm.name}-2", f"{alarm.alarm_arn}-2"
                 backend.alarms[alarm.name] = alarm
 
     at(world, fault, act)
