@@ -11,10 +11,10 @@ from viridian.messages import CheckGreen, GreenChecked
 
 @handler(CheckGreen)
 def lambda_handler(ask: CheckGreen) -> GreenChecked:
-    """Raises DeadlinePassed with who isn't healthy and why."""
+    """Raises DeadlinePassed with who isn't healthy and why, GreenUnfit at once if its launches can't work."""
     record = ledger.read(ask.service, ask.release, ask.epoch)
     blue, candidate = green.both(record)
-    lack = green.lacks(record, blue, candidate)
+    lack = green.ensure_comes_up(record, blue, candidate)
     record.ensure_in_time(datetime.now(UTC))
     record.ensure_green_in_time(datetime.now(UTC), lack)
     state = fleet.readiness(candidate, blue, record.need, lack)

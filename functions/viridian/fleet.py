@@ -1,5 +1,6 @@
 """What a fleet can carry, and the size below which neither may fall while a release runs."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -63,6 +64,24 @@ def shortfall(green: Side, blue: Side, need: int, *, cross_zone: bool) -> str:
         if (there := standing.get(zone, 0)) < wanted:
             return f"{there} of {wanted} healthy in zone {zone} of {green.group}"
     return ""
+
+
+# What EC2 says of a launch that no other try would mend (aws-facts A14: most other failures pass).
+_FOR_GOOD = (
+    "does not exist",
+    "invalidamiid",
+    "invalidkmskey",
+    "more vcpu capacity than your current vcpu limit",
+    "not supported",
+    "vcpulimitexceeded",
+)
+
+
+def ensure_launches(green: Side, failures: Sequence[str]) -> None:
+    """Raises GreenUnfit if the last launch that failed will go on failing; `failures` are EC2's words, newest first."""
+    for words in failures[:1]:
+        if any(told in words.lower() for told in _FOR_GOOD):
+            raise GreenUnfit(f"{green.group} can't launch: {words}")
 
 
 def ensure_fit(green: Side, blue: Side, need: int, *, cross_zone: bool) -> None:

@@ -93,8 +93,8 @@ def ensure_serving(blue: Side) -> None:
         )
 
 
-def ensure_guards(profile: Profile, waive: Waiver | None, alarms: Sequence[AlarmState]) -> None:
-    """Refuses guards that don't exist or are red, unless their redness is waived by name."""
+def ensure_guards(profile: Profile, waive: Waiver | None, alarms: Sequence[AlarmState], blue: Side) -> None:
+    """Refuses guards that don't exist, go with blue (aws-facts A3) or are red, unless that is waived by name."""
     found = {alarm.name: alarm for alarm in alarms}
     for name in waive.alarms if waive else ():
         if name not in profile.guards:
@@ -107,6 +107,12 @@ def ensure_guards(profile: Profile, waive: Waiver | None, alarms: Sequence[Alarm
                 "guards",
                 f"{name} is in ALARM: {found[name].reason}",
                 'Wait until it is OK, or ship the fix with "waive": {"alarms": [...], "reason": "..."}.',
+            )
+        if (actions := found[name].actions) and all(f"/{blue.group}:" in action for action in actions):
+            raise Refusal(
+                "guards",
+                f"{name} belongs to a scaling policy of {blue.group}, and goes when that group goes",
+                "Name an alarm of your own, or give this one an action that stays.",
             )
     span = max(verdict.evidence_seconds(alarms), signals.EVIDENCE)
     for index, step in enumerate(profile.steps):

@@ -236,7 +236,8 @@ def _rising(steps: tuple[Step, ...]) -> None:
 
 def _convert(document: Any, kind: type[T], prefix: str) -> T:
     if not isinstance(document, Mapping):
-        raise Refusal(prefix.rstrip(".") or "request", document, "Use a JSON object.")
+        shown = ascii(document) if isinstance(document, str) else document
+        raise Refusal(prefix.rstrip(".") or "request", shown, "Use a JSON object.")
     try:
         msgspec.json.encode(document)  # JSON may hold half a character; nothing that is written later can
     except UnicodeError:
@@ -277,22 +278,24 @@ def _writable(text: str) -> bool:
     return True
 
 
-_FIELD = re.compile(r"^Object (missing required|contains unknown) field `(.*)`$", re.DOTALL)
+_FIELD = re.compile(
+    r"^Object (missing required|contains unknown) field `(.*?)`(?: - at `\$([^`]*)`)?$", re.DOTALL
+)
 
 
 def _refusal(document: Mapping[str, Any], words: str, prefix: str) -> Refusal:
     """msgspec says what is wrong and where (`... - at `$.steps[0].weight``); people also need the value and the fix."""
-    complaint, _, place = (
-        words.rpartition(" - at `$") if words.endswith("`") and " - at `$" in words else (words, "", "")
-    )
-    path = place.rstrip("`").lstrip(".")
-    if field := _FIELD.match(complaint):
+    if field := _FIELD.match(words):
         missing, name = field[1] == "missing required", field[2]
-        path = f"{path}.{name}".lstrip(".")
+        path = f"{field[3] or ''}.{name}".lstrip(".")
         value = "missing" if missing else f"unknown field with value {_shown(_value(document, path))}"
         return Refusal(
             prefix + _cut(path), value, f"{'Add' if missing else 'Remove'} it. {_fix(path)}".strip()
         )
+    complaint, _, place = (
+        words.rpartition(" - at `$") if words.endswith("`") and " - at `$" in words else (words, "", "")
+    )
+    path = place.rstrip("`").lstrip(".")
     if " matching regex" in complaint:
         complaint = "It has not the form asked for"
     fix = f"{_cut(complaint)}. {_fix(path)}".strip()

@@ -19,7 +19,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class AlarmState(msgspec.Struct, frozen=True, kw_only=True):
-    """An alarm as CloudWatch shows it; `evaluation_seconds` is the span that one evaluation looks at."""
+    """An alarm as CloudWatch shows it; `evaluation_seconds` is the span that one evaluation looks at, `actions` ARNs."""
 
     name: str
     arn: str
@@ -27,6 +27,7 @@ class AlarmState(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     since: datetime
     evaluation_seconds: int
+    actions: tuple[str, ...] = ()
 
 
 class Signals(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import types
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
@@ -38,6 +39,7 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.parse import asl_parser, preprocessor
 from moto.stepfunctions.parser.backend import execution, execution_worker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+from moto.stepfunctions.responses import StepFunctionResponse
 
 from local.clocks.clock import Clock
 from local.control import expressions
@@ -94,6 +96,7 @@ def _replacements(clock: Clock, on_status: StatusChanged) -> list[tuple[Any, str
         (execution_worker.ExecutionWorker, "_execution_logic", _run_as(execution_worker.ExecutionWorker)),
         (execution.Execution, "start", _start(on_status)),
         (execution.Execution, "stop", _stop(on_status)),
+        (StepFunctionResponse, "stop_execution", _stop_with_reason(StepFunctionResponse.stop_execution)),
         (execution.BaseExecutionWorkerCommunication, "terminated", _terminated(on_status)),
         (StepFunctionsParserBackend, "start_execution", _named_start()),
     ]
@@ -273,12 +276,32 @@ def _start(on_status: StatusChanged) -> Callable[[Any], None]:
     return start
 
 
+_why: ContextVar[tuple[str | None, str | None]] = ContextVar("why", default=(None, None))
+
+
+def _stop_with_reason(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """moto drops the error and the cause that StopExecution is given.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_StopExecution.html
+    """
+
+    def stop_execution(self: Any) -> Any:
+        token = _why.set((self._get_param("error"), self._get_param("cause")))
+        try:
+            return original(self)
+        finally:
+            _why.reset(token)
+
+    return stop_execution
+
+
 def _stop(on_status: StatusChanged) -> Callable[..., None]:
     original = execution.Execution.stop
 
     def stop(self: Any, stop_date: Any, error: str | None, cause: str | None) -> None:
         if self.exec_status != ExecutionStatus.RUNNING:
             return
+        error, cause = (told or given for told, given in zip(_why.get(), (error, cause), strict=True))
         original(self, stop_date, error, cause)
         self.exec_status = ExecutionStatus.ABORTED  # at once, though a task may still run
         self.stop_date, self.error, self.cause = stop_date, error or None, cause or None

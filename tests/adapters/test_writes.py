@@ -168,6 +168,12 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         lambda a, f: images.deregister(a.record().image or "", OURS, f),
         ["DeregisterImage"],
     ),
+    "images.delete_snapshots": (
+        "create_green",
+        lambda a: a.client("ec2").deregister_image(ImageId=a.record().image),
+        lambda a, f: images.delete_snapshots(OURS, f),
+        ["DeleteSnapshot"],
+    ),
     "images.version_for": (
         "create_green",
         nothing,
@@ -322,7 +328,7 @@ def service_of(call: str) -> str:
         return "cloudwatch"
     if "AutoScaling" in call or "Policy" in call or "Metrics" in call:
         return "autoscaling"
-    return "ec2" if "Image" in call or "Template" in call else "elbv2"
+    return "ec2" if any(word in call for word in ("Image", "Template", "Snapshot")) else "elbv2"
 
 
 def test_the_client_that_writes_sends_once_and_the_one_that_reads_may_ask_again(account: Account) -> None:

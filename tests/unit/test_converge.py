@@ -1,5 +1,6 @@
 """Converge: from wherever a release stands back to blue, one safe step after another, and nothing left behind."""
 
+import json
 from typing import Any
 
 import pytest
@@ -97,6 +98,30 @@ def test_the_evidence_is_kept_before_green_is_deleted(account: Account) -> None:
     assert f"viridian-shop-{RELEASE}-errors ALARM" in evidence
     assert "because of a test" in evidence
     assert '"targets":["i-' in evidence
+
+
+def test_what_an_ailing_instance_wrote_to_its_console_is_evidence(account: Account) -> None:
+    account.shifted()
+    (ailing,) = [instance["InstanceId"] for instance in account.group("green")["Instances"][:1]]
+    account.stop("green")
+    converge(account)
+    kept = json.loads(account.record().evidence or "")
+    assert list(kept["console"]) == [ailing]
+    assert kept["console"][ailing]
+
+
+def test_evidence_that_cannot_be_had_keeps_nobody_waiting(account: Account) -> None:
+    account.shifted().stop("green")
+    with (
+        account.failing("ec2", "GetConsoleOutput", "UnauthorizedOperation", 403),
+        account.failing("autoscaling", "DescribeScalingActivities", "Throttling"),
+    ):
+        for _ in range(8):
+            account.later(seconds=account.run("converge")["again_in"])
+    kept = json.loads(account.record().evidence or "")
+    assert kept["activities"].startswith("not to be had: ")
+    assert all(words.startswith("not to be had: ") for words in kept["console"].values())
+    assert kept["console"]
 
 
 def test_green_leaves_dns_before_it_is_scaled_in(account: Account) -> None:

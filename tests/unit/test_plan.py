@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from viridian import plan, preflight
 from viridian.errors import Refusal
@@ -16,6 +17,11 @@ from viridian.verdict import AlarmState
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 PATH = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}
 OURS = {"viridian:managed": "true", "viridian:service": "shop"}
+
+
+POLICY_OF_BLUE = (
+    "arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:0b6f:autoScalingGroupName/shop-1:policyName/cpu"
+)
 
 
 def profile(**fields: Any) -> Profile:
@@ -155,6 +161,20 @@ GUARDED: list[tuple[str, dict[str, Any], Waiver | None, list[AlarmState], str | 
         [alarm("a", seconds=900)],
         "steps[0].observe_minutes: 10. The alarms need 17 minutes",
     ),
+    (
+        "a guard that goes with blue's group",
+        {"guards": ("a",)},
+        None,
+        [replace(alarm("a"), actions=(POLICY_OF_BLUE,))],
+        "guards: a belongs to a scaling policy of shop-1",
+    ),
+    (
+        "a guard of blue's group that somebody hears too",
+        {"guards": ("a",)},
+        None,
+        [replace(alarm("a"), actions=(POLICY_OF_BLUE, "arn:aws:sns:us-east-1:123456789012:people"))],
+        None,
+    ),
     ("a guard that takes as long", {"guards": ("a",)}, None, [alarm("a", seconds=25 * 60 - 120)], None),
 ]
 
@@ -166,9 +186,11 @@ def test_guards_exist_and_are_not_red_unless_waived_by_name(
     fields: dict[str, Any], waive: Waiver | None, alarms: list[AlarmState], words: str | None
 ) -> None:
     if words is None:
-        preflight.ensure_guards(profile(**fields), waive, alarms)
+        preflight.ensure_guards(profile(**fields), waive, alarms, side(3, 3))
     else:
-        assert str(refusal(preflight.ensure_guards, profile(**fields), waive, alarms)).startswith(words)
+        assert str(refusal(preflight.ensure_guards, profile(**fields), waive, alarms, side(3, 3))).startswith(
+            words
+        )
 
 
 def instance(state: str = "running", **tags: str) -> dict[str, Any]:

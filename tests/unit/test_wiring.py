@@ -17,7 +17,13 @@ TRANSIENT = {
     "Lambda.TooManyRequestsException",
     "Busy",
 }
-WRITE_ROUTES = {"ShiftTrafficFunction", "PromoteFunction", "RestoreBlueFunction", "ConvergeFunction"}
+WRITE_ROUTES = {
+    "ShiftTrafficFunction",
+    "PromoteFunction",
+    "RestoreBlueFunction",
+    "ConvergeFunction",
+    "RetireBlueFunction",
+}
 FUNCTIONS = stack.resources("Serverless::Function")
 MACHINES = sorted(stack.machines())
 BY_EVENTS = {  # no state calls these

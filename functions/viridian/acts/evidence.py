@@ -1,16 +1,20 @@
 """What a verdict rests on while a release runs, and what is kept of green before it is deleted."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 import msgspec
 
 from viridian import verdict
 from viridian.acts import green
-from viridian.aws import alarms, auto_scaling, ledger, load_balancer
+from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer
 from viridian.fleet import Side
 from viridian.record import Record
 from viridian.verdict import AlarmState, Signals
 
+_CONSOLES = 3  # of instances that aren't healthy; what ails one of them ails most
 _LIMIT = 30_000  # characters; an item of the ledger holds 400 KB
 
 
@@ -44,19 +48,31 @@ def own_alarms(record: Record) -> tuple[str, ...]:
 
 
 def keep(record: Record, candidate: Side | None) -> None:
-    """Stores in the record what is about to be deleted: alarms, target health, scaling activities."""
-    states = alarms.states((*record.plan.profile.guards, *own_alarms(record)))
+    """Stores in the record what is about to be deleted: alarms, target health, scaling activities, console output.
+
+    A part that can't be had is named in its place: the way back waits for none of them.
+    """
+    members = candidate.members if candidate else ()
+    ailing = [member.instance for member in members if member.health != "healthy"]
     found = {
-        "alarms": [
-            f"{alarm.name} {alarm.state} since {alarm.since:%H:%M:%S}: {alarm.reason}" for alarm in states
-        ],
-        "targets": [
-            f"{m.instance} in {m.zone}: {m.health} {m.reason}"
-            for m in (candidate.members if candidate else ())
-        ],
-        "activities": auto_scaling.activities(candidate.group) if candidate else [],
+        "alarms": _had(partial(_alarms, record)),
+        "targets": [f"{m.instance} in {m.zone}: {m.health} {m.reason}" for m in members],
+        "activities": _had(partial(auto_scaling.activities, candidate.group)) if candidate else [],
+        "console": {instance: _had(partial(images.console, instance)) for instance in ailing[:_CONSOLES]},
     }
     ledger.note(record.fence(), evidence=msgspec.json.encode(found).decode()[:_LIMIT])
+
+
+def _alarms(record: Record) -> list[str]:
+    states = alarms.states((*record.plan.profile.guards, *own_alarms(record)))
+    return [f"{alarm.name} {alarm.state} since {alarm.since:%H:%M:%S}: {alarm.reason}" for alarm in states]
+
+
+def _had(look: Callable[[], Any]) -> Any:
+    try:
+        return look()
+    except Exception as error:  # kept as what was found
+        return f"not to be had: {error}"[:300]
 
 
 def _still_waived(record: Record, states: tuple[AlarmState, ...], now: datetime) -> frozenset[str]:

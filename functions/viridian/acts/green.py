@@ -144,6 +144,15 @@ def lacks(record: Record, blue: Side, green: Side) -> str:
     return fleet.shortfall(green, blue, record.need, cross_zone=record.plan.cross_zone)
 
 
+def ensure_comes_up(record: Record, blue: Side, green: Side) -> str:
+    """What `lacks` says, with the last launch that failed; raises GreenUnfit if another try won't mend that."""
+    if not (lack := lacks(record, blue, green)):
+        return ""
+    failures = auto_scaling.failures(green.group) if len(green.members) < record.need else []
+    fleet.ensure_launches(green, failures)
+    return f"{lack}; the last launch failed: {failures[0]}" if failures else lack
+
+
 def tags(record: Record) -> dict[str, str]:
     """What everything this release makes carries."""
     return names.tags(record.plan.service, record.plan.release)

@@ -29,10 +29,17 @@ def brake(alarm: str, changed_at: datetime, failure: str) -> tuple[str, ...]:
     """
     watches, hands_off = ledger.watches(alarm)
     called = [watch for watch in watches if changed_at >= watch.since.replace(microsecond=0)]
-    errands = [(watch, _brake(watch, failure, hands_off)) for watch in called]
-    under_way = [(watch, errand) for watch, errand in errands if errand is not None]
-    _settle(under_way)
-    return tuple(errand.execution for _, errand in under_way)
+    braked: list[tuple[Watch, Errand]] = []
+    failed: list[Exception] = []
+    for watch in called:
+        try:
+            _brake(watch, failure, hands_off, braked)
+        except Exception as error:  # one release keeps no other waiting, and a dead state machine no release
+            failed.append(error)
+    _settle(braked)
+    if failed:
+        raise failed[0]
+    return tuple(errand.execution for _, errand in braked)
 
 
 def guard(execution: str, failure: str, now: datetime) -> str | None:
@@ -118,7 +125,7 @@ def _start(errand: Errand) -> None:
     executions.start_rollback(errand.execution, order)
 
 
-def _brake(watch: Watch, failure: str, hands_off: str | None) -> Errand | None:
+def _brake(watch: Watch, failure: str, hands_off: str | None, braked: list[tuple[Watch, Errand]]) -> None:
     """Six calls from the alarm to blue, where blue can carry everything and nobody else has written; else a closer look."""
     fence = watch.fence
     by = executions.rollback(fence.release, fence.epoch + 1)
@@ -129,11 +136,11 @@ def _brake(watch: Watch, failure: str, hands_off: str | None) -> Errand | None:
     except Fenced:
         record = ledger.find(fence.service, fence.release)
         if record is None or record.ended or record.worker != by:
-            return None  # it is over, or somebody else is at it
+            return  # it is over, or somebody else is at it
     except HandsOff:
         pass  # the closer look holds it, and pages
+    braked.append((watch, errand))
     _go(errand)
-    return errand
 
 
 def _restore(watch: Watch, by: str, failure: str) -> None:

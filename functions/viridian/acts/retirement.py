@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from viridian import names, traffic
 from viridian.acts import green
 from viridian.aws import auto_scaling, executions, ledger, load_balancer, pages, target_groups
+from viridian.aws.load_balancer import Rule
 from viridian.converge import Move
 from viridian.errors import Refusal
 from viridian.record import Record
@@ -35,6 +36,10 @@ def retire(service: str, release: str, execution: str) -> Move:
         return Move(act="End", end="Retired", reason=record.outcome or "")
     if not record.is_due(datetime.now(UTC)):
         raise Refusal("release", release, f"Its blue is kept until {record.retire_at}.")
+    if short := _short(record):
+        return Move(
+            act="AwaitBlue", reason=short, again_in=60
+        )  # without the lock: a release with a fix may come first
     locked = ledger.lock_to_retire(record, execution)
     if locked is None:
         return Move(
@@ -45,16 +50,17 @@ def retire(service: str, release: str, execution: str) -> Move:
 
 def _retire(record: Record) -> Move:
     blue, fence = record.plan.blue, record.fence()
-    forward = load_balancer.forward(record.plan.route)
-    if forward.of(blue.target_group) > 0:
+    rule = load_balancer.find_rule(record.plan.route)
+    if rule.forward.of(blue.target_group) > 0:
+        forward = _give_back(record, rule)
         reason = f"blue serves again ({traffic.describe(forward)}), so it stays as it is"
         pages.page(record.plan.service, record.plan.release, "keeps its blue", reason)
         ledger.end(fence, "Promoted", reason, retire_at=None)
         return Move(act="End", end="Held", reason=reason)
-    if short := _short(forward):
-        return Move(act="AwaitBlue", reason=short, again_in=60)
     if green.in_standby(record, blue.target_group):
         load_balancer.delete_standby(record.plan.listener, record.plan.service, fence)
+    if load_balancer.forward(record.plan.route).of(blue.target_group) > 0:
+        return Move(act="AwaitBlue", reason="blue serves again", again_in=1)
     auto_scaling.empty(blue.group, {names.MANAGED: "true"}, fence)
     group = auto_scaling.find(blue.group)
     if group and group["Instances"]:
@@ -68,10 +74,28 @@ def _retire(record: Record) -> Move:
     return Move(act="End", end="Retired", reason=kept)
 
 
-def _short(forward: Forward) -> str:
-    """Why what serves now can't do without blue yet, or nothing if it can."""
-    for target_group, weight in forward.weights.items():
-        if weight > 0:
+def _give_back(record: Record, rule: Rule) -> Forward:
+    """Somebody gave blue traffic just as it was emptied: that goes back to green, and blue gets its capacity back.
+
+    A blue that stands is left with what it was given; answers with what the rule shows then.
+    """
+    blue, candidate = green.seen(record)
+    if blue is None or blue.healthy() > 0 or candidate is None:
+        return rule.forward
+    auto_scaling.raise_desired(blue, record.plan.blue.desired, record.fence())
+    if candidate.healthy() > 0:
+        wanted = record.plan.split(candidate.target_group, traffic.WHOLE, rule.forward)
+        load_balancer.set_forward(rule, wanted, record.fence())
+    return rule.forward
+
+
+def _short(record: Record) -> str:
+    """Why what serves now can't do without blue yet, or nothing if it can, or has to since blue is empty."""
+    blue = auto_scaling.find(record.plan.blue.group)
+    if blue is None or not int(blue["DesiredCapacity"]):
+        return ""
+    for target_group, weight in load_balancer.forward(record.plan.route).weights.items():
+        if weight > 0 and target_group != record.plan.blue.target_group:
             serving = auto_scaling.side(auto_scaling.attached(target_group), target_group)
             if serving.healthy() < max(1, serving.minimum):
                 return (

@@ -44,7 +44,7 @@ def make_plan(
     auto_scaling.ensure_clonable(group["AutoScalingGroupName"])
     blue = auto_scaling.side(group, blue_arn)
     preflight.ensure_serving(blue)
-    preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards))
+    preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
     _ensure_source(request, launches)
     taken = load_balancer.priorities(route.listener, service)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")

@@ -44,11 +44,13 @@ def _step(errand: Errand, acts: Collection[Act]) -> Step:
 
 
 def go_on(errand: Errand) -> Step:
-    """Makes moves until one of them needs time, or is the last."""
-    step = _step(errand, get_args(Act))
-    while step.again_in == 0 and step.end is None:
+    """Makes moves until one of them needs time, is the last, or doesn't show yet in what AWS says."""
+    made: list[Act] = []
+    while True:
         step = _step(errand, get_args(Act))
-    return step
+        if step.again_in or step.end or step.act in made:
+            return step
+        made.append(step.act)
 
 
 def give_up(service: str, release: str, failure: str, reason: str) -> Step:
@@ -94,6 +96,7 @@ def leftovers(record: Record) -> tuple[str, ...]:
     target_group = green.find_target_group(record)
     version = images.find_version(plan.blue_launch_template.template, plan.release)
     image = images.find_by_name(names.image(plan.service, plan.release))
+    snapshots = images.find_snapshots(green.tags(record)) if record.image_is_ours else []
     own = alarms.states(evidence.own_alarms(record)) if target_group else ()
     found = (
         f"Auto Scaling group {plan.green_group}" if _stands(record, target_group) else None,
@@ -103,6 +106,7 @@ def leftovers(record: Record) -> tuple[str, ...]:
         f"target group {plan.green_target_group}" if target_group else None,
         f"version {version} of launch template {plan.blue_launch_template.template}" if version else None,
         f"image {image['ImageId']}" if image else None,
+        *(f"snapshot {snapshot}" for snapshot in snapshots),
         *(f"alarm {alarm.name}" for alarm in own),
     )
     return tuple(name for name in found if name)
@@ -185,6 +189,8 @@ def remove_green(record: Record) -> None:
     images.delete_version(plan.blue_launch_template.template, plan.release, fence)
     if (image := images.find_by_name(names.image(plan.service, plan.release))) is not None:
         images.deregister(image["ImageId"], ours, fence)
+    elif record.image_is_ours:
+        images.delete_snapshots(ours, fence)
 
 
 def _stands(record: Record, target_group: str | None) -> bool:

@@ -92,4 +92,9 @@ def _state(alarm: dict[str, Any]) -> AlarmState:
         reason=alarm.get("StateReason", "")[:300],
         since=alarm.get("StateTransitionedTimestamp") or alarm["StateUpdatedTimestamp"],
         evaluation_seconds=max(periods) * int(alarm.get("EvaluationPeriods") or 1),
+        actions=tuple(
+            action
+            for key in ("AlarmActions", "OKActions", "InsufficientDataActions")
+            for action in alarm.get(key, [])
+        ),
     )

@@ -210,6 +210,18 @@ def delete(name: str, tags: dict[str, str], fence: Fence) -> bool:
     return find(name) is None
 
 
+def failures(name: str) -> list[str]:
+    """Why launches failed, in EC2's words, newest first."""
+    found = clients.reader("autoscaling").describe_scaling_activities(
+        AutoScalingGroupName=name, MaxRecords=20
+    )
+    return [
+        str(activity.get("StatusMessage") or activity["Description"])
+        for activity in found["Activities"]
+        if activity["StatusCode"] == "Failed"
+    ]
+
+
 def activities(name: str) -> list[str]:
     """The last things a group did, in words, newest first."""
     found = clients.reader("autoscaling").describe_scaling_activities(

@@ -54,6 +54,9 @@ def handler(kind: type[Ask]) -> Callable[[Callable[[Ask], Answer]], Callable[[An
                 except (ClientError, BotoCoreError) as error:
                     logger.warning("AWS refused", error=str(error))
                     _raise_named(error)
+                except (AttributeError, LookupError, TypeError) as error:
+                    logger.exception("unreadable")
+                    raise Busy(f"an answer could not be read: {type(error).__name__}: {error}") from error
                 except Exception as error:
                     logger.warning(type(error).__name__, reason=str(error))
                     raise

@@ -42,6 +42,11 @@ def find_instance(instance: str, field: str) -> dict[str, Any]:
     return dict(found[0]["Instances"][0])
 
 
+def console(instance: str) -> str:
+    """The end of what an instance has written to its console; EC2 keeps a copy that may be minutes old."""
+    return str(clients.reader("ec2").get_console_output(InstanceId=instance).get("Output", ""))[-1_500:]
+
+
 def bake(plan: Plan, instance: str, fence: Fence) -> str:
     """Makes the release's image from an instance, which reboots; an earlier try's image is kept. Answers with its id."""
     name = names.image(plan.service, plan.release)
@@ -93,6 +98,22 @@ def deregister(image: str, ours: dict[str, str], fence: Fence) -> None:
         raise Refusal("source", f"image {image} has lost the release's tags", "Deregister it by hand.")
     with ledger.mutation(fence, "DeregisterImage", image):
         clients.writer("ec2").deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
+
+
+def find_snapshots(wanted: dict[str, str]) -> list[str]:
+    """The snapshots of this account that carry these tags; deregistering an image may have left them."""
+    filters = [{"Name": f"tag:{key}", "Values": [value]} for key, value in wanted.items()]
+    pages = (
+        clients.reader("ec2").get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=filters)
+    )
+    return sorted(snapshot["SnapshotId"] for page in pages for snapshot in page["Snapshots"])
+
+
+def delete_snapshots(wanted: dict[str, str], fence: Fence) -> None:
+    """Deletes the snapshots that carry these tags."""
+    for snapshot in find_snapshots(wanted):
+        with ledger.mutation(fence, "DeleteSnapshot", snapshot):
+            clients.writer("ec2").delete_snapshot(SnapshotId=snapshot)
 
 
 def version_for(blue: LaunchTemplate, image: str, release: str, fence: Fence) -> str:

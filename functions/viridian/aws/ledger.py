@@ -279,8 +279,9 @@ def _bump(
 ) -> Write:
     """The next epoch, for a holder, if nobody else has taken the route since `lock` was read."""
     epoch = int(lock.get("epoch", 0))
-    same = "#epoch = :epoch" if lock else "attribute_not_exists(#epoch)"
-    told = {**values, ":epoch": epoch} if lock else values
+    known = "epoch" in lock  # a route that nobody has released yet may have hands_off
+    same = "#epoch = :epoch" if known else "attribute_not_exists(#epoch)"
+    told = {**values, ":epoch": epoch} if known else values
     return items.update(
         _route(route), {**holder, "epoch": epoch + 1, "schema": SCHEMA}, f"{free} AND {same}", told
     )
