@@ -117,6 +117,9 @@ def next_move(picture: Picture) -> Move:
         return _resolve(picture)
     if not picture.forward.alone(picture.blue.target_group):
         return _restore(picture)
+    if picture.blue.healthy() <= 0 and picture.green and picture.green.healthy() >= picture.need > 0:
+        reason = "blue has nobody left: green keeps the service up until blue is back"
+        return Move(act="RestoreTraffic", reason=reason, green_weight=traffic.WHOLE, page=True)
     if picture.restored_at is None:
         return Move(
             act="RestoreTraffic", reason="blue serves alone", again_in=min(60, round(picture.settles_in))

@@ -60,6 +60,11 @@ def without(now: Forward, *kept: str) -> Forward:
     return Forward(weights=weights, sticky_seconds=now.sticky_seconds)
 
 
+def expected(written: Sequence[Forward], wanted: Forward) -> Sequence[Forward]:
+    """What the rule may show before `wanted` is written: the last write, or what was there if a try of this one died."""
+    return written if written[-1].weights == wanted.weights else written[-1:]
+
+
 def ensure_ours(now: Forward, written: Sequence[Forward]) -> None:
     """Raises Drifted unless the rule shows one of the weights that this release has written or was about to."""
     if now.weights not in [forward.weights for forward in written]:

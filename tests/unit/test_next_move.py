@@ -117,6 +117,21 @@ MOVES: list[tuple[str, Picture, Move]] = [
         Move(act="RestoreTraffic", reason="all traffic to blue"),
     ),
     (
+        "a blue that died once it had everything gives it to a green that can",
+        seen(0, 3),
+        Move(
+            act="RestoreTraffic",
+            reason="blue has nobody left: green keeps the service up until blue is back",
+            green_weight=100,
+            page=True,
+        ),
+    ),
+    (
+        "a green that can't either leaves it there",
+        seen(0, 2),
+        Move(act="AwaitBlue", reason="0 of 3 healthy in blue"),
+    ),
+    (
         "people want nothing written",
         seen(weights=HALF, hands_off="we are at it"),
         Move(act="End", end="Held", reason="hands off: we are at it. Nothing was written"),

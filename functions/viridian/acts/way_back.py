@@ -161,10 +161,9 @@ def _restore(record: Record, green_weight: int) -> None:
     rule = load_balancer.find_rule(record.plan.route)
     blue, candidate = record.plan.blue.target_group, record.green_target_group or ""
     now = traffic.without(rule.forward, blue, candidate) if record.overwrite else rule.forward
-    wanted = record.plan.split(candidate, green_weight, now)
     alone = rule.forward.alone(blue)
-    if not alone:
-        load_balancer.set_forward(rule, wanted, record.fence())
+    if not alone or green_weight:
+        load_balancer.set_forward(rule, record.plan.split(candidate, green_weight, now), record.fence())
     if green_weight == 0 and (not alone or record.restored_at is None):
         ledger.note(record.fence(), restored_at=datetime.now(UTC))
 
