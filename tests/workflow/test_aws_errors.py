@@ -120,6 +120,8 @@ def test_what_may_not_be_removed_is_named_and_blue_serves_all_the_same(world: Wo
     assert release.end == "RollbackIncomplete"
     assert release.cause.startswith("GreenFailed: alarm ")
     assert "DeregisterImage" in release.cause
+    assert world.paged() == [f"viridian: shop {release.id} has ended RollbackIncomplete"]
+    assert "DeregisterImage" in world.pages()[0].message
     assert world.weights() == {"shop-1": 100}
     assert world.holder() == release.id
 

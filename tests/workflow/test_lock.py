@@ -28,22 +28,29 @@ def test_another_services_release_on_the_same_route_is_refused_with_the_holders_
     assert world.calls(second.arn) == []
 
 
-def test_of_five_releases_at_once_one_runs_and_four_are_refused_without_a_touch(world: World) -> None:
-    source = {"type": "instance", "instance_id": world.builder()}
-    request = {"service": "shop", "version": "2.0.0", "source": source}
-    releases = [world.submit(request) for _ in range(5)]
+def test_of_twenty_releases_at_once_one_runs_and_nineteen_are_refused_without_a_touch(world: World) -> None:
+    request = {"service": "shop", "version": "2.0.0", "source": world.ami()}
+    releases = [world.submit(request) for _ in range(20)]
     for release in releases:
         release.wait()
     ends = sorted(release.end for release in releases)
-    assert ends == ["Promoted", "Refused", "Refused", "Refused", "Refused"]
+    assert ends == ["Promoted", *["Refused"] * 19]
     winner = next(release for release in releases if release.end == "Promoted")
     for release in releases:
         if release is not winner:
             assert winner.id in release.cause
             assert world.mutations(release.arn) == []
             assert release.record == {}
-            assert "RestoreBlue" not in release.states
+            assert asked(release) in (["PlanRelease"], ["PlanRelease", "AcquireLock"])
+            assert release.states[-1] == "Refused"
     assert world.holder() is None
+    assert world.weights() == {winner.green: 100}
+    assert world.orphans() == []
+
+
+def asked(release: Release) -> list[str]:
+    """The states in which it did more than choose its way."""
+    return [state for state in release.states[:-1] if state not in ("IsDryRun", "Release")]
 
 
 def test_releases_that_planned_at_the_same_moment_meet_at_the_lock(world: World) -> None:

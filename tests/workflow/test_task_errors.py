@@ -114,6 +114,7 @@ def test_a_function_that_runs_out_of_its_own_time_rolls_the_release_back(world: 
 
 
 def test_a_way_back_that_stumbles_gets_up_again(world: World) -> None:
+    world.drop_events("BrakeFunction")
     for task in ("RestoreBlue", "Converge"):
         world.faults.raises(f"{task}Function", "Unheard", "not the first time", times=3)
     release = world.release(fault="third")
@@ -123,6 +124,7 @@ def test_a_way_back_that_stumbles_gets_up_again(world: World) -> None:
 
 
 def test_a_way_back_that_can_take_no_step_says_what_is_in_its_way(world: World) -> None:
+    world.drop_events("BrakeFunction")
     world.faults.raises("RestoreBlueFunction", "Unheard", "no way in")
     world.faults.raises("ConvergeFunction", "Unheard", "no way on")
     release = world.release(fault="third")
@@ -131,8 +133,9 @@ def test_a_way_back_that_can_take_no_step_says_what_is_in_its_way(world: World) 
     assert "no way on" in release.cause
     assert world.holder() == release.id
     assert release.record["status"] == "RollbackIncomplete"
-    pages = [call["request"]["Subject"] for call in release.mutations() if call["call"] == "Publish"]
-    assert pages == [f"viridian: shop {release.id} RollbackIncomplete"]
+    assert world.paged() == [f"viridian: shop {release.id} has ended RollbackIncomplete"]
+    assert "no way on" in world.pages()[0].message
+    assert [call["execution"] for call in release.mutations() if call["call"] == "Publish"] == [release.arn]
 
     world.faults.heals()
     rollback = world.rollback(release)

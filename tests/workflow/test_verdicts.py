@@ -86,8 +86,8 @@ def test_a_green_that_nobody_visits_is_never_promoted(world: World) -> None:
     assert release.record["status"] == "Held"
     assert world.group().minimum == 3
 
-    pages = [call["request"] for call in release.mutations() if call["call"] == "Publish"]
-    assert [f"{release.id} Held" in page["Subject"] for page in pages] == [True]
+    assert world.paged() == [f"viridian: shop {release.id} has ended Held"]
+    assert "Inconclusive: 1 requests to green, 50 needed" in world.pages()[0].message
 
     refused = world.release("3.0.0")
     assert refused.end == "Refused"
@@ -144,9 +144,9 @@ def test_an_alarm_of_greens_that_somebody_deletes_condemns_green(world: World) -
 
 def test_a_guard_that_turns_red_under_green_rolls_it_back(world: World) -> None:
     keep_red(world)
-    redden(world, "shop-cpu", "a quiet night", "OK")
+    world.redden("shop-cpu", "a quiet night", "OK")
     release = world.start(**with_cpu()).until("JudgeGreen")
-    redden(world, "shop-cpu", "the owner's own measure")
+    world.redden("shop-cpu", "the owner's own measure")
     release.wait()
     ensure_rolled_back(world, release, "GreenFailed: alarm shop-cpu is in ALARM: the owner's own measure")
 
@@ -166,10 +166,10 @@ def test_a_waived_guard_counts_again_once_it_was_ok_for_a_whole_evaluation(world
     keep_red(world)
     waive = {"alarms": ["shop-cpu"], "reason": "this version mends it"}
     release = world.start(waive=waive, **with_cpu()).until("JudgeGreen", 2)
-    redden(world, "shop-cpu", "mended", "OK")
+    world.redden("shop-cpu", "mended", "OK")
     release.until("JudgeGreen", 4)
     assert release.record["reinstated"] == ["shop-cpu"]
-    redden(world, "shop-cpu", "broken again")
+    world.redden("shop-cpu", "broken again")
     release.wait()
     ensure_rolled_back(world, release, "GreenFailed: alarm shop-cpu is in ALARM: broken again")
 
@@ -179,9 +179,9 @@ def test_a_waived_guard_that_flickers_stays_waived(world: World) -> None:
     waive = {"alarms": ["shop-cpu"], "reason": "this version mends it"}
     release = world.start(waive=waive, **with_cpu()).until("JudgeGreen", 2)
     world.cloud.clock.sleep(30)
-    redden(world, "shop-cpu", "for a moment", "OK")
+    world.redden("shop-cpu", "for a moment", "OK")
     release.until("JudgeGreen", 3)
-    redden(world, "shop-cpu", "and back")
+    world.redden("shop-cpu", "and back")
     assert release.wait().end == "Promoted"
 
 
@@ -209,9 +209,5 @@ def keep_red(world: World) -> None:
         ComparisonOperator="GreaterThanThreshold",
         TreatMissingData="ignore",
     )
-    redden(world, "shop-cpu", "since last night")
+    world.redden("shop-cpu", "since last night")
     seed.registered(world.cloud, "shop", {**world.shop.profile, **with_cpu()})
-
-
-def redden(world: World, alarm: str, reason: str, state: str = "ALARM") -> None:
-    world.cloud.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue=state, StateReason=reason)

@@ -237,6 +237,8 @@ def test_a_blue_that_is_short_gets_what_it_can_carry_then_the_rest_as_it_comes_b
     assert release.end == "RolledBack"
     steps = [weights.get(release.green, 0) for weights in release.wrote_weights()]
     assert steps[:2] == [90, 67], "one of three carries a third"
+    assert set(world.paged()) == {f"viridian: shop {release.id} is being rolled back"}
+    assert "blue carries 1 of 3: green keeps 67%" in world.pages()[0].message
     assert steps == sorted(steps, reverse=True), "a green that failed gets no more"
     assert steps[-1] == 0
     assert world.weights() == {"shop-1": 100}

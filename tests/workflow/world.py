@@ -1,6 +1,7 @@
 """A service, its traffic and the deployed stack in virtual time, in the words that the tests are written in."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from moto.elbv2.models import elbv2_backends
 from local import seed
 from local.cloud import Cloud, Execution
 from local.control.session import ACCOUNT, REGION
+from local.control.topics import Published
 from local.demo import orphans
 from local.reality import Reality
 from tests.workflow.faults import LEDGER, Faults
@@ -23,6 +25,10 @@ ROOT = Path(__file__).parents[2]
 STEPS = [{"weight": 50, "observe_minutes": 4}, {"weight": 100, "observe_minutes": 4}]
 ONE_STEP = [{"weight": 100, "observe_minutes": 4}]
 MINUTE = 60.0
+# Who brings a release back when its own execution can't; they run in no execution.
+RESCUERS = ("BrakeFunction", "GuardFunction", "SweepFunction")
+STACK_ALARMS = ("DeadLettersAlarm", "SweeperSilentAlarm")
+_TAKEN_BACK = re.compile(r"(release#[a-z0-9-]+#[0-9A-Za-z.-]+)\\?\"")
 
 Item = dict[str, Any]
 
@@ -40,11 +46,18 @@ class Release:
 
     @property
     def states(self) -> list[str]:
-        return self.execution.states
+        """The names of the states it has entered, in order; without the price of a copied history."""
+        worker = self.world.cloud._execution(self.arn).exec_worker
+        events = worker.env.event_manager._history_event_list if worker and worker.env else []
+        return [
+            str(event["stateEnteredEventDetails"]["name"])
+            for event in events
+            if "stateEnteredEventDetails" in event
+        ]
 
     @property
     def running(self) -> bool:
-        return self.execution.status == "RUNNING"
+        return bool(self.world.cloud._execution(self.arn).status == "RUNNING")
 
     @property
     def end(self) -> str:
@@ -59,8 +72,8 @@ class Release:
     @property
     def record(self) -> Item:
         """Its record in the ledger; empty if it never took its route."""
-        found = [item for item in self.world.ledger("record") if item["plan"]["execution"] == self.arn]
-        return found[0] if found else {}
+        key = self.world.release_of(self.arn)
+        return next((item for item in self.world.ledger("record") if item["pk"] == key), {})
 
     @cached_property
     def plan(self) -> Item:
@@ -90,7 +103,21 @@ class Release:
         return str(self.plan["green_group"])
 
     def mutations(self) -> list[Item]:
-        return self.world.mutations(self.arn)
+        """What was changed for it: by its own execution, and by whoever took it back when that couldn't.
+
+        What a rollback changes that a person ordered is that rollback's.
+        """
+        if not self._is_release:
+            return self.world.mutations(self.arn)
+        rescued = self.world.rescued(self.world.release_of(self.arn))
+        return [
+            call for call in self.world.mutations() if call["execution"] == self.arn or call["n"] in rescued
+        ]
+
+    @property
+    def _is_release(self) -> bool:
+        machine = self.world.outputs["ReleaseStateMachineArn"].replace(":stateMachine:", ":execution:")
+        return self.arn.startswith(f"{machine}:")
 
     def wrote_weights(self) -> list[dict[str, int]]:
         """What its calls made of the production route, in order."""
@@ -145,12 +172,37 @@ class World:
         self.cloud.clock.sleep(30)
         return instance
 
+    def ami(self, version: str = "2.0.0", fault: str | None = None) -> Item:
+        """A source that is ready: an image of this version."""
+        disk = {"Key": "local:disk", "Value": json.dumps(seed.disk(version, fault))}
+        made = self.cloud.client("ec2").register_image(
+            Name=f"ready-{version}-{len(self.cloud.calls.entries)}",
+            Architecture="x86_64",
+            RootDeviceName="/dev/xvda",
+            TagSpecifications=[{"ResourceType": "image", "Tags": [disk]}],
+        )
+        return {"type": "ami", "image_id": made["ImageId"]}
+
+    def half_way(self, fault: str | None = None, **asked: Any) -> Release:
+        """A release of a ready image whose green has its first share of the traffic, judged once."""
+        return self.start(fault=fault, source=self.ami(fault=fault), **asked).until("JudgeGreen")
+
     def submit(self, request: Any) -> Release:
         """Starts the release machine with exactly this input."""
         return Release(self, self.cloud.start(self.outputs["ReleaseStateMachineArn"], request))
 
     def release(self, version: str = "2.0.0", fault: str | None = None, **asked: Any) -> Release:
         return self.start(version, fault, **asked).wait()
+
+    def resume(self, release: Release, **asked: Any) -> Release:
+        """A Held release goes on, under an execution of its own."""
+        request = {
+            "service": "shop",
+            "resume": release.id,
+            "reason": "a person says that it is good",
+            **asked,
+        }
+        return self.submit({name: value for name, value in request.items() if value is not None})
 
     def start_rollback(self, release: Release, **order: Any) -> Release:
         order = {"service": release.plan["service"], "release": release.id, **order}
@@ -224,8 +276,10 @@ class World:
         return [each["InstanceId"] for each in (found or {}).get("Instances", [])]
 
     def alarms(self) -> list[str]:
+        """The names of all alarms but the stack's own."""
         found = self.cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]
-        return sorted(alarm["AlarmName"] for alarm in found)
+        names = sorted(str(alarm["AlarmName"]) for alarm in found)
+        return [name for name in names if not any(own in name for own in STACK_ALARMS)]
 
     def healthy(self, target_group: str) -> int:
         """How many targets of a target group are healthy."""
@@ -255,6 +309,50 @@ class World:
         """Every call by which a function changed something outside the ledger."""
         return [entry for entry in self.calls(execution) if entry["error"] is None]
 
+    def rescued(self, release: str | None) -> set[int]:
+        """The calls, by number, that took a release back outside its own execution.
+
+        Those of the rollback that one of its epochs names; and the brake's, the guard's and the sweeper's, whose each
+        call follows a fence that the same invocation has taken in the ledger.
+        """
+        if release is None:
+            return set()
+        named = re.compile(rf":{re.escape(release.rsplit('#', 1)[1])}-[0-9]+$")
+        rollbacks = self.outputs["RollbackStateMachineArn"].replace(":stateMachine:", ":execution:")
+        found, fenced = set(), {}
+        for entry in self.cloud.calls.entries:
+            execution, by = entry["execution"], entry["invocation"]
+            if execution and execution.startswith(f"{rollbacks}:") and named.search(execution):
+                found.add(int(entry["n"]))
+            if execution is None and entry["principal"] in RESCUERS:
+                if entry["call"] in LEDGER and (told := _TAKEN_BACK.search(json.dumps(entry["request"]))):
+                    fenced[by] = told[1]
+                if fenced.get(by) == release:
+                    found.add(int(entry["n"]))
+        return found
+
+    def rollbacks(self) -> list[str]:
+        """The names of all executions of the rollback machine, oldest first."""
+        found = self.cloud.executions(self.outputs["RollbackStateMachineArn"])
+        return [arn.rsplit(":", 1)[1] for arn in found]
+
+    def pages(self) -> list[Published]:
+        """What people were told of releases, oldest first."""
+        return [page for page in self._told() if page.subject.startswith("viridian: ")]
+
+    def paged(self) -> list[str]:
+        """The subjects of all pages about releases, oldest first."""
+        return [page.subject for page in self.pages()]
+
+    def alarmed(self, alarm: str) -> list[float]:
+        """When people were told that an alarm of the stack's own is red."""
+        return [
+            page.at for page in self._told() if page.subject.startswith("ALARM: ") and alarm in page.subject
+        ]
+
+    def _told(self) -> list[Published]:
+        return self.cloud.published(self.outputs["PagesTopicArn"])
+
     def ledger_writes(self) -> list[Item]:
         """Every write of a function's that the ledger took."""
         return [
@@ -268,6 +366,12 @@ class World:
         pages = self.cloud.client("dynamodb").get_paginator("scan").paginate(TableName=self.table)
         found = [item for page in pages for item in page["Items"] if item["sk"]["S"].startswith(key)]
         return sorted((_plain(item) for item in found), key=lambda item: (item["pk"], item["sk"]))
+
+    def release_of(self, execution: str) -> str | None:
+        """The release, by its key in the ledger, that an execution worked for."""
+        key = f"execution#{execution}"
+        rows = [item for item in self.ledger("release") if item["pk"] == key]
+        return f"release#{rows[0]['service']}#{rows[0]['release']}" if rows else None
 
     def holder(self) -> str | None:
         """The release that holds the production route."""
@@ -295,6 +399,37 @@ class World:
         """The app on these instances answers its health checks with 500 from now on."""
         for instance in instances:
             self.cloud.plane._apps[instance].fault = "unhealthy"
+
+    def redden(self, alarm: str, reason: str, state: str = "ALARM") -> None:
+        """An alarm is in this state from now on, until its metrics say otherwise."""
+        self.cloud.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue=state, StateReason=reason)
+
+    def stop(self, release: Release, **why: str) -> float:
+        """A person aborts an execution; answers with when that was."""
+        self.cloud.client("stepfunctions").stop_execution(executionArn=release.arn, **why)
+        return float(self.cloud.clock.now())
+
+    def drop_events(self, *functions: str) -> None:
+        """From now on no event reaches these functions; the brake and the guard, if none is named."""
+        events = self.cloud.client("events")
+        for rule in events.list_rules()["Rules"]:
+            if any(function in rule["Name"] for function in functions or RESCUERS):
+                events.disable_rule(Name=rule["Name"])
+
+    def hands_off(self, why: str | None, route: str | None = None) -> None:
+        """A person wants nothing written to a route (the production one, or `*`); None takes that back."""
+        self.cloud.client("dynamodb").update_item(
+            TableName=self.table,
+            Key={"pk": {"S": f"route#{route or self.shop.route_arn}"}, "sk": {"S": "lock"}},
+            **(
+                {"UpdateExpression": "REMOVE hands_off"}
+                if why is None
+                else {
+                    "UpdateExpression": "SET hands_off = :why",
+                    "ExpressionAttributeValues": {":why": {"S": why}},
+                }
+            ),
+        )
 
     def image(self, release: Release) -> Any:
         """The release's image in moto's own memory."""
