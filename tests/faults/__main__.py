@@ -5,14 +5,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tests.faults import nursery, play, rows, runner
-from tests.faults.points import Run
+from tests.faults import nursery
+
+nursery.reach_functions()
+
+from tests.faults import play, rows, runner  # noqa: E402
+from tests.faults.points import Run  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answers 0 only if nothing of ours was violated, lost or left behind."""
     asked = _parser().parse_args(arguments)
-    nursery.reach_functions()
     if asked.play:
         return _alone(Run.of(asked.play))
     found = [row for row in rows.every() if not asked.rows or row.id in asked.rows.split(",")]
@@ -23,7 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not found:
         print(f"no row is called {asked.rows}", file=sys.stderr)
         return 2
-    return runner.matrix(found, seed=asked.seed, jobs=asked.jobs, share=0.02 if asked.smoke else asked.share)
+    share = 0.02 if asked.smoke else asked.share
+    everything = not asked.rows and share == 1
+    return runner.matrix(
+        found, seed=asked.seed, jobs=asked.jobs, share=share, with_mutants=asked.mutants or everything
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,6 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="chances, ids and lags are drawn from it")
     parser.add_argument("--share", type=float, default=1.0, help="the part of each row's runs that is played")
     parser.add_argument("--smoke", action="store_true", help="two runs of each row, or a fiftieth")
+    parser.add_argument(
+        "--mutants", action="store_true", help="the deliberate bugs too, as with the whole matrix"
+    )
     parser.add_argument(
         "--list", action="store_true", help="the rows, and those whose feature isn't there yet"
     )

@@ -380,13 +380,14 @@ class Checks:
     def _limits(self, record: Mapping[str, Any], status: str) -> None:
         """MinSize, MaxSize and processes as they were, where the release is done with the fleet."""
         now, need = sight.groups(), max(self.need, int(record.get("need") or 0))
+        replaced = self._replaced()
         for name, before in self.groups_before.items():
             there, writer = now.get(name), self.world.foreign.get(name, OURS)
             if there is None:
                 self.add("C8", writer, f"{name} is gone")
                 continue
             held = status in (*KEEPS_LOCK, "Promoted") and before.minimum <= there.minimum <= need
-            retired = status == "Retired" and there.minimum == 0
+            retired = there.minimum == 0 and name in replaced
             if there.limits != before.limits and not ((held or retired) and _like(there, before)):
                 self.add("C8", writer, f"{status}, and {name} has {there.limits}, before {before.limits}")
         plan = json.loads(record["plan"]) if record else {}
@@ -395,6 +396,13 @@ class Checks:
         if green and blue and status in ("Promoted", "Retired") and green.minimum != blue.minimum:
             writer = self.world.foreign.get(green.name, OURS)
             self.add("C8", writer, f"{status}, and green's floor is {green.minimum}, not {blue.minimum}")
+
+    def _replaced(self) -> set[str]:
+        """The blue groups of all releases that were promoted: they retire, in their time."""
+        records = [each for each in sight.items(self.world.table) if each["sk"] == "record"]
+        promoted = [each for each in records if each["status"] in ("Promoted", "Retired")]
+        past = [each for each in promoted if _retires(each) <= self.world.cloud.clock.now()]
+        return {str(json.loads(each["plan"])["blue"]["group"]) for each in past}
 
     def _one_side(self, record: Mapping[str, Any], status: str) -> None:
         """P3: traffic all on one side; a third group keeps what it had."""
@@ -529,7 +537,8 @@ def _is_orphan(kind: str, release: str, entries: Mapping[str, Mapping[str, Any]]
     if entry["status"] not in KEPT or kind in WAY_BACK:
         return False
     past = any(
-        _retires(later) < now and json.loads(later["plan"])["blue"]["group"].endswith(release)
+        _retires(later) + RETIRING_SECONDS < now
+        and json.loads(later["plan"])["blue"]["group"].endswith(release)
         for later in entries.values()
     )
     return kind == "alarm" or past

@@ -1,5 +1,6 @@
 """Plays the matrix: clean runs first, then every row's, then what all of it came to, printed and written down."""
 
+import hashlib
 import json
 import sys
 import time
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.faults import likeness, nursery
+from tests.faults import likeness, mutants, nursery
 from tests.faults.nursery import Task
 from tests.faults.points import Clean, Outcome, Point, Row, Run
 from tests.faults.scenarios import SCENARIOS
@@ -17,6 +18,7 @@ from tests.faults.smallest import smallest
 
 OUT = Path(__file__).parents[2] / "out" / "faults"
 CRASHES = ("crash_before", "crash_after")
+CRASHED = ("release", "baked", "bad", "ordered", "aborted", "dropped", "braked", "retired")
 TOLD = 12  # failing runs of a row that are told in full
 
 
@@ -25,6 +27,7 @@ class CleanRuns:
 
     def __init__(self, outcomes: dict[str, Outcome]) -> None:
         self._outcomes = outcomes
+        self._before: dict[str, dict[Point, str]] = {}
 
     def mutating(self, scenario: str) -> list[Point]:
         return [point for point, mutating in self._points(scenario) if mutating]
@@ -37,6 +40,16 @@ class CleanRuns:
 
     def outcome(self, scenario: str) -> Outcome:
         return self._outcomes[scenario]
+
+    def before(self, scenario: str, point: Point) -> str | None:
+        """A digest of all calls of a scenario up to and including one; None if it isn't there."""
+        if scenario not in self._before:
+            digest, found = hashlib.sha256(), {}
+            for each, _ in self.outcome(scenario).facts["points"]:
+                digest.update(str(each).encode())
+                found[each] = digest.hexdigest()
+            self._before[scenario] = found
+        return self._before[scenario].get(point)
 
     def _points(self, scenario: str) -> list[tuple[Point, bool]]:
         return [
@@ -111,12 +124,14 @@ def runs_of(rows: Sequence[Row], clean: Clean, seed: int) -> list[Run]:
     return list(found.values())
 
 
-def matrix(rows: Sequence[Row], *, seed: int, jobs: int, share: float = 1.0) -> int:
+def matrix(
+    rows: Sequence[Row], *, seed: int, jobs: int, share: float = 1.0, with_mutants: bool = False
+) -> int:
     """Plays these rows, prints what came of it, and answers with the exit code."""
     began = time.time()
     nursery.prepare()
     clean = clean_runs(SCENARIOS, seed, jobs)
-    runs = runs_of(rows, clean, seed)
+    runs = once(runs_of(rows, clean, seed), clean)
     if share < 1:
         runs = some_of(runs, share)
     print(f"seed {seed}: {len(runs)} runs of {len(rows)} rows", flush=True)
@@ -124,12 +139,57 @@ def matrix(rows: Sequence[Row], *, seed: int, jobs: int, share: float = 1.0) -> 
     for outcome in _as_they_come(runs, jobs, began):
         tallies[outcome.run.row].outcomes.append(outcome)
     broken_clean = [name for name in SCENARIOS if not clean.outcome(name).good]
+    unseen = mutate(jobs) if with_mutants else None
     summary = summed(list(tallies.values()), clean, seed, time.time() - began)
+    if unseen is not None:
+        summary |= {
+            "mutants_total": len(mutants.MUTANTS),
+            "mutants_caught": len(mutants.MUTANTS) - len(unseen),
+            "mutants_unseen": unseen,
+        }
     printed(list(tallies.values()), summary)
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    failed = any(tally.bad for tally in tallies.values()) or bool(broken_clean)
+    failed = any(tally.bad for tally in tallies.values()) or bool(broken_clean) or bool(unseen)
     return 1 if failed else 0
+
+
+def mutate(jobs: int) -> list[str]:
+    """Puts each deliberate bug in; answers with those that nobody saw."""
+    unseen = []
+    for mutant, without, with_it in mutants.played(mutants.MUTANTS, jobs):
+        saw = mutants.caught(mutant, without, with_it)
+        print(
+            f"mutant {mutant.name:32} {'seen' if saw else 'UNSEEN'} by {mutant.check}: {mutant.words}",
+            flush=True,
+        )
+        if not saw:
+            unseen.append(mutant.name)
+            for outcome in (without, with_it):
+                print(told(outcome))
+    return unseen
+
+
+def once(runs: Sequence[Run], clean: CleanRuns) -> list[Run]:
+    """Leaves out a crash that another scenario has too, after exactly the same calls: it is the same crash point."""
+    seen: set[tuple[str, str]] = set()
+    kept = []
+    for run in runs:
+        if (mark := _crash_mark(run, clean)) is not None:
+            if mark in seen:
+                continue
+            seen.add(mark)
+        kept.append(run)
+    return kept
+
+
+def _crash_mark(run: Run, clean: CleanRuns) -> tuple[str, str] | None:
+    """The row, the fault and the calls before it of a run that is nothing but one crash."""
+    if len(run.faults) != 1 or run.faults[0].kind not in CRASHES or run.service or run.reality:
+        return None
+    (fault,) = run.faults
+    before = clean.before(run.scenario, fault.point) if fault.point else None
+    return None if before is None else (run.row, f"{fault.kind} {before}")
 
 
 def _as_they_come(runs: Sequence[Run], jobs: int, began: float) -> Iterable[Outcome]:
@@ -159,14 +219,17 @@ def summed(tallies: Sequence[Tally], clean: CleanRuns, seed: int, seconds: float
         fault.where for outcome in outcomes for fault in outcome.run.faults if fault not in outcome.missed
     }
     crashed = {
-        (outcome.run.scenario, fault.kind, fault.point)
+        (fault.kind, clean.before(outcome.run.scenario, fault.point))
         for outcome in outcomes
         for fault in outcome.run.faults
-        if fault.kind in CRASHES and fault not in outcome.missed and len(outcome.run.faults) == 1
+        if fault.kind in CRASHES
+        and fault.point
+        and fault not in outcome.missed
+        and len(outcome.run.faults) == 1
     }
     wanted = {
-        (scenario, crash, point)
-        for scenario in SCENARIOS
+        (crash, clean.before(scenario, point))
+        for scenario in CRASHED
         for crash in CRASHES
         for point in clean.mutating(scenario)
     }

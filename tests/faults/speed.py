@@ -11,8 +11,9 @@ from unittest.mock import patch
 from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
 from moto.backend_index import backend_url_patterns
-from moto.core import responses
-from moto.core.utils import method_names_from_class
+from moto.core import responses, serialize
+from moto.core.utils import get_value, method_names_from_class
+from moto.moto_api._internal import moto_random
 from moto.utilities import aws_headers
 
 USED = (
@@ -37,6 +38,34 @@ def _sign(self: Any, operation_name: str, request: Any, *_: Any, **__: Any) -> N
     request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
 
 
+def _drawn(_: Any, length: int = 20, *__: Any, **___: Any) -> str:
+    """Request ids, most of them; random only as the seed has it."""
+    return random.randbytes(length)[:length].hex()[:length]
+
+
+_MISSING = object()
+_names_of: dict[tuple[Any, ...], list[str]] = {}
+
+
+def _pick(self: Any, context: Any) -> Any:
+    """As AttributePicker does, but a shape's possible names are worked out once."""
+    known = (type(self), type(context.obj), context.key, context.shape)
+    if known not in _names_of:
+        _names_of[known] = list(self.get_possible_keys(context))
+    value = None
+    for name in _names_of[known]:
+        found = get_value(context.obj, name, _MISSING)
+        if found is not _MISSING:
+            value = found
+            break
+    if self.response_transformers:
+        path = f"{context.key_path}.{context.key}"
+        for transformed, transform in self.response_transformers.items():
+            if path.endswith(transformed):
+                return transform(value)
+    return value
+
+
 def _unchanged(self: Any, *_: Any, **__: Any) -> None:
     pass
 
@@ -54,6 +83,8 @@ def fast() -> Iterator[None]:
             (UserAgentString, "rebuild_and_replace_user_agent_handler", _unchanged),
             (responses, "method_names_from_class", _names),
             (aws_headers, "gen_amz_crc32", lambda *_: 0),
+            (moto_random.MotoRandom, "get_random_string", _drawn),
+            (serialize.AttributePicker, "__call__", _pick),
             (os, "urandom", random.randbytes),
             (random, "_urandom", random.randbytes),
         ):
