@@ -23,6 +23,7 @@ OURS, PERSON, FAULT = "viridian", "person", "fault"
 MOST_GROUPS, MOST_WEIGHT = 5, 999
 KEEPS_LOCK = ("Held", "RollbackIncomplete")
 LEDGER = ("TransactWriteItems", "UpdateItem", "PutItem", "DeleteItem", "BatchWriteItem")
+LOOKS = ("DescribeRules", "DescribeListeners")
 READS_LOCK = ("GetItem", "BatchGetItem")  # looked at again: as good as a fence for one more request
 UNFENCED = (
     *LEDGER,
@@ -428,7 +429,7 @@ class Checks:
         since = [
             each for each in entries if each["n"] > writes[-1]["n"] and _charged(each["principal"]) == OURS
         ]
-        looked = [each for each in since if each in about and not each["mutating"] and each["at"] <= ended]
+        looked = [each for each in since if each in about and each["call"] in LOOKS and each["at"] <= ended]
         paged = any(each["call"] == "Publish" for each in since)
         return OURS if looked and not paged else _charged(writes[-1]["principal"])
 

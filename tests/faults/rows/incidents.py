@@ -38,7 +38,7 @@ def _shift(nth: int) -> tuple[str, str, int]:
 def not_propagated_yet(clean: Clean) -> Iterator[Run]:
     """argo-rollouts #4595, #3926: the old side was scaled in before the load balancer had propagated 0%."""
     for scenario in ("bad", "ordered", "retired"):
-        for seconds in (60, 115):
+        for seconds in (60, 110):
             yield Run(
                 "argo-rollouts#4595",
                 scenario,

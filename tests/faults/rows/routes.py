@@ -23,7 +23,7 @@ IAC = (
     Fault("iac_swaps_action", None, {"to": "fixed-response"}),
     Fault("iac_swaps_action", None, {"to": "redirect"}),
 )
-DELAYS = (0, 30, 60, 90, 115)
+DELAYS = (0, 30, 60, 90, 110)  # and up to ten more, until two ticks of the emulated world have seen it
 
 
 def placed(fault: Fault, point: Point) -> Fault:
