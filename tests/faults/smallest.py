@@ -1,11 +1,13 @@
 """The smallest schedule that still fails: hypothesis leaves out of a failing run what isn't needed for it to fail."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 
 from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
+from hypothesis.errors import NoSuchExample
 
 from tests.faults import nursery
 from tests.faults.points import Outcome, Run
@@ -15,20 +17,18 @@ def smallest(run: Run, play: Callable[[Run], Outcome] | None = None) -> Outcome 
     """The outcome of the smallest part of a run's schedule that isn't good; None if none of them fails again."""
     played: dict[tuple[int, ...], Outcome] = {}
 
-    def fails(picked: tuple[int, ...]) -> bool:
-        if picked not in played:
+    def fails(chosen: tuple[bool, ...]) -> bool:
+        picked = tuple(index for index, kept in enumerate(chosen) if kept)
+        if picked and picked not in played:
             part = replace(run, faults=tuple(run.faults[index] for index in picked))
             played[picked] = (play or _played)(part)
-        return not played[picked].good
+        return bool(picked) and not played[picked].good
 
-    every = range(len(run.faults))
-    parts = st.sets(st.sampled_from(every), min_size=1).map(sorted).map(tuple)
-    everything = tuple(every)
-    if not fails(everything):
+    if not fails((True,) * len(run.faults)):
         return None
-    try:
-        picked = find(
-            st.one_of(parts, st.just(everything)),
+    with suppress(NoSuchExample):
+        find(
+            st.tuples(*[st.booleans()] * len(run.faults)),
             fails,
             settings=settings(
                 max_examples=50,
@@ -39,10 +39,7 @@ def smallest(run: Run, play: Callable[[Run], Outcome] | None = None) -> Outcome 
             ),
             random=Random(run.seed),
         )
-    except Exception:
-        picked = everything
-    fewest = min((key for key, outcome in played.items() if not outcome.good), key=len)
-    return played[min(picked, fewest, key=len)]
+    return played[min((picked for picked, outcome in played.items() if not outcome.good), key=len)]
 
 
 def _played(run: Run) -> Outcome:

@@ -84,11 +84,12 @@ def pairs(clean: Clean) -> Iterator[Run]:
 
 def crashes_on_the_way_back(clean: Clean) -> Iterator[Run]:
     """F13: the reads of those who take a release back; their changing calls are in F01 and F02."""
-    runs = []
-    for scenario in ("bad", "ordered", "aborted", "braked", "dropped"):
-        for point in of(functions(clean.reads(scenario)), *WAY_BACK, "SweepFunction"):
-            if point.function != "SweepFunction" or scenario == "dropped":
-                runs.append(Run("F13", scenario, (fault("crash_before", point),), ends=ENDS[scenario]))
+    runs = [
+        Run("F13", scenario, (fault("crash_before", point),), ends=ENDS[scenario])
+        for scenario in ("bad", "ordered", "aborted", "braked", "dropped")
+        for point in of(functions(clean.reads(scenario)), *WAY_BACK, "SweepFunction")
+        if point.function != "SweepFunction" or scenario == "dropped"
+    ]
     yield from sample(runs, ON_THE_WAY_BACK, 13)
 
 
