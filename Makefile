@@ -1,6 +1,7 @@
 # `make demo` shows a release, `make test` and `make check` are what CI runs. Everything they need is made on first use, in here.
 
 SPEED ?= 30
+JOBS ?= 2
 export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
 
@@ -12,14 +13,15 @@ PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-control local test check mutate bench-rollback clean
+.PHONY: help demo demo-control local test check faults mutate bench-rollback clean
 
 help:
-	@echo "make demo          a good release, a bad one and a broken one, under live traffic (SPEED=$(SPEED))"
+	@echo "make demo          releases good, bad, broken and aborted, under live traffic (SPEED=$(SPEED))"
 	@echo "make demo-control  the same, done carelessly: it must lose requests"
 	@echo "make local         the local cloud, left up for the AWS CLI and a browser"
 	@echo "make test          all tests"
 	@echo "make check         linters, types, and the build of the stack"
+	@echo "make faults        everything that can go wrong, at every call, and what came of it; half an hour (JOBS=$(JOBS))"
 	@echo "make mutate        the modules that decide, each line of them broken in turn: a test must see it"
 	@echo "make bench-rollback  from a red alarm to blue: the seconds, part by part"
 	@echo "make clean         remove everything that was made"
@@ -53,6 +55,9 @@ check: .venv/.stamp .tools/sam/.stamp .tools/checkov/.stamp node_modules/.stamp
 	@echo "sam validate" && .ci/quietly $(SAM) validate --lint
 	@echo "sam build" && .ci/quietly $(SAM) build
 	@echo "all checks passed"
+
+faults: .venv/.stamp
+	@.venv/bin/python -m tests.faults --jobs $(JOBS)
 
 mutate: .tools/mutate/.stamp
 	@.tools/mutate/bin/python -m tests.mutate

@@ -23,6 +23,7 @@ FRESH = (
     "hold",
     "ordered",
     "outcome",
+    "overtaken",
     "overwrite",
     "resolved",
     "restored_at",
@@ -34,7 +35,7 @@ FRESH = (
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A release as the ledger has it; `written` are the weights it last wrote or was about to write, oldest first.
 
-    `converger` is the execution that rolls it back, since `taken_at`; `ordered` if a person said so, `resolved` if a
+    `overtaken` are those of the writers before the way back began: one of them may still be on its way. `converger` is the execution that rolls it back, since `taken_at`; `ordered` if a person said so, `resolved` if a
     person says that it is settled; `told` is what people were paged about last, `hands_off` why they want no writes.
     """
 
@@ -58,6 +59,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     green_target_group: str | None = None
     standby_rule: str | None = None
     written: tuple[Forward, ...] = ()
+    overtaken: tuple[Forward, ...] = ()
     green_at: datetime | None = None
     first_weight_at: datetime | None = None
     restored_at: datetime | None = None

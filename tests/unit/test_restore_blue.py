@@ -44,6 +44,21 @@ def test_a_late_writer_of_the_old_epoch_is_stopped_by_the_fence(account: Account
     assert account.weights() == {"shop-1": 100}
 
 
+def test_a_write_that_was_let_through_before_is_ours_however_late_it_lands(account: Account) -> None:
+    account.shifted(2)
+    weights, green = account.weights(), account.record().plan.green_target_group
+
+    def overtaken() -> None:
+        if account.record().epoch == 1:
+            account.run("restore_blue")
+
+    with account.hooked("before-call", "elbv2", "ModifyRule", overtaken):
+        account.run("shift_traffic", step=2)  # its fence was good; the way back began between that and the write
+    assert weights != account.weights() == {green: 100}
+    account.run("restore_blue")
+    assert account.weights() == {"shop-1": 100}
+
+
 def test_the_record_says_who_rolls_back_and_why(account: Account) -> None:
     account.shifted().run("restore_blue")
     record = account.record()

@@ -79,7 +79,7 @@ def picture(record: Record) -> Picture:
         floor_before=plan.blue.minimum,
         settle_seconds=plan.profile.settle_seconds,
         restored_at=record.restored_at,
-        written=record.written,
+        written=(*record.written, *record.overtaken),
         hold=record.hold,
         overwrite=record.overwrite,
         evidence_kept=record.evidence is not None,

@@ -72,13 +72,16 @@ def update(
     values: dict[str, Any] | None = None,
     *,
     remove: tuple[str, ...] = (),
+    keep: tuple[str, str] | None = None,
 ) -> Write:
     """Part of a transaction: every name goes through an alias, since DynamoDB reserves more words than one can know.
 
-    A condition names attributes with a `#` in front, and finds its own values in `values`.
+    A condition names attributes with a `#` in front, and finds its own values in `values`. `keep` is an attribute that
+    gets what another one has now, unless it has something already.
     """
-    alias = {name: f"#{index}" for index, name in enumerate((*fields, *remove))}
+    alias = {name: f"#{index}" for index, name in enumerate((*fields, *remove, *(keep or ())))}
     expression = "SET " + ", ".join(f"{alias[name]} = :{index}" for index, name in enumerate(fields))
+    expression += f", {alias[keep[0]]} = if_not_exists({alias[keep[0]]}, {alias[keep[1]]})" if keep else ""
     expression += f" REMOVE {', '.join(alias[name] for name in remove)}" if remove else ""
     given = {**{f":{index}": value for index, value in enumerate(fields.values())}, **(values or {})}
     write = _conditional(key, condition, given)

@@ -19,7 +19,7 @@ from viridian.watch import Watch
 
 OPEN = "open"  # the key of the index that lists what isn't over yet
 _EVERY_ROUTE = "*"  # hands off all of them
-_DOCUMENTS = ("plan", "written")
+_DOCUMENTS = ("plan", "written", "overtaken")
 _OURS = "#epoch = :epoch AND #release = :release"
 
 
@@ -271,7 +271,11 @@ def _taken_over(
         {":epoch": fence.epoch, ":release": fence.release},
     )
     fields = {"status": "RollingBack", "converger": converger, "taken_at": now, **told}
-    return lock, _note(fence, fields), _works(fence, converger)
+    overtaken = (
+        "overtaken",
+        "written",
+    )  # copied in the ledger itself: a last writer may have been let through just now
+    return lock, _note(fence, fields, keep=overtaken), _works(fence, converger)
 
 
 def _bump(
@@ -305,9 +309,13 @@ def _holds(fence: Fence, also: str = "") -> Write:
     return items.check(_route(fence.route), condition, {":epoch": fence.epoch, ":release": fence.release})
 
 
-def _note(fence: Fence, fields: dict[str, Any], remove: tuple[str, ...] = ()) -> Write:
+def _note(
+    fence: Fence, fields: dict[str, Any], remove: tuple[str, ...] = (), keep: tuple[str, str] | None = None
+) -> Write:
     values = {name: items.text(value) if name in _DOCUMENTS else value for name, value in fields.items()}
-    return items.update(_record(fence.service, fence.release), values, "attribute_exists(pk)", remove=remove)
+    return items.update(
+        _record(fence.service, fence.release), values, "attribute_exists(pk)", remove=remove, keep=keep
+    )
 
 
 def _transact(fence: Fence, *writes: Write) -> None:
@@ -322,13 +330,11 @@ def _transact(fence: Fence, *writes: Write) -> None:
 
 def _packed(record: Record) -> dict[str, Any]:
     """What of a record is kept in its own item; its epoch and hands are the route's."""
-    plain = {name: getattr(record, name) for name in record.__struct_fields__}
-    told = {name: items.text(value) if name in _DOCUMENTS else value for name, value in plain.items()}
     lent = ("epoch", "lock_execution", "hands_off")
-    kept = {
-        name: value for name, value in told.items() if name not in lent and value not in (None, (), False)
-    }
-    return {**kept, "schema": SCHEMA}
+    told = {name: getattr(record, name) for name in record.__struct_fields__ if name not in lent}
+    kept = {name: value for name, value in told.items() if value not in (None, (), False)}
+    documents = {name: items.text(value) for name, value in kept.items() if name in _DOCUMENTS}
+    return {**kept, **documents, "schema": SCHEMA}
 
 
 def _route(route: str) -> Key:
