@@ -53,7 +53,8 @@ def test_a_write_that_was_let_through_before_is_ours_however_late_it_lands(accou
             account.run("restore_blue")
 
     with account.hooked("before-call", "elbv2", "ModifyRule", overtaken):
-        account.run("shift_traffic", step=2)  # its fence was good; the way back began between that and the write
+        # Its fence was good; the way back began between that and the write.
+        account.run("shift_traffic", step=2)
     assert weights != account.weights() == {green: 100}
     account.run("restore_blue")
     assert account.weights() == {"shop-1": 100}
