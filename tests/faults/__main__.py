@@ -9,7 +9,7 @@ from tests.faults import nursery
 
 nursery.reach_functions()
 
-from tests.faults import play, rows, runner  # noqa: E402
+from tests.faults import rows, runner  # noqa: E402
 from tests.faults.points import Run  # noqa: E402
 
 
@@ -51,8 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _alone(run: Run) -> int:
-    nursery.prepare()
-    outcome = play.play(run, story=True)
+    ((_, outcome),) = nursery.played([nursery.Task(run, story=True)], 1)
     for line in outcome.facts.get("calls", ()):
         print(line)
     print(runner.told(outcome))

@@ -30,6 +30,7 @@ class Task:
 
     run: Run
     under: play.Under | None = None
+    story: bool = False
 
 
 def played(tasks: Sequence[Task], jobs: int = 2) -> Iterator[tuple[Task, Outcome]]:
@@ -141,6 +142,7 @@ def _work(tasks: list[Task], pipe: int) -> None:
     if not shared:
         return
     with ExitStack() as stack:
+        play.seeded(0)
         try:
             ready = stack.enter_context(place.prepared(shared[0][1].run))
         except Exception:
@@ -151,13 +153,13 @@ def _work(tasks: list[Task], pipe: int) -> None:
         gc.collect()
         gc.freeze()
         for number, task in shared:
-            _send(pipe, (number, _in_child(lambda task=task: _in(ready, task.run), task.run)))  # type: ignore[misc]
+            _send(pipe, (number, _in_child(lambda task=task: _in(ready, task), task.run)))  # type: ignore[misc]
         os._exit(0)  # taking the world down costs more than leaving it
 
 
-def _in(ready: place.Prepared, run: Run) -> Outcome:
+def _in(ready: place.Prepared, task: Task) -> Outcome:
     ready.wake()
-    return play.within(ready, run)
+    return play.within(ready, task.run, story=task.story)
 
 
 def _in_child(work: Callable[[], Outcome], run: Run) -> Outcome:

@@ -3,11 +3,13 @@
 import functools
 import os
 import random
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from botocore.retries.quota import RetryQuota
 from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
 from moto.backend_index import backend_url_patterns
@@ -41,6 +43,24 @@ def _sign(self: Any, operation_name: str, request: Any, *_: Any, **__: Any) -> N
 def _drawn(_: Any, length: int = 20, *__: Any, **___: Any) -> str:
     """Request ids, most of them; random only as the seed has it."""
     return random.randbytes(length)[:length].hex()[:length]
+
+
+_quotas: weakref.WeakSet[RetryQuota] = weakref.WeakSet()
+_made = RetryQuota.__init__
+
+
+def _noted(self: Any, *given: Any, **named: Any) -> None:
+    _made(self, *given, **named)
+    _quotas.add(self)
+
+
+RetryQuota.__init__ = _noted  # type: ignore[method-assign]
+
+
+def forgive() -> None:
+    """Clients outlive a world, and each keeps count of its retries: another run begins with none."""
+    for quota in list(_quotas):
+        quota._available_capacity = quota._max_capacity  # type: ignore[attr-defined]
 
 
 _MISSING = object()

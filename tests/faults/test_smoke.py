@@ -85,8 +85,8 @@ def test_a_run_is_itself_again_when_it_is_read_back() -> None:
 
 
 def test_the_same_seed_plays_the_same_run() -> None:
-    fault = Fault("throttle", None, {"p": 0.2})
-    once, again = (play(Run("smoke", "bad", (fault,), seed=3)) for _ in range(2))
+    run = Run("smoke", "bad", (Fault("throttle", None, {"p": 0.2}),), seed=3)
+    once, again = (outcome for _, outcome in nursery.played([nursery.Task(run)] * 2, 1))
     assert (once.end, once.calls, once.cloud_seconds) == (again.end, again.calls, again.cloud_seconds)
 
 
