@@ -337,12 +337,17 @@ def throttled_but_not_wasteful(world: Place, release: Release) -> Iterator[str]:
             yield f"{after - before:.0f} s between two polls"
 
 
+CLEAN_ENDS = {"bad": "RolledBack", "ordered": "RolledBack", "retired": "Retired"}
+
+
 @promise("F72", "F76")
 def the_missing_permission_is_named(world: Place, release: Release) -> Iterator[str]:
-    if moment(world) is None or ended(world, release) in ("Promoted", "Retired"):
+    """Where a release ends otherwise than it would have, people are told for want of what."""
+    if moment(world) is None or ended(world, release) == CLEAN_ENDS.get(world.run.scenario, "Promoted"):
         return
     action = str(world.run.faults[0].args["action"])
-    words = told(world, release)
+    pages = "\n".join(str(each["request"].get("Message")) for each in ours(world, "Publish"))
+    words = f"{told(world, release)}\n{pages}"
     if action not in words and action.split(":")[1] not in words:
         yield f"{action} is not named in: {words[:300]}"
 
