@@ -142,7 +142,7 @@ SECOND_WEIGHT = Point("ShiftTrafficFunction", "ModifyRule", 2)
 POLL = Point("JudgeGreenFunction", "DescribeRules", 1)
 POLLED = Point("JudgeGreenFunction", "DescribeAlarms", 1)
 CREATED = Point("CreateGreenFunction", "DescribeAutoScalingGroups", 1)
-RETIRING = Point("RetireBlueFunction", "DescribeRules", 1)
+RETIRING = Point("RetireBlueFunction", "GetItem", 1)
 
 
 def fault(kind: str, point: Point | None = None, **args: Any) -> Fault:
@@ -316,6 +316,8 @@ MUTANTS: list[Mutant] = [
             "F63",
             "release",
             ends=PROMOTED,
+            reality={"metric_delay_seconds": 0.0},
+            thresholds={"minimum_requests": 1},
             steps=[{"weight": 50, "observe_minutes": 1}, {"weight": 100, "observe_minutes": 1}],
         ),
         "F63",
@@ -385,7 +387,7 @@ MUTANTS: list[Mutant] = [
         run(
             "F27",
             "ordered",
-            fault("ill", Point("RestoreBlueFunction", "GetItem", 1), side="blue", lasting=True),
+            fault("ill", Point("RestoreBlueFunction", "GetItem", 1), side="blue"),
             ends=DISTURBED,
             **FAST_BACK,
         ),
