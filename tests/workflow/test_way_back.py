@@ -5,7 +5,7 @@ from tests.workflow.world import MINUTE, Release, World
 
 def at_half(world: World) -> Release:
     """A release whose green carries half, observed once."""
-    return world.start().until("JudgeGreen")
+    return world.half_way()
 
 
 def errors_of(world: World, function: str) -> list[str | None]:
@@ -230,9 +230,15 @@ def test_a_green_that_lost_its_tags_is_not_deleted_but_blue_serves(world: World)
 MOSTLY = [{"weight": 90, "observe_minutes": 4}, {"weight": 100, "observe_minutes": 4}]
 
 
+def fall_ill(world: World, several: int) -> None:
+    """So many of blue's three fall ill, and the load balancer has noticed."""
+    world.fall_ill(*world.instances()[:several])
+    assert world.cloud.until(lambda: world.healthy("shop-1") == 3 - several, MINUTE)
+
+
 def test_a_blue_that_is_short_gets_what_it_can_carry_then_the_rest_as_it_comes_back(world: World) -> None:
-    release = world.start(fault="third", steps=MOSTLY).until("JudgeGreen")
-    world.fall_ill(*world.instances()[:2])
+    release = world.start(fault="third", steps=MOSTLY).until("Observe")
+    fall_ill(world, 2)
     release.wait()
     assert release.end == "RolledBack"
     steps = [weights.get(release.green, 0) for weights in release.wrote_weights()]
@@ -262,8 +268,8 @@ def test_a_blue_that_lost_capacity_is_raised_to_the_need_before_the_release_ends
 
 
 def test_a_dead_blue_leaves_the_traffic_to_green_until_it_is_back(world: World) -> None:
-    release = world.start(fault="third", steps=MOSTLY).until("JudgeGreen")
-    world.fall_ill(*world.instances())
+    release = world.start(fault="third", steps=MOSTLY).until("Observe")
+    fall_ill(world, 3)
     release.wait()
     assert release.end == "RolledBack"
     assert {release.green: 100} in release.wrote_weights()

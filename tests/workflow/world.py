@@ -19,6 +19,7 @@ from local.control.session import ACCOUNT, REGION
 from local.control.topics import Published
 from local.demo import orphans
 from local.reality import Reality
+from tests.faults.speed import fast
 from tests.workflow.faults import LEDGER, Faults
 
 ROOT = Path(__file__).parents[2]
@@ -455,7 +456,7 @@ def opened(reality: Reality | None = None, rate: float = 20.0, **service: Any) -
 
     Two minutes later target tracking would scale blue in to two.
     """
-    with Cloud.virtual(reality=reality) as cloud, Faults(cloud) as faults:
+    with fast(), Cloud.virtual(reality=reality) as cloud, Faults(cloud) as faults:
         shop = seed.service(cloud, register=True, **{"steps": STEPS, "deregistration_delay": 30, **service})
         stack = cloud.deploy(
             ROOT / "template.yaml",
