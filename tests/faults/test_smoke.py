@@ -3,9 +3,12 @@
 from typing import Any
 from unittest.mock import patch
 
-from tests.faults import nursery
+import pytest
+
+from tests.faults import mutants, nursery, rows
 from tests.faults.play import play
-from tests.faults.points import ANY_END, Fault, Outcome, Point, Run
+from tests.faults.points import ANY_END, WENT_BACK, Fault, Outcome, Point, Run
+from tests.faults.rows import chance
 from tests.faults.smallest import smallest
 
 
@@ -95,3 +98,47 @@ def test_a_prepared_world_is_forked_for_each_run() -> None:
     outcomes = [outcome for _, outcome in nursery.played([nursery.Task(run) for run in runs], 1)]
     assert [outcome.end for outcome in outcomes] == ["RolledBack", "RolledBack"]
     assert all(outcome.good for outcome in outcomes), outcomes
+
+
+# --- a little of the matrix ----------------------------------------------------------------------------------
+
+
+def at(kind: str, function: str, call: str, nth: int = 1, **args: Any) -> Fault:
+    return Fault(kind, Point(function, call, nth), args)
+
+
+LITTLE = [
+    Run("F01", "release", (at("crash_before", "ShiftTrafficFunction", "ModifyRule"),)),
+    Run("F02", "release", (at("crash_after", "CreateGreenFunction", "CreateAutoScalingGroup"),)),
+    Run("F02", "release", (at("lost", "PromoteFunction", "TransactWriteItems"),)),
+    Run("F02", "bad", (at("crash_after", "BrakeFunction", "ModifyRule"),), ends=WENT_BACK),
+    Run("F01", "aborted", (at("crash_before", "GuardFunction", "ModifyRule"),), ends=WENT_BACK),
+    Run("F02", "dropped", (at("crash_after", "SweepFunction", "TransactWriteItems"),), ends=WENT_BACK),
+    Run("F01", "ordered", (at("crash_before", "RestoreBlueFunction", "TransactWriteItems"),), ends=WENT_BACK),
+    Run("F02", "retired", (at("crash_after", "RetireBlueFunction", "UpdateAutoScalingGroup"),)),
+    Run("F21", "release", (at("lost_update", "ShiftTrafficFunction", "ModifyRule"),)),
+    Run("smoke", "bad", (Fault("throttle", None, {"p": 0.3}),), ends=WENT_BACK),
+    Run("F71", "release", (Fault("outage", None, {"service": "elbv2", "after": 150, "minutes": 2}),)),
+]
+
+
+def test_a_little_of_the_matrix_holds() -> None:
+    outcomes = [outcome for _, outcome in nursery.played([nursery.Task(run) for run in LITTLE], 1)]
+    assert len(outcomes) == len(LITTLE)
+    for outcome in outcomes:
+        assert outcome.good, outcome
+        assert not outcome.missed, outcome
+
+
+@pytest.mark.parametrize("name", ["fence removed", "INSUFFICIENT_DATA passes", "blue scaled in first"])
+def test_a_deliberate_bug_is_seen(name: str) -> None:
+    mutant = next(each for each in mutants.MUTANTS if each.name == name)
+    ((_, without, with_it),) = mutants.played([mutant], 1)
+    assert mutants.caught(mutant, without, with_it), (without, with_it)
+
+
+def test_every_row_has_a_name_of_its_own_and_says_what_it_lacks() -> None:
+    found = rows.every()
+    assert len(found) > 60
+    assert all(row.feature or row.missing for row in found)
+    assert chance.ROWS[0] in found
