@@ -3,7 +3,7 @@
 import pytest
 
 from tests.account import RELEASE, Account
-from viridian.errors import Busy, Fenced
+from viridian.errors import Busy, Fenced, Refusal
 
 
 def test_an_image_is_made_once(account: Account) -> None:
@@ -71,3 +71,11 @@ def test_a_throttled_call_is_a_reason_to_try_again(account: Account) -> None:
         account.run("bake_image")
     assert [entry["outcome"] for entry in account.journal()] == ["unknown"]
     assert account.run("bake_image")["image"]
+
+
+def test_somebody_elses_image_of_the_name_is_not_released(account: Account) -> None:
+    account.before("bake_image")
+    account.client("ec2").create_image(InstanceId=account.builder, Name=f"viridian-shop-{RELEASE}")
+    with pytest.raises(Refusal, match="it is not ours"):
+        account.run("bake_image")
+    assert account.writes() == ["CreateImage"], "theirs"

@@ -122,7 +122,13 @@ def _go(errand: Errand) -> str:
 
 def _start(errand: Errand) -> None:
     order = {"service": errand.service, "release": errand.release, "reason": errand.failure}
-    executions.start_rollback(errand.execution, order)
+    try:
+        executions.start_rollback(errand.execution, order)
+    except Exception as error:
+        with suppress(Exception):  # the first error is the one to tell
+            if record := ledger.find(errand.service, errand.release):
+                way_back.tell(record, f"the rollback machine could not be started: {error}")
+        raise
 
 
 def _brake(watch: Watch, failure: str, hands_off: str | None, braked: list[tuple[Watch, Errand]]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import get_args
+from typing import Any, get_args
 
 from viridian import converge, names, traffic
 from viridian.acts import evidence, green
@@ -95,7 +95,7 @@ def leftovers(record: Record) -> tuple[str, ...]:
     plan = record.plan
     target_group = green.find_target_group(record)
     version = images.find_version(plan.blue_launch_template.template, plan.release)
-    image = images.find_by_name(names.image(plan.service, plan.release))
+    image = _image(record)
     snapshots = images.find_snapshots(green.tags(record)) if record.image_is_ours else []
     own = alarms.states(evidence.own_alarms(record)) if target_group else ()
     found = (
@@ -186,10 +186,17 @@ def remove_green(record: Record) -> None:
         green.give_standby_back(record)
         target_groups.delete(target_group, fence)
     images.delete_version(plan.blue_launch_template.template, plan.release, fence)
-    if (image := images.find_by_name(names.image(plan.service, plan.release))) is not None:
+    if (image := _image(record)) is not None:
         images.deregister(image["ImageId"], ours, fence)
     elif record.image_is_ours:
         images.delete_snapshots(ours, fence)
+
+
+def _image(record: Record) -> dict[str, Any] | None:
+    """The image that the release made; somebody else's of the same name is left."""
+    image = images.find_by_name(names.image(record.plan.service, record.plan.release))
+    made = image and (images.is_of(image, green.tags(record)) or image["ImageId"] == record.image)
+    return image if made else None
 
 
 def _stands(record: Record, target_group: str | None) -> bool:
@@ -211,7 +218,8 @@ def tell(record: Record, words: str) -> None:
 
 def _end(record: Record, move: Move, failure: str = "no cause known") -> Step:
     assert move.end is not None
-    step = _ended(move.end, move.reason, record.failure or failure)
+    told = f" ({record.told})" if record.told and move.end == "RollbackIncomplete" else ""
+    step = _ended(move.end, f"{move.reason}{told}", record.failure or failure)
     if move.end in KEEPS_LOCK:
         pages.page(record.plan.service, record.plan.release, f"has ended {move.end}", step.cause)
     ledger.end(record.fence(), move.end, move.reason)

@@ -29,6 +29,11 @@ def find_by_name(name: str) -> dict[str, Any] | None:
     return dict(found[0]) if found else None
 
 
+def is_of(image: dict[str, Any], wanted: dict[str, str]) -> bool:
+    """Whether an image carries these tags."""
+    return wanted.items() <= {tag["Key"]: tag["Value"] for tag in image.get("Tags", [])}.items()
+
+
 def find_instance(instance: str, field: str) -> dict[str, Any]:
     """An instance as AWS shows it; a Refusal if there is none."""
     try:
@@ -51,6 +56,10 @@ def bake(plan: Plan, instance: str, fence: Fence) -> str:
     """Makes the release's image from an instance, which reboots; an earlier try's image is kept. Answers with its id."""
     name = names.image(plan.service, plan.release)
     if (found := find_by_name(name)) is not None:
+        if not is_of(found, names.tags(plan.service, plan.release)):
+            raise Refusal(
+                "source", f"image {found['ImageId']} has the name {name}", "Deregister it: it is not ours."
+            )
         return str(found["ImageId"])
     specifications = [
         {"ResourceType": kind, "Tags": [{"Key": k, "Value": v} for k, v in tags(plan).items()]}
@@ -94,7 +103,7 @@ def deregister(image: str, ours: dict[str, str], fence: Fence) -> None:
     found = find(image)
     if found is None or found["State"] == "deregistered":
         return
-    if not ours.items() <= {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}.items():
+    if not is_of(found, ours):
         raise Refusal("source", f"image {image} has lost the release's tags", "Deregister it by hand.")
     with ledger.mutation(fence, "DeregisterImage", image):
         clients.writer("ec2").deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
