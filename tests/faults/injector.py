@@ -35,6 +35,7 @@ MOST_CALLS = (
     1000  # virtual time stands still while a function works: one that never stops is timed out by this
 )
 _XML = "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error></ErrorResponse>"
+_JSON = '{{"__type": "{code}", "message": "{words}"}}'
 _EC2 = "<Response><Errors><Error><Code>{code}</Code><Message>{words}</Message></Error></Errors></Response>"
 _DENIED_EC2 = "UnauthorizedOperation"
 
@@ -66,22 +67,18 @@ class Send:
         return self._send()
 
     def answer(self, code: str, status: int = 400, words: str = "") -> Any:
-        """An error in AWS's place."""
+        """An error in AWS's place, in the protocol that the request speaks."""
         words = words or f"not now: {self.call}"
-        content_type = self.request.headers.get("Content-Type", "")
-        json_spoken = "json" in str(content_type)
-        form = (
-            '{{"__type": "{code}", "message": "{words}"}}'
-            if json_spoken
-            else _EC2
-            if self.service == "ec2"
-            else _XML
-        )
+        content_type = str(self.request.headers.get("Content-Type", ""))
+        form = _JSON if "json" in content_type or self.service == "lambda" else _XML
+        form = _EC2 if self.service == "ec2" else form
         body = form.format(code=code, words=words).encode()
-        headers = {"x-amzn-requestid": "fault"}
+        headers = {"x-amzn-requestid": "fault", "x-amzn-errortype": code}
         return AWSResponse(self.request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
 
     def throttle(self) -> Any:
+        if self.service == "lambda":
+            return self.answer("TooManyRequestsException", 429, "Rate exceeded")
         return self.answer(THROTTLED.get(self.service, "Throttling"), words="Rate exceeded")
 
     def deny(self) -> Any:
