@@ -24,6 +24,10 @@ MOST_GROUPS, MOST_WEIGHT = 5, 999
 KEEPS_LOCK = ("Held", "RollbackIncomplete")
 LEDGER = ("TransactWriteItems", "UpdateItem", "PutItem", "DeleteItem", "BatchWriteItem")
 LOOKS = ("DescribeRules", "DescribeListeners")
+READS_ROUTE = ("DescribeRules", "DescribeListeners")
+LOOK_SECONDS = (
+    15.0  # what a function that writes routes may work: what it read longer ago, it must read again
+)
 READS_LOCK = ("GetItem", "BatchGetItem")  # looked at again: as good as a fence for one more request
 UNFENCED = (
     *LEDGER,
@@ -92,6 +96,7 @@ class Checks:
         self._known: set[tuple[str, str]] = set()
         self._claims: dict[str, tuple[str, int, float]] = {}
         self._fresh: set[str] = set()
+        self._read: dict[str, tuple[float, dict[str, int]]] = {}
         self._able: dict[str, dict[str, int]] = {}
         self._poor: dict[str, dict[str, int]] = {}
         self._written: list[dict[str, int]] = []
@@ -140,6 +145,10 @@ class Checks:
         groups, routes = sight.groups(), sight.routes()
         if entry["mutating"] and not entry["error"] and entry["call"] not in LEDGER:
             self._last_writer = writer
+        reads = entry["call"] in READS_ROUTE and self.world.shop.route_arn in str(entry["request"])
+        if reads and entry["invocation"]:
+            weights = dict(routes.get(self.world.shop.route_arn, {}))
+            self._read[entry["invocation"]] = (entry["at"], weights)
         self._c1(writer, routes)
         if entry["call"] in READS_LOCK and "route#" in str(entry["request"]):
             self._fresh.add(entry["invocation"] or "")
@@ -198,7 +207,7 @@ class Checks:
             return
         before, after = entry["before"] or {}, entry["after"] or {}
         self._c2(after, groups)
-        self._c7(before, after)
+        self._c7(before, after, self._looked(entry, before))
         self._written.append(after)
         asked = _asked(request)
         if asked is not None:
@@ -221,20 +230,25 @@ class Checks:
                     f"while {sight.named(others[0])} has {self._now[others[0]]}",
                 )
 
-    def _c7(self, before: dict[str, int], after: dict[str, int]) -> None:
+    def _looked(self, entry: Mapping[str, Any], now: dict[str, int]) -> dict[str, int]:
+        """The production route's weights as this invocation read them last; as they are if that was long ago."""
+        at, weights = self._read.get(entry["invocation"] or "", (-math.inf, now))
+        return weights if entry["at"] - at <= LOOK_SECONDS else now
+
+    def _c7(self, before: dict[str, int], after: dict[str, int], looked: dict[str, int]) -> None:
         record, plan = self._holding()
         if not plan:
             return
         blue = plan["blue"]["target_group"]
         green = record.get("green_target_group") or ""
         overwrite = bool(record.get("overwrite"))
-        if not overwrite and before not in self._written and not self._dead(before):
+        if not overwrite and looked not in self._written and not self._dead(looked):
             self.add("C7", OURS, f"wrote {_told(after)} over {_told(before)}, which somebody else wrote")
-        strangers = set(before) | set(after)
+        strangers = set(looked) | set(after)
         for group in strangers - {blue, green}:
-            if before.get(group, 0) != after.get(group, 0) and not overwrite:
+            if looked.get(group, 0) != after.get(group, 0) and not overwrite:
                 self.add("C7", OURS, f"changed the weight of {sight.named(group)}, which is neither side's")
-        was, now = _share(before, blue, green), _share(after, blue, green)
+        was, now = _share(looked, blue, green), _share(after, blue, green)
         steps = [0, *(step["weight"] for step in plan["profile"]["steps"])]
         if now <= was or (self._least.get(blue, 0) <= 0 < self._now.get(green, 0)):
             return
@@ -267,7 +281,9 @@ class Checks:
             if carried.get(group, 0) > 0:
                 self.add("C3", OURS, f"{entry['call']} takes {taken} from {name}, which still gets requests")
             if production.get(group, 0) > 0:
-                self.add("C4", OURS, f"{entry['call']} takes {taken} from {name}, which has weight")
+                # Weight that somebody gave after this invocation had looked is theirs to answer for.
+                writer = OURS if self._looked(entry, production).get(group, 0) > 0 else FAULT
+                self.add("C4", writer, f"{entry['call']} takes {taken} from {name}, which has weight")
         others = [size for size in groups.values() if size.name != name and self._is_side(size)]
         standing = [
             size

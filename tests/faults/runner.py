@@ -19,6 +19,7 @@ from tests.faults.smallest import smallest
 OUT = Path(__file__).parents[2] / "out" / "faults"
 CRASHES = ("crash_before", "crash_after")
 CRASHED = ("release", "baked", "bad", "ordered", "aborted", "dropped", "braked", "retired")
+LOOK_ON = ("note", "like_clean", "blue_within")  # kinds that change nothing
 TOLD = 12  # failing runs of a row that are told in full
 
 
@@ -216,7 +217,10 @@ def summed(tallies: Sequence[Tally], clean: CleanRuns, seed: int, seconds: float
     outcomes = [outcome for tally in tallies for outcome in tally.outcomes]
     rows = {tally.row.id: tally.figures() for tally in tallies if tally.row.feature}
     reached = {
-        fault.where for outcome in outcomes for fault in outcome.run.faults if fault not in outcome.missed
+        fault.where
+        for outcome in outcomes
+        for fault in outcome.run.faults
+        if fault not in outcome.missed and fault.kind not in LOOK_ON
     }
     crashed = {
         (fault.kind, clean.before(outcome.run.scenario, fault.point))

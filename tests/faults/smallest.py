@@ -22,7 +22,7 @@ def smallest(run: Run, play: Callable[[Run], Outcome] | None = None) -> Outcome 
         if picked and picked not in played:
             part = replace(run, faults=tuple(run.faults[index] for index in picked))
             played[picked] = (play or _played)(part)
-        return bool(picked) and not played[picked].good
+        return bool(picked) and _failed(played[picked])
 
     if not fails((True,) * len(run.faults)):
         return None
@@ -39,7 +39,12 @@ def smallest(run: Run, play: Callable[[Run], Outcome] | None = None) -> Outcome 
             ),
             random=Random(run.seed),
         )
-    return played[min((picked for picked, outcome in played.items() if not outcome.good), key=len)]
+    return played[min((picked for picked, outcome in played.items() if _failed(outcome)), key=len)]
+
+
+def _failed(outcome: Outcome) -> bool:
+    """A part that the instrument can't play says nothing."""
+    return not outcome.good and not outcome.broken
 
 
 def _played(run: Run) -> Outcome:

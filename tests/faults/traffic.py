@@ -13,6 +13,8 @@ OURS, FAULT = "viridian", "fault"
 # How long a rule takes to reach the data plane: assumed. Two ticks of the emulated world come on top: 120 s in all.
 USUAL_SECONDS, LATEST_SECONDS, TAIL = 60.0, 110.0, 0.2
 
+FORGIVEN = 180.0  # seconds in which another's weight for an empty side is theirs: two sweeps, and the lag
+
 
 class Traffics:
     """Charges each lost request of one world as it is lost.
@@ -29,6 +31,7 @@ class Traffics:
         self._counting = False
         self._shrunk: dict[str, str] = {}
         self._hopeless: set[str] = set()
+        self._given: tuple[float, set[str]] = (0.0, set())
         self._random = Random(f"lag {world.run.seed}")
         self._route_writer = OURS
 
@@ -67,10 +70,13 @@ class Traffics:
             return
         function = str(entry["principal"]).endswith("Function")
         self._route_writer = OURS if function else FAULT
-        if not function:
-            return
-        after = entry.get("after") or {}
+        before, after = entry.get("before") or {}, entry.get("after") or {}
+        assert isinstance(before, dict)
         assert isinstance(after, dict)
+        if not function:
+            given = {group for group in after if after[group] > 0 >= before.get(group, 0)}
+            self._given = (self.world.cloud.clock.now(), given)
+            return
         able = sight.healthy(self.world.cloud)
         sides = [group for group in after if after[group] > 0]
         others = any(able.get(group, 0) >= self.world.checks.need for group in able if group not in sides)
@@ -89,6 +95,9 @@ class Traffics:
             return self._route_writer
         if how == "cut" and self._drained(group, target):
             return FAULT  # its owner gave it no more time than that
+        at, given = self._given
+        if self._route_writer == FAULT and group in given and self.world.cloud.clock.now() - at <= FORGIVEN:
+            return FAULT  # somebody else sent them there, and nobody could have mended it yet
         if group in self._hopeless:
             return OURS
         return self._by_order(group)
