@@ -155,8 +155,11 @@ def _in_the_shift(world: Place, at: float) -> bool:
 
 
 def _stood(world: Place, at: float) -> bool:
-    """Whether nobody wrote over it at once: a write of ours was under way, and AWS has no compare-and-set."""
-    return not any(at <= each["at"] <= at + 1 for each in route_writes(world))
+    """Whether they differed from what was there, and nobody wrote over them at once: AWS has no compare-and-set."""
+    calls = [each for each in world.cloud.calls.entries if each["call"] in ("ModifyRule", "ModifyListener")]
+    foreign = [each for each in calls if each["at"] == at and not each["principal"].endswith("Function")]
+    differed = any(each["before"] != each["after"] for each in foreign)
+    return differed and not any(at <= each["at"] <= at + 1 for each in route_writes(world))
 
 
 @promise("F26")
@@ -243,13 +246,6 @@ def the_floors_hold(world: Place, release: Release) -> Iterator[str]:
     for low in floors.spells(world):
         if low.lasted > POLL + SLACK + RETRIES:
             yield f"the floor of {low.group} stood at {low.least}, below the need, for {low.lasted:.0f} s"
-
-
-@promise("F44d")
-def the_need_rises_with_the_load(world: Place, release: Release) -> Iterator[str]:
-    found = record(world)
-    if moment(world) is not None and int(found["need"]) <= int(found["plan"]["blue"]["desired"]):
-        yield f"twice the load, and the need is still {found['need']}"
 
 
 @promise("F44f", "F51")

@@ -259,7 +259,14 @@ ROWS = [
     Row("F44a", "Idle green would scale in", idle_green),
     Row("F44b", "Blue would scale in as traffic leaves", idle_blue),
     Row("F44c", "A floor is lowered", lowered_floor),
-    Row("F44d", "Load doubles", double_load),
+    Row("F44d", "Load doubles: the floors hold", double_load),
+    Row(
+        "F44d+",
+        "Load doubles: the need rises",
+        none,
+        False,
+        "a need that rises with the requests once green has some",
+    ),
     Row(
         "F44e", "Instance refresh, or a stack update, of blue", none, False, "instance refreshes in preflight"
     ),
