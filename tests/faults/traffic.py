@@ -95,11 +95,11 @@ class Traffics:
             return self._route_writer
         if how == "cut" and self._drained(group, target):
             return FAULT  # its owner gave it no more time than that
-        at, given = self._given
-        if self._route_writer == FAULT and group in given and self.world.cloud.clock.now() - at <= FORGIVEN:
-            return FAULT  # somebody else sent them there, and nobody could have mended it yet
         if group in self._hopeless:
             return OURS
+        at, given = self._given
+        if group in given and self.world.cloud.clock.now() - at <= FORGIVEN:
+            return FAULT  # somebody else sent them there, and nobody could have mended it yet
         return self._by_order(group)
 
     def _by_order(self, group: str) -> str:
