@@ -176,6 +176,8 @@ def remove_green(record: Record) -> None:
         # A group without targets would take the load balancer out of DNS along with it (C9).
         target_groups.leave_dns(target_group, fence)
     if auto_scaling.is_ours(plan.green_group, ours):
+        if load_balancer.forward(plan.route).of(target_group or ""):
+            return  # somebody has just given it traffic
         auto_scaling.empty(plan.green_group, ours, fence)
         if not auto_scaling.delete(plan.green_group, ours, fence):
             return
