@@ -39,7 +39,7 @@ def left(world: Place, release: Release) -> dict[str, Any]:
             for item in world.items()
             if item["sk"] == "lock"
         ],
-        "record": {key: world.record_of(release).get(key) for key in _RECORD},
+        "record": {key: world.record_of(release).get(key) or False for key in _RECORD},
     }
 
 
