@@ -78,6 +78,26 @@ def test_a_person_who_orders_foreign_weights_away_changes_nothing_where_there_ar
     assert converge.next_move(picture) == Move(act="RaiseBlue", reason="blue carries 1 of 3 so far")
 
 
+@pytest.mark.parametrize(
+    ("picture", "act", "green_weight"),
+    [
+        (seen(1, 3), "AwaitBlue", 0),
+        (seen(fleet("blue", 0, minimum=1, desired=1), 1, need=1), "RestoreTraffic", 100),
+        (seen(fleet("blue", 0, minimum=0, desired=0), 3, need=0, floor_before=0), "End", 0),
+    ],
+    ids=["one of blue lives", "one is all there is need for", "there is no need"],
+)
+def test_only_a_blue_without_anybody_gives_traffic_up(picture: Picture, act: str, green_weight: int) -> None:
+    move = converge.next_move(picture)
+    assert (move.act, move.green_weight) == (act, green_weight)
+
+
+def test_a_person_is_told_of_the_least_that_green_keeps() -> None:
+    picture = seen(fleet("blue", 99, desired=100), 3, **wrote(green=100), need=100)
+    move = converge.next_move(picture)
+    assert (move.green_weight, move.page) == (1, True)
+
+
 def test_what_is_left_is_listed() -> None:
     picture = seen(leftovers=("group g", "alarm a"), blue=fleet("blue", 3, minimum=2), **LATE)
     assert converge.next_move(picture).reason == "delete by hand: group g, alarm a"

@@ -128,6 +128,12 @@ def test_weights_are_ours_if_we_wrote_them_or_were_about_to(
             traffic.ensure_ours(Forward(weights=now), log)
 
 
+def test_what_was_there_before_the_last_write_is_expected_only_by_a_try_of_the_same() -> None:
+    written = [forward(100), forward(50, 50)]
+    assert traffic.expected(written, forward(50, 50)) == written
+    assert traffic.expected(written, forward(green=100)) == [forward(50, 50)]
+
+
 def test_drift_tells_both_sides() -> None:
     with pytest.raises(Drifted, match="the rule shows b 50, g 50; this release last wrote b 90, g 10"):
         traffic.ensure_ours(forward(50, 50), [forward(90, 10)])
