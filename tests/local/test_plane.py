@@ -230,3 +230,31 @@ def test_serving_prefers_who_is_up_and_never_who_drains() -> None:
 def test_conditions_match_as_an_alb_matches(condition: Condition, request_: Request, holds: bool) -> None:
     rule = Rule("rule", 1, (condition,), ())
     assert (match([rule], request_) is rule) == holds
+
+
+def test_each_lost_request_is_told_with_who_it_was_sent_to(town: Town) -> None:
+    told: list[tuple[str, str, str, float]] = []
+    town.plane.lost = lambda *lost: told.append(lost)
+    town.plane.kill("b1")
+    town.after(2)
+    town.plane.counts()
+    town.route((EMPTY, 100))
+    town.after(1)
+    town.plane.counts()
+    assert told == [("unanswered", BLUE, "b1", 10.0), ("untargeted", EMPTY, "", 10.0)]
+
+
+def test_long_requests_are_cut_with_their_target_unless_they_had_their_time(town: Town) -> None:
+    told: list[tuple[str, str, str, float]] = []
+    town.plane.lost = lambda *lost: told.append(lost)
+    town.plane.traffic(10, long_share=0.5, long_seconds=20)
+    town.after(60)
+    town.plane.place(BLUE, "b1", "draining")
+    town.after(5)
+    town.plane.remove(BLUE, "b1")
+    assert [(*who, round(lost, 6)) for *who, lost in told] == [("cut", BLUE, "b1", 37.5)]
+    told.clear()
+    town.plane.place(BLUE, "b2", "draining")
+    town.after(20)
+    town.plane.remove(BLUE, "b2")
+    assert [how for how, *_ in told if how == "cut"] == []
