@@ -334,7 +334,7 @@ MUTANTS: list[Mutant] = [
         "the shift doesn't compare what the rule shows with what it wrote",
         altered(
             "handlers.shift_traffic:lambda_handler",
-            "traffic.ensure_ours(rule.forward, record.written)",
+            "traffic.ensure_ours(rule.forward, traffic.expected(record.written, wanted))",
             "pass",
         ),
         BEFORE_SHIFT,
