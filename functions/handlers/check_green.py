@@ -15,9 +15,11 @@ def lambda_handler(ask: CheckGreen) -> GreenChecked:
     record = ledger.read(ask.service, ask.release, ask.epoch)
     blue, candidate = green.both(record)
     lack = green.ensure_comes_up(record, blue, candidate)
-    record.ensure_in_time(datetime.now(UTC))
-    record.ensure_green_in_time(datetime.now(UTC), lack)
     state = fleet.readiness(candidate, blue, record.need, lack)
+    record.ensure_in_time(datetime.now(UTC))
+    record.ensure_green_in_time(
+        datetime.now(UTC), lack or ("a floor doesn't hold" if state == "short" else "")
+    )
     return GreenChecked(
         state=state,
         reason=lack or f"{candidate.healthy()} of {record.need} healthy",

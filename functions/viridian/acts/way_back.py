@@ -163,7 +163,9 @@ def _restore(record: Record, green_weight: int) -> None:
     now = traffic.without(rule.forward, blue, candidate) if record.overwrite else rule.forward
     alone = rule.forward.alone(blue)
     if not alone or green_weight:
-        load_balancer.set_forward(rule, record.plan.split(candidate, green_weight, now), record.fence())
+        wanted = record.plan.split(candidate, green_weight, now)
+        # Settling begins anew with each write, even if its read-back is never seen.
+        load_balancer.set_forward(rule, wanted, record.fence(), restored_at=None)
     if green_weight == 0 and (not alone or record.restored_at is None):
         ledger.note(record.fence(), restored_at=datetime.now(UTC))
 

@@ -26,6 +26,11 @@ _BUSY = {
     "TransactionConflictException",
     "RequestTimeout",
     "ResourceContention",
+    # Another try of the same step was quicker (aws-facts A12): looked for again, what it made is found, if it is ours.
+    "AlreadyExists",
+    "DuplicateTargetGroupName",
+    "InvalidAMIName.Duplicate",
+    "PriorityInUse",
     "ScalingActivityInProgress",
     "ServiceUnavailable",
     "Unavailable",

@@ -60,8 +60,10 @@ def forward(route: str) -> Forward:
     return find_rule(route).forward
 
 
-def set_forward(rule: Rule, wanted: Forward, fence: Fence) -> Forward:
+def set_forward(rule: Rule, wanted: Forward, fence: Fence, **notes: Any) -> Forward:
     """Sets the whole forward action of a rule, keeping its other actions; answers with what AWS then shows.
+
+    `notes` are fields of the release's record that go with the write.
 
     Raises NotKept if that is something else. Setting what is set already sends nothing.
     """
@@ -74,7 +76,7 @@ def set_forward(rule: Rule, wanted: Forward, fence: Fence) -> Forward:
     written = (rule.forward, wanted)
     with ledger.mutation(
         fence, "ModifyListener" if listens else "ModifyRule", rule.arn,
-        before=rule.forward, after=wanted, written=written,
+        before=rule.forward, after=wanted, written=written, **notes,
     ) as entry:  # fmt: skip
         if listens:
             client.modify_listener(ListenerArn=rule.arn, DefaultActions=actions)
