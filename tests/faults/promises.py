@@ -345,7 +345,8 @@ def the_missing_permission_is_named(world: Place, release: Release) -> Iterator[
         return
     action = str(world.run.faults[0].args["action"])
     pages = "\n".join(str(each["request"].get("Message")) for each in ours(world, "Publish"))
-    words = f"{told(world, release)}\n{pages}"
+    causes = "\n".join(str(each.cause or "") for each in world.executions())  # a way back may die of it too
+    words = f"{told(world, release)}\n{pages}\n{causes}"
     if action not in words and action.split(":")[1] not in words:
         yield f"{action} is not named in: {words[:300]}"
 
