@@ -37,7 +37,7 @@ def test_a_late_writer_of_the_old_epoch_is_stopped_by_the_fence(account: Account
             account.run("restore_blue", execution=guards.pop())
 
     with (
-        account.hooked("after-call", "autoscaling", "DescribeAutoScalingGroups", roll_back),
+        account.hooked("after-call", "elbv2", "DescribeRules", roll_back),
         pytest.raises(Fenced),
     ):
         account.run("shift_traffic", step=1)
