@@ -13,6 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from tests.faults import crowds as crowds
+from tests.faults import deadlines as deadlines
 from tests.faults import nursery
 from tests.faults.nursery import Task
 from tests.faults.points import ANY_END, SAFE, Fault, Outcome, Point, Run
@@ -245,6 +246,7 @@ MUTANTS: list[Mutant] = [
             "viridian.acts.way_back:_restore",
             "(not alone or record.restored_at is None)",
             "record.restored_at is None",
+            (", restored_at=None", ""),
         ),
         run(
             "F21",

@@ -132,6 +132,9 @@ def test_what_was_there_before_the_last_write_is_expected_only_by_a_try_of_the_s
     written = [forward(100), forward(50, 50)]
     assert traffic.expected(written, forward(50, 50)) == written
     assert traffic.expected(written, forward(green=100)) == [forward(50, 50)]
+    assert (
+        traffic.expected(written[:1], forward(100)) == traffic.expected(written[:1], forward()) == written[:1]
+    )
 
 
 def test_drift_tells_both_sides() -> None:
