@@ -164,3 +164,4 @@ class Row:
     runs: Callable[[Clean], Iterable[Run]]
     feature: bool = True
     missing: str = ""
+    most: int = 100  # runs, spread evenly over all there are; systematic rows play every one

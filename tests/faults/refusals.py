@@ -40,9 +40,7 @@ class Judge:
         if paper.places and not self._fits(paper.document):
             named = any(names_its_field(_placed(words), paper, prefix) for prefix in self._prefixes)
             whole = words.startswith("message: 'utf-8' codec ") or " is not JSON " in words
-            assert named or whole or _elsewhere(words, paper), (
-                f"{words[:300]!a} names no field of {paper}"
-            )
+            assert named or whole or _elsewhere(words, paper), f"{words[:300]!a} names no field of {paper}"
         else:  # what stands in AWS is in its way
             assert re.match(r"[a-z_]+[a-z_.0-9\[\]]*: ", words), f"{words[:300]!a} names no field"
 

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -132,7 +132,7 @@ def matrix(
     began = time.time()
     nursery.prepare()
     clean = clean_runs(SCENARIOS, seed, jobs)
-    runs = once(runs_of(rows, clean, seed), clean)
+    runs = at_most(once(runs_of(rows, clean, seed), clean), {row.id: row.most for row in rows})
     if share < 1:
         runs = some_of(runs, share)
     print(f"seed {seed}: {len(runs)} runs of {len(rows)} rows", flush=True)
@@ -196,18 +196,29 @@ def _crash_mark(run: Run, clean: CleanRuns) -> tuple[str, str] | None:
 def _as_they_come(runs: Sequence[Run], jobs: int, began: float) -> Iterable[Outcome]:
     for done, (_, outcome) in enumerate(nursery.played([Task(run) for run in runs], jobs), start=1):
         yield outcome
+        if not outcome.good:
+            print(
+                f"  {outcome.run.row}: {', '.join(sorted(mutants.seen(outcome)))}: {outcome.run.text()}",
+                flush=True,
+            )
         if done % 250 == 0:
             print(f"  {done} of {len(runs)} after {(time.time() - began) / 60:.1f} min", flush=True)
 
 
 def some_of(runs: Sequence[Run], share: float) -> list[Run]:
-    """A part of each row's runs, spread evenly, at least two of each."""
+    """A part of each row's runs, at least two of each."""
+    counts = Counter(run.row for run in runs)
+    return at_most(runs, {row: max(2, round(count * share)) for row, count in counts.items()})
+
+
+def at_most(runs: Sequence[Run], most: Mapping[str, int]) -> list[Run]:
+    """So many of each row's runs, spread evenly."""
     by_row: dict[str, list[Run]] = {}
     for run in runs:
         by_row.setdefault(run.row, []).append(run)
     picked = []
-    for some in by_row.values():
-        count = min(len(some), max(2, round(len(some) * share)))
+    for row, some in by_row.items():
+        count = min(len(some), most[row])
         picked += [some[index * len(some) // count] for index in range(count)]
     return picked
 

@@ -22,7 +22,7 @@ def test_the_calls_are_counted_in_a_release_that_is_taken_back() -> None:
     counted = rollback.count()
     assert counted.brake == BRAKE
     assert counted.poll_seconds == 60
-    assert counted.memory_megabytes == 512
+    assert counted.memory_megabytes == 1769
     assert "DescribeAlarms" in counted.judge_green
     assert "ModifyRule" not in counted.judge_green
     assert counted.restore_blue[-2:] == ("ModifyRule", "DescribeRules")

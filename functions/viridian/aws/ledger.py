@@ -237,7 +237,7 @@ def _lock_of(plan: Plan) -> int:
     lock, record = items.get(_route(plan.route)), find(plan.service, plan.release)
     if lock.get("release") == plan.release and lock.get("execution") == plan.execution:
         return int(lock["epoch"])
-    if record is not None and (record.ended or plan.resumed):
+    if record is not None and record.ended:
         raise Refusal("release", plan.release, f"It has ended {record.status}: start a new execution.")
     if lock.get("release"):
         raise RouteLocked(f"route {plan.route} is held by {holder(plan.route)}")

@@ -96,4 +96,4 @@ def runs(clean: Clean) -> Iterator[Run]:
     yield from found.values()
 
 
-ROWS = [Row("CHANCE", "Schedules of one to four faults, drawn by chance", runs)]
+ROWS = [Row("CHANCE", "Schedules of one to four faults, drawn by chance", runs, most=200)]
