@@ -329,7 +329,7 @@ def names_its_field(words: str, paper: Paper, prefix: str = "") -> bool:
 def _begins(words: str, prefix: str, field: str) -> bool:
     """A name may be shown as it is, or with escapes; a long one is cut."""
     shown = (prefix + field, prefix + ascii(field)[1:-1])
-    inside = any(re.match(re.escape(each) + r"([.\[][^ ]*)?: ", words) for each in shown)
+    inside = any(re.match(re.escape(each) + r"([.\[].*?)?: ", words, re.DOTALL) for each in shown)
     return bool(field) and (inside or any(len(each) > 190 and words.startswith(each[:150]) for each in shown))
 
 

@@ -28,7 +28,7 @@ def answered(stem: str, event: Any) -> Answer:
         return None, type(error).__name__, str(error)
 
 
-def fuzz(account: Account, judge: Judge, fit: Any, stem: str, event: Any) -> None:
+def fuzz(account: Account, judge: Judge, fit: Any, stem: str, event: Any, *, some_fit: bool = True) -> None:
     """Sends `event(document)` for a few documents drawn from `fit` and then mistaken."""
     account.calls.clear()
 
@@ -38,7 +38,7 @@ def fuzz(account: Account, judge: Judge, fit: Any, stem: str, event: Any) -> Non
 
     documents.each(documents.papers(fit), FEW, 3, look)
     assert judge.counts["Refusal"] > FEW / 4
-    assert judge.counts["answered"] > FEW / 30
+    assert not some_fit or judge.counts["answered"] > FEW / 30
 
 
 def known(account: Account) -> dict[str, st.SearchStrategy[Any]]:
@@ -54,7 +54,8 @@ def test_whatever_is_asked_for_is_planned_or_refused(account: Account, kind: typ
     base = account.event("plan_release")
     judge = Judge(kind, account.writes)
     event = lambda document: {**base, "request": document}  # noqa: E731
-    fuzz(account, judge, documents.fitting(kind, known(account)), "plan_release", event)
+    fit = documents.fitting(kind, known(account))
+    fuzz(account, judge, fit, "plan_release", event, some_fit=kind is Request)  # nothing here is Held
 
 
 def test_whatever_is_registered_lets_a_release_be_planned_or_refused(account: Account) -> None:
