@@ -61,8 +61,10 @@ def without(now: Forward, *kept: str) -> Forward:
 
 
 def expected(written: Sequence[Forward], wanted: Forward) -> Sequence[Forward]:
-    """What the rule may show before `wanted` is written: the last write, or what was there if a try of this one died."""
-    return written if written[-1].weights == wanted.weights else written[-1:]
+    """What the rule may show before `wanted` is written: the last write; if a try of this one died, what was there before
+    it; and `wanted` itself, if another try was quicker.
+    """
+    return written if written[-1].weights == wanted.weights else (*written[-1:], wanted)
 
 
 def ensure_ours(now: Forward, written: Sequence[Forward]) -> None:

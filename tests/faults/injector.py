@@ -208,6 +208,8 @@ class Injector:
         invocation = current_invocation() or ""
         if answer is not None and invocation not in self._dead:
             return answer
+        self._dead.discard(invocation)  # another try of the same event has the same id, and a life of its own
+        self._sent.pop(invocation, None)
         words = f"RequestId: {invocation} Error: Runtime exited with error: signal: killed"
         return {"errorType": "Runtime.ExitError", "errorMessage": words}, True
 

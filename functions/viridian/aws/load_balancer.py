@@ -1,5 +1,6 @@
 """Elastic Load Balancing: routes and their weights, and the standby rule."""
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -154,9 +155,13 @@ def standby_forward(listener: str, service: str) -> Forward | None:
 
 def delete_standby(listener: str, service: str, fence: Fence) -> None:
     """Deletes the service's standby rule, if it stands."""
+    client = clients.writer("elbv2")
     if (rule := find_standby(listener, service)) is not None:
-        with ledger.mutation(fence, "DeleteRule", rule["RuleArn"]):
-            clients.writer("elbv2").delete_rule(RuleArn=rule["RuleArn"])
+        with (
+            suppress(client.exceptions.RuleNotFoundException),  # another try was quicker
+            ledger.mutation(fence, "DeleteRule", rule["RuleArn"]),
+        ):
+            client.delete_rule(RuleArn=rule["RuleArn"])
 
 
 def dimension(arn: str) -> str:

@@ -5,6 +5,7 @@ from itertools import combinations
 from random import Random
 from typing import Any
 
+from tests import stack
 from tests.faults import actors as actors
 from tests.faults import crowds as crowds
 from tests.faults import deliveries as deliveries
@@ -98,7 +99,9 @@ def crashes_on_the_way_back(clean: Clean) -> Iterator[Run]:
 
 
 def tasks(clean: Clean, scenario: str) -> list[str]:
-    return list(dict.fromkeys(clean.states(scenario)))
+    """The states of a scenario that call a function, in the order it enters them."""
+    calling = {task.name for task in stack.tasks()}
+    return [state for state in dict.fromkeys(clean.states(scenario)) if state in calling]
 
 
 def twice(clean: Clean) -> Iterator[Run]:
@@ -237,7 +240,9 @@ def astray(clean: Clean) -> Iterator[Run]:
                 )
             for seconds in (10, 60, 240, 600):
                 late = fault("events", which=which, do="delay", seconds=seconds)
-                yield Run("F11", scenario, (late,), seed, ends=BACK)
+                # The owner's alarm is green again by then, and a judge that looks once a minute may never have seen it red.
+                passed = scenario == "braked" and seconds > 60
+                yield Run("F11", scenario, (late,), seed, ends=EITHER if passed else BACK)
             for seconds in (5, 90):
                 mixed = fault("events", which=which, do="reorder", seconds=seconds)
                 yield Run("F11", scenario, (mixed,), seed, ends=BACK)
