@@ -64,7 +64,7 @@ def expected(written: Sequence[Forward], wanted: Forward) -> Sequence[Forward]:
     """What the rule may show before `wanted` is written: the last write; if a try of this one died, what was there before
     it; and `wanted` itself, if another try was quicker.
     """
-    return written if written[-1].weights == wanted.weights else (*written[-1:], wanted)
+    return written if written[-1].weights == wanted.weights else (wanted, *written[-1:])
 
 
 def ensure_ours(now: Forward, written: Sequence[Forward]) -> None:

@@ -131,10 +131,14 @@ def test_weights_are_ours_if_we_wrote_them_or_were_about_to(
 def test_what_was_there_before_the_last_write_is_expected_only_by_a_try_of_the_same() -> None:
     written = [forward(100), forward(50, 50)]
     assert traffic.expected(written, forward(50, 50)) == written
-    assert traffic.expected(written, forward(green=100)) == [forward(50, 50)]
-    assert (
-        traffic.expected(written[:1], forward(100)) == traffic.expected(written[:1], forward()) == written[:1]
-    )
+    assert traffic.expected(written, forward(green=100)) == (forward(green=100), forward(50, 50))
+    assert traffic.expected(written[:1], forward(100)) == written[:1]
+
+
+def test_what_another_try_has_written_already_is_no_drift() -> None:
+    traffic.ensure_ours(forward(50, 50), traffic.expected([forward(100)], forward(50, 50)))
+    with pytest.raises(Drifted):
+        traffic.ensure_ours(forward(90, 10), traffic.expected([forward(100)], forward(50, 50)))
 
 
 def test_drift_tells_both_sides() -> None:
