@@ -184,10 +184,11 @@ def reverted(world: "Place", fault: Fault) -> None:
     def how(send: Send) -> Any:
         undo = world.snapshot()
         answer = send.proceed()
+        taken_back = undo.changed()
 
         def later() -> None:
             world.cloud.clock.sleep(float(fault.args["seconds"]))
-            undo()
+            taken_back()
 
         with made_by(FAULT):
             world.cloud.clock.spawn(later, "a write is taken back")

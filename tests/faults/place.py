@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,7 @@ class Place(World):
         )
         return str(made["ImageId"])
 
-    def snapshot(self) -> Callable[[], None]:
+    def snapshot(self) -> "Snapshot":
         """What puts every route's actions and every group's sizes back as they are now."""
         elb, groups = elbv2_backends[ACCOUNT][REGION], autoscaling_backends[ACCOUNT][REGION]
         routes = [
@@ -151,17 +151,32 @@ class Place(World):
             ]
         ]
         sizes = [
-            (group, group.min_size, group.max_size, group.desired_capacity)
+            (group, name, getattr(group, name))
             for group in groups.autoscaling_groups.values()
+            for name in ("min_size", "max_size", "desired_capacity")
         ]
+        return Snapshot([*routes, *sizes])
 
-        def undo() -> None:
-            for route, name, actions in routes:
-                setattr(route, name, actions)
-            for group, minimum, maximum, desired in sizes:
-                group.min_size, group.max_size, group.desired_capacity = minimum, maximum, desired
 
-        return undo
+class Snapshot:
+    """Attributes of moto's own objects as they were."""
+
+    def __init__(self, were: Sequence[tuple[Any, str, Any]]) -> None:
+        self._were = list(were)
+
+    def __call__(self) -> None:
+        """Puts them back."""
+        for owner, name, value in self._were:
+            setattr(owner, name, value)
+
+    def changed(self) -> "Snapshot":
+        """Only those that are something else now."""
+        return Snapshot([each for each in self._were if _now(*each[:2]) != each[2]])
+
+
+def _now(owner: Any, name: str) -> Any:
+    value = getattr(owner, name)
+    return list(value) if isinstance(value, list | tuple) else value
 
 
 class Prepared:

@@ -161,7 +161,12 @@ def set_minimum(side: Side, minimum: int, fence: Fence) -> None:
             clients.writer("autoscaling").update_auto_scaling_group(
                 AutoScalingGroupName=side.group, MinSize=minimum
             )
-            entry.shown = {"MinSize": int((find(side.group) or {}).get("MinSize", -1))}
+            shown = int((find(side.group) or {}).get("MinSize", -1))
+            entry.shown = {"MinSize": shown}
+        if shown != minimum:
+            raise Busy(
+                f"wrote MinSize {minimum}, {side.group} shows {shown}: it is written again unless that is late"
+            )
 
 
 def raise_desired(side: Side, need: int, fence: Fence) -> None:
