@@ -14,13 +14,13 @@ def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
     """Raises Drifted if the weights aren't ours, GreenUnfit or BlueUnfit if a side can't carry its share."""
     record = ledger.read(ask.service, ask.release, ask.epoch)
     record.ensure_in_time(datetime.now(UTC))
-    blue, candidate = green.both(record)
-    weight = record.plan.profile.steps[ask.step].weight
-    fleet.ensure_carries(blue, record.need, traffic.WHOLE - weight)
-    fleet.ensure_fit(candidate, blue, record.need, cross_zone=record.plan.cross_zone)
     green.count_in_dns(record)
-    rule = load_balancer.find_rule(record.plan.route)  # last, so that nobody's write falls in between
+    rule = load_balancer.find_rule(record.plan.route)
+    blue, candidate = green.both(record)  # last, right before the write
+    weight = record.plan.profile.steps[ask.step].weight
     wanted = record.plan.split(candidate.target_group, weight, rule.forward)
     traffic.ensure_ours(rule.forward, traffic.expected(record.written, wanted))
+    fleet.ensure_carries(blue, record.need, traffic.WHOLE - weight)
+    fleet.ensure_fit(candidate, blue, record.need, cross_zone=record.plan.cross_zone)
     shown = load_balancer.set_forward(rule, wanted, record.fence())
     return TrafficShifted(step=ask.step, weights=shown.weights, shifted_at=datetime.now(UTC))

@@ -443,7 +443,12 @@ class Checks:
         """Who wrote the route last, if it was somebody else and we never looked at it again before the end, or paged; else we."""
         route, ended = plan["route"], datetime.fromisoformat(record["ended_at"]).timestamp()
         entries = [each for each in self.world.cloud.calls.entries if not each["error"]]
-        about = [each for each in entries if route in str(each["request"]) and each["call"] not in LEDGER]
+        named = (route, plan["listener"])
+        about = [
+            each
+            for each in entries
+            if any(name in str(each["request"]) for name in named) and each["call"] not in LEDGER
+        ]
         writes = [each for each in about if each["mutating"]]
         if not writes or _charged(writes[-1]["principal"]) == OURS:
             return OURS

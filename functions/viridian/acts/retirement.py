@@ -1,6 +1,6 @@
 """What becomes of blue once its time has come: out of use, scaled in to nothing, and gone if a release of ours made it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from viridian import names, traffic
 from viridian.acts import green
@@ -10,6 +10,8 @@ from viridian.converge import Move
 from viridian.errors import Refusal
 from viridian.record import Record
 from viridian.traffic import Forward
+
+_PATIENCE = timedelta(minutes=60)  # so long may what serves be short of capacity before blue is kept for good
 
 
 def is_due(record: Record, now: datetime) -> bool:
@@ -37,15 +39,28 @@ def retire(service: str, release: str, execution: str) -> Move:
     if not record.is_due(datetime.now(UTC)):
         raise Refusal("release", release, f"Its blue is kept until {record.retire_at}.")
     if short := _short(record):
-        return Move(
-            act="AwaitBlue", reason=short, again_in=60
-        )  # without the lock: a release with a fix may come first
+        if record.lock_execution == execution:  # a release with a fix may come first
+            ledger.end(record.fence(), "Promoted", record.outcome or "")
+        overdue = record.retire_at is not None and datetime.now(UTC) > record.retire_at + _PATIENCE
+        return (
+            _keep(record, execution, short) if overdue else Move(act="AwaitBlue", reason=short, again_in=60)
+        )
     locked = ledger.lock_to_retire(record, execution)
     if locked is None:
         return Move(
             act="AwaitSettled", reason=f"the route is held by {ledger.holder(record.plan.route)}", again_in=60
         )
     return _retire(locked)
+
+
+def _keep(record: Record, execution: str, short: str) -> Move:
+    """Gives a retirement up: blue may still be needed, for longer than anybody has planned for."""
+    if locked := ledger.lock_to_retire(record, execution):
+        reason = f"{short}, so blue stays until somebody retires it"
+        pages.page(record.plan.service, record.plan.release, "keeps its blue", reason)
+        ledger.end(locked.fence(), "Promoted", reason, retire_at=None)
+        return Move(act="End", end="Held", reason=reason)
+    return Move(act="AwaitBlue", reason=short, again_in=60)
 
 
 def _retire(record: Record) -> Move:

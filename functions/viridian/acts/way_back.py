@@ -98,7 +98,9 @@ def leftovers(record: Record) -> tuple[str, ...]:
     image = _image(record)
     snapshots = images.find_snapshots(green.tags(record)) if record.image_is_ours else []
     own = alarms.states(evidence.own_alarms(record)) if target_group else ()
+    untagged = f"target group {plan.green_target_group}, which has lost our tags"
     found = (
+        untagged if _untagged(record, target_group) else None,
         f"Auto Scaling group {plan.green_group}" if _stands(record, target_group) else None,
         f"the standby rule of {plan.service}"
         if target_group and green.in_standby(record, target_group)
@@ -174,12 +176,14 @@ def remove_green(record: Record) -> None:
     """Removes what the release made: the fleet drains while it is still in use, then the rest goes."""
     plan, fence = record.plan, record.fence()
     ours, target_group = green.tags(record), green.find_target_group(record)
+    if _untagged(record, target_group):
+        return
     if target_group:
         # A group without targets would take the load balancer out of DNS along with it (C9).
         target_groups.leave_dns(target_group, fence)
     if auto_scaling.is_ours(plan.green_group, ours):
-        if load_balancer.forward(plan.route).of(target_group or ""):
-            return  # somebody has just given it traffic
+        if load_balancer.forwards(plan.listener, plan.service, target_group or ""):
+            return  # somebody has given it traffic
         auto_scaling.empty(plan.green_group, ours, fence)
         if not auto_scaling.delete(plan.green_group, ours, fence):
             return
@@ -196,10 +200,18 @@ def remove_green(record: Record) -> None:
         images.delete_snapshots(ours, fence)
 
 
+def _untagged(record: Record, target_group: str | None) -> bool:
+    """Whether somebody took our tags off green's target group: it can't be taken out of DNS, nor deleted."""
+    made = record.green_target_group
+    return target_group is None and made is not None and target_groups.exists(made)
+
+
 def _image(record: Record) -> dict[str, Any] | None:
     """The image that the release made; somebody else's of the same name is left."""
     image = images.find_by_name(names.image(record.plan.service, record.plan.release))
-    made = image and (images.is_of(image, green.tags(record)) or image["ImageId"] == record.image)
+    if image is None or image["State"] == "deregistered":
+        return None
+    made = images.is_of(image, green.tags(record)) or image["ImageId"] == record.image
     return image if made else None
 
 

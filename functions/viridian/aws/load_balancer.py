@@ -153,6 +153,13 @@ def standby_forward(listener: str, service: str) -> Forward | None:
     return _forward(rule["Actions"]) if rule else None
 
 
+def forwards(listener: str, service: str, target_group: str) -> bool:
+    """Whether anything but the service's standby rule gives a target group traffic on this listener."""
+    standby = (find_standby(listener, service) or {}).get("RuleArn")
+    rules = [rule for rule in _rules(listener) if rule["RuleArn"] != standby]
+    return any(_forward(rule["Actions"]).of(target_group) for rule in rules)
+
+
 def delete_standby(listener: str, service: str, fence: Fence) -> None:
     """Deletes the service's standby rule, if it stands."""
     client = clients.writer("elbv2")

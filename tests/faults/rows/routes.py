@@ -125,12 +125,15 @@ def _before_the_look(point: Point) -> bool:
 
 def green_falls_ill(clean: Clean) -> Iterator[Run]:
     """F26: all of green fails its checks under traffic, for good or until it is replaced."""
-    for number, point in enumerate(after_weight(clean)):
+    points = after_weight(clean)
+    for number, point in enumerate(points):
         for lasting in (False, True):
             fault = Fault("ill", point, {"side": "green", "lasting": lasting})
             yield Run("F26", "release", (fault,), number, ends=BACK)
         # The requests that a dead app loses until the load balancer has noticed are the fault's: no one could know.
-        yield Run("F26", "release", (Fault("dead", point, {"side": "green"}),), number, ends=BACK)
+        # Nor could the last look: green is promoted then, and blue stands by.
+        ends = BACK | {"Promoted"} if point == points[-1] else BACK
+        yield Run("F26", "release", (Fault("dead", point, {"side": "green"}),), number, ends=ends)
 
 
 def blue_dies(clean: Clean) -> Iterator[Run]:
