@@ -165,8 +165,8 @@ def delete_standby(listener: str, service: str, fence: Fence) -> None:
     client = clients.writer("elbv2")
     if (rule := find_standby(listener, service)) is not None:
         with (
-            suppress(client.exceptions.RuleNotFoundException),  # another try was quicker
             ledger.mutation(fence, "DeleteRule", rule["RuleArn"]),
+            suppress(client.exceptions.RuleNotFoundException),  # another try was quicker
         ):
             client.delete_rule(RuleArn=rule["RuleArn"])
 
