@@ -113,10 +113,8 @@ def next_move(picture: Picture) -> Move:
     """Traffic first; then nothing until it is settled; then capacity; then what is left behind."""
     if picture.hands_off:
         return _held(f"hands off: {picture.hands_off}. Nothing was written")
-    if picture.resolved and not picture.forward.alone(picture.blue.target_group):
-        return _resolve(picture)
     if not picture.forward.alone(picture.blue.target_group):
-        return _restore(picture)
+        return _resolve(picture) if picture.resolved else _restore(picture)
     if picture.blue.healthy() <= 0 and picture.green and picture.green.healthy() >= picture.need > 0:
         reason = "blue has nobody left: green keeps the service up until blue is back"
         return Move(act="RestoreTraffic", reason=reason, green_weight=traffic.WHOLE, page=True)

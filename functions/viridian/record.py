@@ -35,8 +35,9 @@ FRESH = (
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A release as the ledger has it; `written` are the weights it last wrote or was about to write, oldest first.
 
-    `overtaken` are those of the writers before the way back began: one of them may still be on its way. `converger` is the execution that rolls it back, since `taken_at`; `ordered` if a person said so, `resolved` if a
-    person says that it is settled; `told` is what people were paged about last, `hands_off` why they want no writes.
+    `overtaken` are those of the writers before the way back began: one of them may still be on its way. `converger` is
+    the execution that rolls it back, since `taken_at`; `ordered` if a person said so, `resolved` if a person says that
+    it is settled; `told` is what people were paged about last, `hands_off` why they want no writes.
     """
 
     plan: Plan
@@ -57,7 +58,6 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     image_is_ours: bool = False
     launch_template_version: str | None = None
     green_target_group: str | None = None
-    standby_rule: str | None = None
     written: tuple[Forward, ...] = ()
     overtaken: tuple[Forward, ...] = ()
     green_at: datetime | None = None
@@ -78,8 +78,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def worker(self) -> str:
         """The execution that is to bring the release to its end."""
-        rolling = self.status == "RollingBack" and self.converger
-        return self.converger if rolling and self.converger else self.plan.execution
+        return (self.converger if self.status == "RollingBack" else None) or self.plan.execution
 
     def resumed(self, plan: Plan, epoch: int, now: datetime) -> "Record":
         """A Held release as it begins again, under a new execution; what it made still stands."""

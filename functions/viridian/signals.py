@@ -28,7 +28,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 
 def of_green(thresholds: Thresholds) -> tuple[str, ...]:
     """The signals that green is watched for, each by an alarm of its own."""
-    return ("errors", "unhealthy", "fail-open", *(("latency",) if thresholds.latency_seconds else ()))
+    return tuple(alarm.signal for alarm in green_alarms("", "", thresholds, "", ""))
 
 
 def green_alarms(

@@ -174,7 +174,7 @@ MUTANTS: list[Mutant] = [
         "a write is journaled, whoever holds the route",
         altered(
             "viridian.aws.ledger:_holds",
-            'condition, {":epoch": fence.epoch, ":release": fence.release})',
+            "*_ours(fence, also))",
             '"attribute_exists(pk)", {})',
         ),
         run("F06", "release", fault("zombie", state="ShiftTraffic", at="fence", wakes_after=30)),

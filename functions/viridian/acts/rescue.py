@@ -16,9 +16,8 @@ from viridian.watch import Watch
 
 _LOOK_SECONDS = 5
 _FRESH_SECONDS = 5  # an epoch that was taken longer ago is looked at again before the write
-_UNSEEN = timedelta(
-    seconds=60
-)  # DescribeExecution is eventually consistent: so long may a new one be unknown
+# DescribeExecution is eventually consistent: so long may a new one be unknown.
+_UNSEEN = timedelta(seconds=60)
 _LATE = timedelta(minutes=10)
 
 
@@ -33,7 +32,9 @@ def brake(alarm: str, changed_at: datetime, failure: str) -> tuple[str, ...]:
     failed: list[Exception] = []
     for watch in called:
         try:
-            _brake(watch, failure, hands_off, braked)
+            if errand := _brake(watch, failure, hands_off):
+                braked.append((watch, errand))
+                _go(errand)
         except Exception as error:  # one release keeps no other waiting, and a dead state machine no release
             failed.append(error)
     _settle(braked)
@@ -84,10 +85,10 @@ def _rescue(record: Record, now: datetime, failure: str, *, dead: str | None = N
     until = record.rollback_by if rolling and record.rollback_by else record.plan.deadline
     if state == "RUNNING" and now < until + _LATE:
         return None
-    if state is None and now < (record.taken_at or now) + _UNSEEN and not _is_named(record):
-        return None
     if state is None and _is_named(record):
         return _go(_errand(record, worker, failure))
+    if state is None and now < (record.taken_at or now) + _UNSEEN:
+        return None
     with suppress(Fenced):  # somebody else is quicker
         by = executions.rollback(record.plan.release, record.epoch + 1)
         return _go(_errand(ledger.take_over(record, by, failure), by, failure))
@@ -131,8 +132,11 @@ def _start(errand: Errand) -> None:
         raise
 
 
-def _brake(watch: Watch, failure: str, hands_off: str | None, braked: list[tuple[Watch, Errand]]) -> None:
-    """Six calls from the alarm to blue, where blue can carry everything and nobody else has written; else a closer look."""
+def _brake(watch: Watch, failure: str, hands_off: str | None) -> Errand | None:
+    """Six calls from the alarm to blue, where blue can carry everything and nobody else has written.
+
+    Answers with what is left to do: a closer look at least. None if it is over, or somebody else is at it.
+    """
     fence = watch.fence
     by = executions.rollback(fence.release, fence.epoch + 1)
     errand = Errand(service=fence.service, release=fence.release, execution=by, failure=failure)
@@ -142,11 +146,10 @@ def _brake(watch: Watch, failure: str, hands_off: str | None, braked: list[tuple
     except Fenced:
         record = ledger.find(fence.service, fence.release)
         if record is None or record.ended or record.worker != by:
-            return  # it is over, or somebody else is at it
+            return None
     except HandsOff:
         pass  # the closer look holds it, and pages
-    braked.append((watch, errand))
-    _go(errand)
+    return errand
 
 
 def _restore(watch: Watch, by: str, failure: str) -> None:

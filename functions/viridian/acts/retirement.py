@@ -9,7 +9,6 @@ from viridian.aws.load_balancer import Rule
 from viridian.converge import Move
 from viridian.errors import Refusal
 from viridian.record import Record
-from viridian.traffic import Forward
 
 _PATIENCE = timedelta(minutes=60)  # so long may what serves be short of capacity before blue is kept for good
 
@@ -42,36 +41,29 @@ def retire(service: str, release: str, execution: str) -> Move:
         if record.lock_execution == execution:  # a release with a fix may come first
             ledger.end(record.fence(), "Promoted", record.outcome or "")
         overdue = record.retire_at is not None and datetime.now(UTC) > record.retire_at + _PATIENCE
-        return (
-            _keep(record, execution, short) if overdue else Move(act="AwaitBlue", reason=short, again_in=60)
-        )
+        if not overdue:
+            return Move(act="AwaitBlue", reason=short, again_in=60)
     locked = ledger.lock_to_retire(record, execution)
     if locked is None:
         return Move(
             act="AwaitSettled", reason=f"the route is held by {ledger.holder(record.plan.route)}", again_in=60
         )
-    return _retire(locked)
+    return _keep(locked, f"{short}, so blue stays until somebody retires it") if short else _retire(locked)
 
 
-def _keep(record: Record, execution: str, short: str) -> Move:
-    """Gives a retirement up: blue may still be needed, for longer than anybody has planned for."""
-    if locked := ledger.lock_to_retire(record, execution):
-        reason = f"{short}, so blue stays until somebody retires it"
-        pages.page(record.plan.service, record.plan.release, "keeps its blue", reason)
-        ledger.end(locked.fence(), "Promoted", reason, retire_at=None)
-        return Move(act="End", end="Held", reason=reason)
-    return Move(act="AwaitBlue", reason=short, again_in=60)
+def _keep(record: Record, reason: str) -> Move:
+    """Gives a retirement up: blue stays, and a person should know why."""
+    pages.page(record.plan.service, record.plan.release, "keeps its blue", reason)
+    ledger.end(record.fence(), "Promoted", reason, retire_at=None)
+    return Move(act="End", end="Held", reason=reason)
 
 
 def _retire(record: Record) -> Move:
     blue, fence = record.plan.blue, record.fence()
     rule = load_balancer.find_rule(record.plan.route)
     if rule.forward.of(blue.target_group) > 0:
-        forward = _give_back(record, rule)
-        reason = f"blue serves again ({traffic.describe(forward)}), so it stays as it is"
-        pages.page(record.plan.service, record.plan.release, "keeps its blue", reason)
-        ledger.end(fence, "Promoted", reason, retire_at=None)
-        return Move(act="End", end="Held", reason=reason)
+        _give_back(record, rule)
+        return _keep(record, f"blue serves again ({traffic.describe(rule.forward)}), so it stays as it is")
     if green.in_standby(record, blue.target_group):
         load_balancer.delete_standby(record.plan.listener, record.plan.service, fence)
     if load_balancer.forward(record.plan.route).of(blue.target_group) > 0:
@@ -89,19 +81,18 @@ def _retire(record: Record) -> Move:
     return Move(act="End", end="Retired", reason=kept)
 
 
-def _give_back(record: Record, rule: Rule) -> Forward:
+def _give_back(record: Record, rule: Rule) -> None:
     """Somebody gave blue traffic just as it was emptied: that goes back to green, and blue gets its capacity back.
 
-    A blue that stands is left with what it was given; answers with what the rule shows then.
+    A blue that stands is left with what it was given.
     """
     blue, candidate = green.seen(record)
     if blue is None or blue.healthy() > 0 or candidate is None:
-        return rule.forward
+        return
     auto_scaling.raise_desired(blue, record.plan.blue.desired, record.fence())
     if candidate.healthy() > 0:
         wanted = record.plan.split(candidate.target_group, traffic.WHOLE, rule.forward)
         load_balancer.set_forward(rule, wanted, record.fence())
-    return rule.forward
 
 
 def _short(record: Record) -> str:

@@ -105,17 +105,7 @@ def transact(*writes: Write) -> None:
 
 def set_fields(key: Key, **fields: Any) -> None:
     """Sets fields of one item, whatever they were."""
-    names, values = (
-        {f"#{name}": name for name in fields},
-        {f":{name}": value for name, value in fields.items()},
-    )
-    clients.reader("dynamodb").update_item(
-        TableName=_table(),
-        Key=pack(key),
-        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in fields),
-        ExpressionAttributeNames=names,
-        ExpressionAttributeValues=pack(values),
-    )
+    clients.reader("dynamodb").update_item(**update(key, fields)["Update"])
 
 
 def pack(item: dict[str, Any]) -> dict[str, Any]:

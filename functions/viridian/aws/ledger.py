@@ -20,7 +20,6 @@ from viridian.watch import Watch
 OPEN = "open"  # the key of the index that lists what isn't over yet
 _EVERY_ROUTE = "*"  # hands off all of them
 _DOCUMENTS = ("plan", "written", "overtaken")
-_OURS = "#epoch = :epoch AND #release = :release"
 
 
 class Entry(msgspec.Struct):
@@ -110,8 +109,8 @@ def holder(route: str) -> str | None:
 
 def hands_off(route: str) -> str | None:
     """Why people want nothing written to a route, or to any."""
-    lock, every = items.get_both(_route(route), _route(_EVERY_ROUTE))
-    return lock.get("hands_off") or every.get("hands_off")
+    why: str | None = _lock(route)["hands_off"]
+    return why
 
 
 def find(service: str, release: str) -> Record | None:
@@ -125,11 +124,10 @@ def find(service: str, release: str) -> Record | None:
         name: msgspec.json.decode(value) if name in _DOCUMENTS else value for name, value in item.items()
     }
     known = {name: fields[name] for name in Record.__struct_fields__ if name in fields}
-    lock, every = items.get_both(_route(fields["plan"]["route"]), _route(_EVERY_ROUTE))
+    lock = _lock(fields["plan"]["route"])
     if lock.get("release") == release:
         known |= {"epoch": lock["epoch"], "lock_execution": lock["execution"]}
-    known["hands_off"] = lock.get("hands_off") or every.get("hands_off")
-    return msgspec.convert({"epoch": 0, **known}, Record)
+    return msgspec.convert({"epoch": 0, **known, "hands_off": lock["hands_off"]}, Record)
 
 
 def read(service: str, release: str, epoch: int) -> Record:
@@ -198,10 +196,9 @@ def lock_to_retire(record: Record, execution: str) -> Record | None:
         lock = items.get(_route(record.plan.route))
         holder = {"execution": execution, "release": record.plan.release, "service": record.plan.service}
         free = "(attribute_not_exists(#release) OR #release = :release)"
+        taken = _bump(record.plan.route, lock, holder, free, {":release": record.plan.release})
         try:
-            items.transact(
-                _bump(record.plan.route, lock, holder, free, {":release": record.plan.release}),
-            )
+            items.transact(taken)
         except Cancelled:
             return None
     return find(record.plan.service, record.plan.release)
@@ -223,13 +220,8 @@ def end(fence: Fence, status: str, outcome: str, **fields: Any) -> None:
         **fields,
     }
     record = _note(fence, told, remove=("open",) if status in CLOSED else ())
-    free = items.update(
-        _route(fence.route),
-        {"schema": SCHEMA},
-        _OURS,
-        {":epoch": fence.epoch, ":release": fence.release},
-        remove=("release", "service", "execution", "since"),
-    )
+    held = ("release", "service", "execution", "since")
+    free = items.update(_route(fence.route), {"schema": SCHEMA}, *_ours(fence), remove=held)
     _transact(fence, record, _holds(fence) if status in KEEPS_LOCK else free)
 
 
@@ -264,18 +256,12 @@ def _intent(fence: Fence, call: str, resource: str, before: Any, after: Any) -> 
 def _taken_over(
     fence: Fence, converger: str, now: datetime, told: dict[str, Any], unless: str = ""
 ) -> tuple[Write, ...]:
-    lock = items.update(
-        _route(fence.route),
-        {"epoch": fence.epoch + 1, "execution": converger, "schema": SCHEMA},
-        f"{_OURS} AND {unless}" if unless else _OURS,
-        {":epoch": fence.epoch, ":release": fence.release},
-    )
+    bumped = {"epoch": fence.epoch + 1, "execution": converger, "schema": SCHEMA}
+    lock = items.update(_route(fence.route), bumped, *_ours(fence, unless))
     fields = {"status": "RollingBack", "converger": converger, "taken_at": now, **told}
-    overtaken = (
-        "overtaken",
-        "written",
-    )  # copied in the ledger itself: a last writer may have been let through just now
-    return lock, _note(fence, fields, keep=overtaken), _works(fence, converger)
+    # Copied in the ledger itself: a last writer may have been let through just now.
+    noted = _note(fence, fields, keep=("overtaken", "written"))
+    return lock, noted, _works(fence, converger)
 
 
 def _bump(
@@ -305,8 +291,20 @@ def _watched(record: Record) -> Iterator[Write]:
 
 
 def _holds(fence: Fence, also: str = "") -> Write:
-    condition = f"{_OURS} AND {also}" if also else _OURS
-    return items.check(_route(fence.route), condition, {":epoch": fence.epoch, ":release": fence.release})
+    return items.check(_route(fence.route), *_ours(fence, also))
+
+
+def _ours(fence: Fence, also: str = "") -> tuple[str, dict[str, Any]]:
+    """The condition that a route is still held at an epoch, with its values."""
+    held = "#epoch = :epoch AND #release = :release"
+    values = {":epoch": fence.epoch, ":release": fence.release}
+    return (f"{held} AND {also}" if also else held), values
+
+
+def _lock(route: str) -> dict[str, Any]:
+    """A route's lock; `hands_off` is its own, or that of every route, or None."""
+    lock, every = items.get_both(_route(route), _route(_EVERY_ROUTE))
+    return {**lock, "hands_off": lock.get("hands_off") or every.get("hands_off")}
 
 
 def _note(
