@@ -19,9 +19,11 @@ from moto.cloudwatch.models import cloudwatch_backends
 from local import seed, strict
 from local.control.calls import Calls
 from local.fleet import images
+from local.metrics.metrics import Metrics
 from local.reality import Reality
 from tests import stack
 from tests.snapshot import Snapshot
+from viridian import signals
 from viridian.aws import clients, ledger
 from viridian.record import Record
 
@@ -281,13 +283,19 @@ class Account:
         ids = [instance["InstanceId"] for instance in self.group(side)["Instances"]]
         self.client("ec2").start_instances(InstanceIds=ids)
 
-    def serve(self, side: str, requests: int) -> None:
+    def served(self, side: str, requests: int) -> None:
+        """A side had so many requests, and its next minute has been published too."""
+        self.serve(side, requests)
+        self.later(seconds=signals.PERIOD)
+        self.serve(side, 0)
+
+    def serve(self, side: str, requests: int, metric: str = "RequestCount") -> None:
         """What the load balancer would have counted for a side in this minute."""
         dimensions = [
             {"Name": "LoadBalancer", "Value": self.shop.load_balancer_arn.split(":loadbalancer/")[1]},
             {"Name": "TargetGroup", "Value": self.target_group(side).split(":")[-1]},
         ]
-        datum: dict[str, Any] = {"MetricName": "RequestCount", "Value": requests, "Dimensions": dimensions}
+        datum: dict[str, Any] = {"MetricName": metric, "Value": requests, "Dimensions": dimensions}
         datum["Timestamp"] = datetime.now(UTC).replace(tzinfo=None)  # moto keeps naive moments
         cloudwatch_backends[ACCOUNT][REGION].put_metric_data("AWS/ApplicationELB", [datum])
 
@@ -402,13 +410,16 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     reality = Reality()
     pending = images.Images(clock, reality)
     calls = Calls(clock, None, ACCOUNT, REGION)
+    metrics = Metrics(clock, reality, None)
     with time_machine.travel(NOW) as traveller, mock_aws():
         strict.install(reality)
         pending.install()
         calls.install()
+        metrics.install()
         try:
             yield Account(traveller, pending, calls)
         finally:
+            metrics.uninstall()
             calls.uninstall()
             pending.uninstall()
             strict.uninstall()

@@ -17,7 +17,7 @@ def lambda_handler(ask: JudgeGreen) -> GreenJudged:
     record.ensure_in_time(now)
     traffic.ensure_ours(load_balancer.forward(record.plan.route), record.written[-1:])
     blue, candidate = green.both(record)
-    found = verdict.judge(evidence.signals(record, blue, candidate, ask.shifted_at, now))
+    found = verdict.judge(evidence.weighed(record, blue, candidate, ask.shifted_at, now))
     move = verdict.next_move(found, record.plan.profile, ask.step, (now - ask.shifted_at).total_seconds())
     if move != "roll_back" and green.sags(record, blue, candidate):
         return GreenJudged(

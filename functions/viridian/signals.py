@@ -1,5 +1,7 @@
 """Green's own alarms: what is watched on its target group, from the thresholds in the profile."""
 
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -8,14 +10,15 @@ from viridian import names
 from viridian.request import Thresholds
 
 PERIOD = 60  # seconds; Elastic Load Balancing publishes no finer (aws-facts C4)
-EVIDENCE = (
-    2 * PERIOD + 120
-)  # seconds: what the longest of green's own alarms needs to say anything (aws-facts C3)
+EVIDENCE = 2 * PERIOD + 120  # seconds; the slowest of green's own alarms says nothing before (aws-facts C3)
 NAMESPACE = "AWS/ApplicationELB"
+
+# What was measured by the start of its minute, under the id of the metric or expression.
+Measured = Mapping[str, Mapping[datetime, float]]
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """A CloudWatch alarm to make: either one metric, or several and an expression over them named `value`."""
+    """A CloudWatch alarm to make: either one metric, or several and an expression over them; `watched` is its id."""
 
     name: str
     signal: str
@@ -24,6 +27,10 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     periods: int
     missing: str
     metrics: tuple[dict[str, Any], ...]
+
+    @property
+    def watched(self) -> str:
+        return _id(self.signal)
 
 
 def of_green(thresholds: Thresholds) -> tuple[str, ...]:
@@ -60,7 +67,9 @@ def green_alarms(
             _metric("requests", "RequestCount", "Sum", dims),
             _metric("failures", "HTTPCode_Target_5XX_Count", "Sum", dims),
             _expression(
-                f"IF(requests >= {_floor(thresholds)}, 100 * FILL(failures, 0) / requests, 0)", "5xx percent"
+                "errors",
+                f"IF(requests >= {_floor(thresholds)}, 100 * FILL(failures, 0) / requests, 0)",
+                "5xx percent",
             ),
         ),
         alarm(
@@ -70,9 +79,9 @@ def green_alarms(
             2,
             "notBreaching",
             _metric("requests", "RequestCount", "Sum", dims),
-            _metric("unhealthy", "UnHealthyHostCount", "Maximum", dims),
+            _metric("hosts", "UnHealthyHostCount", "Maximum", dims),
             # Green is unhealthy while it boots, and metrics come late: only minutes with requests count.
-            _expression("IF(requests > 0, unhealthy, 0)", "unhealthy targets while serving"),
+            _expression("unhealthy", "IF(requests > 0, hosts, 0)", "unhealthy targets while serving"),
         ),
         alarm(
             "fail-open",
@@ -80,7 +89,7 @@ def green_alarms(
             0,
             1,
             "notBreaching",
-            _metric("value", "UnhealthyRoutingRequestCount", "Sum", dims, returned=True),
+            _metric("fail_open", "UnhealthyRoutingRequestCount", "Sum", dims, returned=True),
         ),
     ]
     if thresholds.latency_seconds is not None:
@@ -91,10 +100,37 @@ def green_alarms(
                 thresholds.latency_seconds,
                 2,
                 "notBreaching",
-                _metric("value", "TargetResponseTime", "Average", dims, returned=True),
+                _metric("latency", "TargetResponseTime", "Average", dims, returned=True),
             )
         )
     return alarms
+
+
+def measures(alarms: Iterable[Alarm]) -> list[dict[str, Any]]:
+    """Everything that the alarms look at, once each, as GetMetricData takes it."""
+    found = {metric["Id"]: metric for alarm in alarms for metric in alarm.metrics}
+    return [{**metric, "ReturnData": True} for metric in found.values()]
+
+
+def breach(alarms: Iterable[Alarm], measured: Measured, since: datetime) -> str:
+    """What has crossed an alarm's threshold since a moment, in words; nothing if all is well.
+
+    An alarm looks at the last few minutes alone: what is published later than that it never sees (aws-facts C3).
+    """
+    for alarm in alarms:
+        minutes = measured.get(alarm.watched, {})
+        over = {at for at, value in minutes.items() if at >= since and value > alarm.threshold}
+        for at in sorted(over):
+            if all(at - timedelta(seconds=PERIOD * back) in over for back in range(alarm.periods)):
+                return f"{alarm.description}: {minutes[at]:g} at {at:%H:%M}"
+    return ""
+
+
+def requests(measured: Measured) -> int:
+    """How many requests green has had, without the newest minute: more of that one may yet be published."""
+    minutes = measured.get("requests", {})
+    newest = max(minutes, default=None)
+    return int(sum(value for at, value in minutes.items() if at != newest))
 
 
 def _floor(thresholds: Thresholds) -> int:
@@ -120,5 +156,9 @@ def _metric(
     }
 
 
-def _expression(text: str, label: str) -> dict[str, Any]:
-    return {"Id": "value", "Expression": text, "Label": label, "ReturnData": True}
+def _expression(id_: str, text: str, label: str) -> dict[str, Any]:
+    return {"Id": id_, "Expression": text, "Label": label, "ReturnData": True}
+
+
+def _id(signal: str) -> str:
+    return signal.replace("-", "_")

@@ -5,7 +5,6 @@ import ipaddress
 import socket
 import ssl
 import threading
-import time
 
 from viridian import names
 from viridian.plan import Endpoint
@@ -32,13 +31,13 @@ def run(endpoint: Endpoint, value: str, tests: tuple[SmokeTest, ...]) -> Verdict
 
 def attempt(endpoint: Endpoint, value: str, test: SmokeTest) -> str:
     """What is wrong with green's answer to one test, or nothing."""
-    ends = time.monotonic() + test.timeout_seconds
+    late = threading.Event()
     complaint = ""
     try:
-        status, body = _ask(endpoint, value, test)
+        status, body = _ask(endpoint, value, test, late)
     except (OSError, http.client.HTTPException) as error:
         complaint = f"{type(error).__name__}: {error}"
-    if time.monotonic() > ends:
+    if late.is_set():
         return f"timed out: the answer did not end in time ({test.timeout_seconds} s)"
     if complaint:
         return complaint
@@ -49,10 +48,16 @@ def attempt(endpoint: Endpoint, value: str, test: SmokeTest) -> str:
     return ""
 
 
-def _ask(endpoint: Endpoint, value: str, test: SmokeTest) -> tuple[int, bytes]:
+def _ask(endpoint: Endpoint, value: str, test: SmokeTest, late: threading.Event) -> tuple[int, bytes]:
     """Status and body of green's answer; the connection is hung up at the time-out, however the answer drips."""
     connection = _connect(endpoint, test.timeout_seconds)
-    hang_up = threading.Timer(test.timeout_seconds, connection.sock.shutdown, [socket.SHUT_RDWR])
+    sock = connection.sock
+
+    def end() -> None:
+        late.set()
+        sock.shutdown(socket.SHUT_RDWR)
+
+    hang_up = threading.Timer(test.timeout_seconds, end)
     hang_up.start()
     try:
         headers = {"Host": endpoint.host or endpoint.dns_name, names.STANDBY_HEADER: value}

@@ -36,6 +36,7 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     asked: tuple[str, ...]
     alarms: tuple[AlarmState, ...]
     waived: frozenset[str] = frozenset()
+    breach: str = ""
     requests: int = 0
     minimum_requests: int = 0
     observed_seconds: float = 0.0
@@ -53,6 +54,8 @@ def judge(signals: Signals) -> Verdict:
     for alarm in watched:
         if alarm.state == "ALARM":
             return Verdict("Failed", f"alarm {alarm.name} is in ALARM: {alarm.reason}")
+    if signals.breach:
+        return Verdict("Failed", signals.breach)
     if signals.green_dead:
         return Verdict("Failed", f"green has nobody left to serve: {signals.green_lacks}")
     if signals.green_lacks:

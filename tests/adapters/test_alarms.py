@@ -1,4 +1,4 @@
-"""CloudWatch: alarms by name, absent ones noticed, and requests counted in whole minutes."""
+"""CloudWatch: alarms by name, absent ones noticed, and what they look at measured by the minute."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,7 +7,8 @@ import pytest
 from tests.account import NOW, RELEASE, Account
 from viridian import names
 from viridian.acts import green
-from viridian.aws import alarms, load_balancer
+from viridian.aws import alarms
+from viridian.signals import Measured
 
 OURS = names.tags("shop", RELEASE)
 
@@ -88,22 +89,23 @@ def test_deleting_names_those_that_stand_and_no_others(account: Account) -> None
     assert account.writes() == ["DeleteAlarms"]
 
 
-def requests_since(account: Account, since: datetime) -> int:
-    balancer = load_balancer.dimension(account.shop.load_balancer_arn)
-    blue = load_balancer.dimension(account.shop.target_group_arn)
-    return alarms.requests(balancer, blue, since, datetime.now(UTC))
+def measured_since(account: Account, since: datetime) -> Measured:
+    own = green.wanted_alarms(account.before("shift_traffic").record(), account.target_group("blue"))
+    return alarms.measure(own, since, datetime.now(UTC))
 
 
-def test_requests_are_those_of_one_group_since_a_moment(account: Account) -> None:
-    account.serve("blue", 7)
-    account.later(minutes=2)
-    account.serve("blue", 20)
-    account.serve("third", 400)
-    account.later(minutes=1)
-    account.serve("blue", 3)
-    assert requests_since(account, NOW) == 30
-    assert requests_since(account, NOW + timedelta(minutes=2)) == 23
+def test_what_alarms_look_at_is_measured_by_the_minute_and_for_one_group(account: Account) -> None:
+    for served in (100, 20, 10):
+        account.serve("blue", served)
+        account.serve("third", 400)
+        account.later(minutes=1)
+    account.serve("blue", 2, "HTTPCode_Target_5XX_Count")
+    measured = measured_since(account, NOW + timedelta(minutes=1))
+    minutes = [NOW + timedelta(minutes=n) for n in range(4)]
+    assert measured["requests"] == {minutes[1]: 20, minutes[2]: 10}
+    assert measured["failures"] == {minutes[3]: 2}
+    assert measured["errors"] == {minutes[1]: 0, minutes[2]: 0}
 
 
-def test_no_requests_are_none(account: Account) -> None:
-    assert requests_since(account, NOW) == 0
+def test_nothing_measured_is_nothing(account: Account) -> None:
+    assert not any(measured_since(account, NOW).values())

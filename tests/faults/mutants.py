@@ -568,11 +568,27 @@ MUTANTS: list[Mutant] = [
         "green's alarms not asked",
         "only the service's own guards are judged by",
         altered(
-            "viridian.acts.evidence:signals",
+            "viridian.acts.evidence:weighed",
             "(*plan.profile.guards, *own_alarms(record))",
             "plan.profile.guards",
+            ("signals.breach(own, measured, since)", '""'),
         ),
         run("F63", "bad", fault("events", which="alarm", do="drop"), ends=BACK, guards=[]),
+        "end",
+    ),
+    Mutant(
+        "late measurements ignored",
+        "what an alarm never saw, because it was published too late, is not looked at either",
+        altered("viridian.acts.evidence:weighed", "signals.breach(own, measured, since)", '""'),
+        Run(
+            "F63",
+            "bad",
+            (Fault("slow_metrics", None, {"seconds": 180.0}),),
+            1,
+            {"metric_delay_seconds": 180.0},
+            {"inconclusive": {"minutes": 4, "then": "hold"}},
+            BACK,
+        ),
         "end",
     ),
     Mutant(

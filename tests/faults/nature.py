@@ -246,10 +246,13 @@ def image_pends(world: Place, fault: Fault) -> None:
 
 def _settle(world: Place, state: str) -> None:
     name = f"viridian-shop-{running_release(world)}"
-    for image in ec2_backends[ACCOUNT][REGION].amis.values():
-        if image.name == name:
+    images = ec2_backends[ACCOUNT][REGION]
+    for image in [each for each in images.amis.values() if each.name == name]:
+        world.cloud.images._due.pop(image.id, None)
+        if state == "deregistered":
+            images.deregister_image(image.id)
+        else:
             image.state = state
-            world.cloud.images._due.pop(image.id, None)
 
 
 # --- load and time ------------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ def judge(account: Account, step: int = 0, since: str = f"{NOW:%Y-%m-%dT%H:%M:%S
 def serving(account: Account) -> Account:
     """A release at its first step, with a requests' worth of evidence eleven minutes later."""
     account.shifted()
-    account.serve("green", 60)
-    account.later(minutes=6)
+    account.served("green", 60)
+    account.later(minutes=5)
     assert account.event("judge_green")["shifted_at"] == "2026-01-05T09:20:00Z"
     return account
 
@@ -46,13 +46,34 @@ def test_a_step_is_observed_to_its_end(serving: Account) -> None:
 
 def test_a_green_that_few_have_asked_is_waited_for_then_held(account: Account) -> None:
     account.shifted()
-    account.serve("green", 49)
-    account.later(minutes=6)
+    account.served("green", 49)
+    account.later(minutes=5)
     answer = judge(account)
     assert (answer["verdict"], answer["next"]) == ("Inconclusive", "wait")
     assert answer["reason"] == "49 requests to green, 50 needed"
     account.later(minutes=15)
     assert judge(account)["next"] == "hold"
+
+
+def test_the_newest_minute_is_no_evidence_yet(account: Account) -> None:
+    account.shifted()
+    account.later(minutes=5)
+    account.serve("green", 60)
+    account.later(minutes=1)
+    assert judge(account)["reason"] == "0 requests to green, 50 needed"
+
+
+def test_errors_that_were_published_too_late_for_an_alarm_condemn_green_all_the_same(
+    account: Account,
+) -> None:
+    account.shifted()
+    account.later(minutes=1)
+    account.serve("green", 60)
+    account.serve("green", 3, "HTTPCode_Target_5XX_Count")
+    account.later(minutes=5)
+    answer = judge(account)
+    assert (answer["verdict"], answer["next"]) == ("Failed", "roll_back")
+    assert answer["reason"] == "More than 1% of green's requests end in 5xx: 5 at 09:06"
 
 
 @pytest.mark.parametrize("name", ["shop-errors", ERRORS], ids=["a guard", "its own alarm"])
@@ -67,8 +88,8 @@ def test_an_alarm_condemns_green_at_once(serving: Account, name: str) -> None:
 def test_a_waived_alarm_does_not_count_until_it_has_been_ok_for_a_while(account: Account) -> None:
     account.turn("shop-errors", "ALARM")
     account.shifted()
-    account.serve("green", 60)
-    account.later(minutes=6)
+    account.served("green", 60)
+    account.later(minutes=5)
     assert judge(account)["verdict"] == "Successful"
     account.turn("shop-errors", "OK")
     assert judge(account)["verdict"] == "Successful"

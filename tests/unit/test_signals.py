@@ -1,5 +1,6 @@
 """Green's own alarms: made as CloudWatch takes them, red on what harms users and silent on what doesn't."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from local.metrics import metric_math
 from viridian import signals
 from viridian.request import Thresholds
-from viridian.signals import Alarm
+from viridian.signals import Alarm, Measured
+
+BEGAN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
 def alarms(**thresholds: Any) -> dict[str, Alarm]:
@@ -27,7 +30,7 @@ def test_an_alarm_is_greens_own_and_whole(signal: str) -> None:
     alarm = alarms(latency_seconds=1.0)[signal]
     assert alarm.name == f"viridian-shop-2.0.0-a-{signal}"
     returned = [metric for metric in alarm.metrics if metric["ReturnData"]]
-    assert [metric["Id"] for metric in returned] == ["value"]
+    assert [metric["Id"] for metric in returned] == [alarm.watched]
     stats = [metric["MetricStat"] for metric in alarm.metrics if "MetricStat" in metric]
     assert stats
     for stat in stats:
@@ -64,7 +67,7 @@ def test_a_share_of_failures_counts_once_enough_have_asked(
 def test_an_unhealthy_target_counts_only_while_green_serves(
     requests: float | None, unhealthy: float, red: bool
 ) -> None:
-    assert _red(alarms()["unhealthy"], requests=requests, unhealthy=unhealthy) is red
+    assert _red(alarms()["unhealthy"], requests=requests, hosts=unhealthy) is red
     assert alarms()["unhealthy"].periods == 2
 
 
@@ -78,3 +81,47 @@ def _red(alarm: Alarm, **values: float | None) -> bool:
 
 def test_silence_is_no_failure() -> None:
     assert {alarm.missing for alarm in alarms(latency_seconds=1.0).values()} == {"notBreaching"}
+
+
+def minutes(*values: float | None) -> dict[datetime, float]:
+    return {BEGAN + timedelta(minutes=n): value for n, value in enumerate(values) if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("measured", "said"),
+    [
+        ({}, ""),
+        ({"errors": minutes(0, 1, 0)}, ""),
+        ({"errors": minutes(0, 1.5, 0)}, "More than 1% of green's requests end in 5xx: 1.5 at 09:01"),
+        ({"unhealthy": minutes(0, 1, 0, 1)}, ""),
+        ({"unhealthy": minutes(1, None, 1)}, ""),
+        ({"unhealthy": minutes(0, 1, 2)}, "A green target has been unhealthy for two minutes: 2 at 09:02"),
+        (
+            {"fail_open": minutes(None, None, 4)},
+            "Green has no healthy target: the load balancer sends it requests all the same: 4 at 09:02",
+        ),
+        ({"requests": minutes(9000), "failures": minutes(9000)}, ""),
+    ],
+)
+def test_a_threshold_is_crossed_for_as_many_minutes_on_end_as_its_alarm_needs(
+    measured: Measured, said: str
+) -> None:
+    assert signals.breach(alarms().values(), measured, BEGAN) == said
+
+
+def test_what_was_measured_before_a_step_began_says_nothing_of_it() -> None:
+    measured = {"errors": minutes(50, 0)}
+    assert signals.breach(alarms().values(), measured, BEGAN + timedelta(seconds=1)) == ""
+    assert signals.breach(alarms().values(), measured, BEGAN) != ""
+
+
+def test_requests_count_once_their_minute_is_over_and_published() -> None:
+    assert signals.requests({}) == 0
+    assert signals.requests({"requests": minutes(50)}) == 0
+    assert signals.requests({"requests": minutes(50, None, 3)}) == 50
+
+
+def test_every_measure_is_asked_for_once() -> None:
+    asked = [query["Id"] for query in signals.measures(alarms(latency_seconds=1.0).values())]
+    assert sorted(asked) == sorted(set(asked))
+    assert {alarm.watched for alarm in alarms(latency_seconds=1.0).values()} < set(asked)

@@ -52,6 +52,7 @@ JUDGED: list[tuple[str, Signals, str, str]] = [
         "Successful",
         "100 requests to green, 1 alarms OK",
     ),
+    ("one has missed what it should have seen", signals(alarm("a"), breach="5% of 1%"), "Failed", "5% of 1%"),
     (
         "one knows nothing",
         signals(alarm("a", "INSUFFICIENT_DATA")),

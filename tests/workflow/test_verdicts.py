@@ -78,7 +78,7 @@ def test_a_green_that_nobody_visits_is_never_promoted(world: World) -> None:
     world.traffic(0)
     release = world.release(inconclusive={"minutes": 2, "then": "hold"})
     assert (release.execution.status, release.end) == ("FAILED", "Held")
-    assert release.cause.startswith("Inconclusive: 1 requests to green, 50 needed")
+    assert release.cause.startswith("Inconclusive: 0 requests to green, 50 needed")
     assert world.weights() == {"shop-1": 100}
     assert world.group(release.group).in_service == 3
     assert world.healthy(release.green) == 3
@@ -87,7 +87,7 @@ def test_a_green_that_nobody_visits_is_never_promoted(world: World) -> None:
     assert world.group().minimum == 3
 
     assert world.paged() == [f"viridian: shop {release.id} has ended Held"]
-    assert "Inconclusive: 1 requests to green, 50 needed" in world.pages()[0].message
+    assert "Inconclusive: 0 requests to green, 50 needed" in world.pages()[0].message
 
     refused = world.release("3.0.0")
     assert refused.end == "Refused"
@@ -114,7 +114,7 @@ def test_a_page_that_cannot_be_sent_keeps_no_release_from_its_end(world: World) 
 def test_an_inconclusive_release_rolls_back_where_its_profile_says_so(world: World) -> None:
     world.traffic(0)
     release = world.release(inconclusive={"minutes": 2, "then": "roll_back"})
-    ensure_rolled_back(world, release, "GreenFailed: 1 requests to green, 50 needed")
+    ensure_rolled_back(world, release, "GreenFailed: 0 requests to green, 50 needed")
 
 
 def test_an_observe_time_shorter_than_the_alarms_need_waits_for_their_evidence(world: World) -> None:

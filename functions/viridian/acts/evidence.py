@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from viridian import verdict
+from viridian import signals, verdict
 from viridian.acts import green
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer
+from viridian.aws import alarms, auto_scaling, images, ledger
 from viridian.fleet import Side
 from viridian.record import Record
 from viridian.verdict import AlarmState, Signals
@@ -18,21 +18,19 @@ _CONSOLES = 3  # of instances that aren't healthy; what ails one of them ails mo
 _LIMIT = 30_000  # characters; an item of the ledger holds 400 KB
 
 
-def signals(record: Record, blue: Side, candidate: Side, since: datetime, now: datetime) -> Signals:
+def weighed(record: Record, blue: Side, candidate: Side, since: datetime, now: datetime) -> Signals:
     """Every alarm of the release as it is now, the waived ones that count again among them, and green's requests."""
     plan = record.plan
     asked = (*plan.profile.guards, *own_alarms(record))
     states = alarms.states(asked)
+    own = green.wanted_alarms(record, candidate.target_group)
+    measured = alarms.measure(own, since, now)
     return Signals(
         asked=asked,
         alarms=states,
         waived=_still_waived(record, states, now),
-        requests=alarms.requests(
-            load_balancer.dimension(plan.load_balancer),
-            load_balancer.dimension(candidate.target_group),
-            since,
-            now,
-        ),
+        breach=signals.breach(own, measured, since),
+        requests=signals.requests(measured),
         minimum_requests=plan.profile.thresholds.minimum_requests,
         observed_seconds=(now - since).total_seconds(),
         green_lacks=green.lacks(record, blue, candidate),

@@ -1,4 +1,4 @@
-"""CloudWatch: guards, green's own alarms, and the counts a verdict rests on."""
+"""CloudWatch: guards, green's own alarms, and the measurements a verdict rests on."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any
 from viridian import signals
 from viridian.aws import clients, ledger
 from viridian.fence import Fence
-from viridian.signals import Alarm
+from viridian.signals import Alarm, Measured
 from viridian.verdict import AlarmState
 
 
@@ -54,30 +54,22 @@ def delete(names: Iterable[str], fence: Fence) -> None:
             clients.writer("cloudwatch").delete_alarms(AlarmNames=standing)
 
 
-def requests(load_balancer: str, target_group: str, since: datetime, until: datetime) -> int:
-    """How many requests a target group has had; whole minutes only, as the load balancer publishes them."""
-    found = clients.reader("cloudwatch").get_metric_data(
-        MetricDataQueries=[
-            {
-                "Id": "requests",
-                "MetricStat": {
-                    "Metric": {
-                        "Namespace": signals.NAMESPACE,
-                        "MetricName": "RequestCount",
-                        "Dimensions": [
-                            {"Name": "LoadBalancer", "Value": load_balancer},
-                            {"Name": "TargetGroup", "Value": target_group},
-                        ],
-                    },
-                    "Period": signals.PERIOD,
-                    "Stat": "Sum",
-                },
-            }
-        ],
-        StartTime=since.replace(second=0, microsecond=0),
-        EndTime=until + timedelta(minutes=1),
+def measure(alarms: Iterable[Alarm], since: datetime, until: datetime) -> Measured:
+    """What green's own alarms look at, minute by minute from the one that `since` falls in."""
+    pages = (
+        clients.reader("cloudwatch")
+        .get_paginator("get_metric_data")
+        .paginate(
+            MetricDataQueries=signals.measures(alarms),
+            StartTime=since.replace(second=0, microsecond=0),
+            EndTime=until + timedelta(minutes=1),
+        )
     )
-    return int(sum(found["MetricDataResults"][0]["Values"]))
+    measured: dict[str, dict[datetime, float]] = {}
+    for result in (result for page in pages for result in page["MetricDataResults"]):
+        minutes = measured.setdefault(result["Id"], {})
+        minutes.update(zip(result["Timestamps"], result["Values"], strict=True))
+    return measured
 
 
 def _state(alarm: dict[str, Any]) -> AlarmState:
