@@ -1,10 +1,30 @@
-"""boto3 clients, two kinds: those that read and may ask again, those that write and send once."""
+"""boto3 clients, two kinds: those that read and may ask again, those that write and send once.
 
+What AWS refused for want of rate was not carried out: that alone is sent again, and only while the fence still holds.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
 import boto3
 from botocore.config import Config
+
+THROTTLED = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+    }
+)
+_SENDINGS = 3
 
 _READ = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
@@ -12,7 +32,7 @@ _READ = Config(
     read_timeout=5,
     user_agent_extra="viridian",
 )
-# A request that boto3 sends again on its own would slip past the fence (aws-facts S15): Step Functions retries instead.
+# A request that boto3 sends again on its own would slip past the fence (aws-facts S15), and may have been carried out.
 _WRITE = Config(
     retries={"mode": "standard", "total_max_attempts": 1},
     connect_timeout=2,
@@ -33,4 +53,31 @@ def reader(service: str) -> Any:
 @cache
 def writer(service: str) -> Any:
     """The client that changes things in one service."""
-    return _client(service, config=_WRITE)
+    client = _client(service, config=_WRITE)
+    named = client.meta.service_model.service_id.hyphenize()
+    client.meta.events.register_first(f"needs-retry.{named}", _send_again)
+    return client
+
+
+@contextmanager
+def fenced(check: Callable[[], None]) -> Iterator[None]:
+    """While this stands, a throttled request is sent again, at most twice, each time after `check` has passed."""
+    token = _fence.set(check)
+    try:
+        yield
+    finally:
+        _fence.reset(token)
+
+
+_fence: ContextVar[Callable[[], None] | None] = ContextVar("fence", default=None)
+
+
+def _send_again(attempts: int, response: tuple[Any, dict[str, Any]] | None, **_: Any) -> float | None:
+    """botocore's question whether a request goes out once more: no seconds from now, or None for never."""
+    check = _fence.get()
+    code = response[1].get("Error", {}).get("Code") if response else None
+    if check is None or code not in THROTTLED or attempts >= _SENDINGS:
+        return None
+    time.sleep(2**attempts / 10)
+    check()
+    return 0.0

@@ -9,18 +9,13 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
+from viridian.aws import clients
 from viridian.errors import Busy, NotPermitted, Refusal
 
 logger = Logger()
 
 _BUSY = {
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "RequestLimitExceeded",
-    "TooManyRequestsException",
+    *clients.THROTTLED,
     "ProvisionedThroughputExceededException",
     "TransactionInProgressException",
     "TransactionConflictException",

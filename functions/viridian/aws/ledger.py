@@ -4,12 +4,13 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from viridian import watch as watching
-from viridian.aws import items
+from viridian.aws import clients, items
 from viridian.aws.items import Cancelled, Key, Write
 from viridian.errors import Busy, Fenced, HandsOff, Refusal, RouteLocked
 from viridian.fence import Fence
@@ -34,20 +35,23 @@ def mutation(
 ) -> Iterator[Entry]:
     """Checks the fence and journals the intent in one transaction, then lets the caller send its one request.
 
+    If AWS throttles that request, it is sent again after the fence was checked again; after nothing else.
     `notes` are fields of the release's record that must be true before the request is sent (an undo log).
     Raises Fenced when the route's epoch has moved on, HandsOff when people want nothing written.
     """
     if fence.hands_off:
         raise HandsOff(fence.hands_off)
+    holds = _holds(fence, "attribute_not_exists(#hands_off)")
     if fence.intent is None:
         intent = _intent(fence, call, resource, before, after)
         fence = msgspec.structs.replace(fence, intent=intent["sk"])
         noted = (_note(fence, notes),) if notes else ()
-        _transact(fence, _holds(fence, "attribute_not_exists(#hands_off)"), items.put(intent), *noted)
+        _transact(fence, holds, items.put(intent), *noted)
     key = {"pk": _release(fence.service, fence.release), "sk": str(fence.intent)}
     entry = Entry()
     try:
-        yield entry
+        with clients.fenced(partial(_transact, fence, holds)):
+            yield entry
     except BaseException as error:
         with suppress(Exception):  # the first error is the one to tell
             items.set_fields(key, outcome="unknown", shown=type(error).__name__)
