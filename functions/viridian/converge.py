@@ -20,7 +20,7 @@ Act = Literal[
     "Promote",
     "End",
 ]
-End = Literal["RolledBack", "Held", "RollbackIncomplete", "Refused", "Promoted", "Retired"]
+End = Literal["RolledBack", "Held", "RollbackIncomplete", "Refused", "Promoted", "Emptied", "Retired"]
 
 
 # However late a write is that an earlier epoch let through, its function has been stopped by then: longer than the
@@ -47,15 +47,15 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
 
 def errand(order: Any, execution: str, error: str, cause: str) -> Errand:
     """What a machine is to do: for what failed (`error`, `cause`), or because a person ordered it, with a reason."""
-    asked, ordered = request.parse_order(order), error == "RollbackOrdered"
+    asked, told = request.parse_order(order), error == "RollbackOrdered"
     return Errand(
         service=asked.service,
         release=asked.release,
         execution=execution,
-        failure=first_error(error, asked.reason if ordered else cause),
+        failure=first_error(error, asked.reason if told else cause),
         hold=error == "Inconclusive",
         overwrite=asked.overwrite,
-        ordered=ordered,
+        ordered=told and asked.epoch is None,
         resolved=asked.resolve,
     )
 
@@ -64,7 +64,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     """All that the next step depends on; `green` is None while none was made or once it is gone.
 
     `stay`: the profile leaves traffic where it is, and no person has ordered otherwise. `resolved`: a person says that
-    the traffic is where it is to be. `hands_off`: why people want nothing written.
+    the traffic is where it is to be. `taken_back`: green was promoted, and can serve until blue has its capacity back.
+    `hands_off`: why people want nothing written.
     """
 
     now: datetime
@@ -85,6 +86,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     hands_off: str | None = None
     stay: bool = False
     resolved: bool = False
+    taken_back: bool = False
 
     @property
     def settles_in(self) -> float:
@@ -162,6 +164,12 @@ def _restore(picture: Picture) -> Move:
         )
     now = round(100 * picture.forward.share(green_group))
     weight = traffic.restore(picture.need, blue_healthy, green_healthy, now)
+    if (
+        picture.taken_back
+        and picture.now < picture.deadline
+        and (weight is None or (weight > 0 and green_healthy >= picture.need))
+    ):
+        weight = now  # blue may have been at zero until now: capacity first, then traffic
     short = f"blue carries {blue_healthy} of {picture.need}"
     if weight is None:
         return _held(f"neither side can carry anything: nothing was moved; {short}")

@@ -59,6 +59,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     blue: Side
     blue_launch_template: LaunchTemplate
     blue_owner: str | None
+    blue_image: str | None = None
+    blue_version: str | None = None
     before: Forward
     sticky_seconds: int
     cross_zone: bool

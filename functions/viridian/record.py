@@ -37,7 +37,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     `overtaken` are those of the writers before the way back began: one of them may still be on its way. `converger` is
     the execution that rolls it back, since `taken_at`; `ordered` if a person said so, `resolved` if a person says that
-    it is settled; `told` is what people were paged about last, `hands_off` why they want no writes.
+    it is settled; `taken_back` once that was done to it after its promotion, and `emptied_at` when blue was scaled in to
+    nothing; `told` is what people were paged about last, `hands_off` why they want no writes.
     """
 
     plan: Plan
@@ -52,6 +53,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     overwrite: bool = False
     ordered: bool = False
     resolved: bool = False
+    taken_back: bool = False
     told: str | None = None
     need: int = 0
     image: str | None = None
@@ -68,6 +70,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str | None = None
     ended_at: datetime | None = None
     retire_at: datetime | None = None
+    emptied_at: datetime | None = None
     outcome: str | None = None
 
     @property

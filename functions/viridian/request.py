@@ -110,6 +110,7 @@ Guards = Annotated[tuple[Text, ...], Meta(max_length=10)]
 SmokeTests = Annotated[tuple[SmokeTest, ...], Meta(max_length=10)]
 Rollback = Literal["automatic", "hold"]
 Settle = Annotated[int, Meta(ge=0, le=900)]
+Days = Annotated[int, Meta(ge=0, le=365)]
 
 DEFAULT_STEPS = (
     Step(weight=5, observe_minutes=10),
@@ -132,6 +133,7 @@ class Profile(Document, frozen=True):
     deadlines: Deadlines = Deadlines()
     settle_seconds: Settle = 120
     keep_minutes: Minutes = 60
+    retain_days: Days = 7
 
 
 class Request(Document, frozen=True):
@@ -152,6 +154,7 @@ class Request(Document, frozen=True):
     deadlines: Deadlines | UnsetType = UNSET
     settle_seconds: Settle | UnsetType = UNSET
     keep_minutes: Minutes | UnsetType = UNSET
+    retain_days: Days | UnsetType = UNSET
 
 
 class Resume(Document, frozen=True):
@@ -163,13 +166,17 @@ class Resume(Document, frozen=True):
 
 
 class Order(Document, frozen=True):
-    """A release that a person wants back on blue, or whose end a person has brought about; `reason` may be anything."""
+    """A release that a person wants back on blue, or whose end a person has brought about; `reason` may be anything.
+
+    `epoch` is what our own functions give, for the release as they took it over.
+    """
 
     service: ServiceName
     release: Release
     reason: str = "no reason given"
     overwrite: bool = False
     resolve: bool = False
+    epoch: int | None = None
 
 
 FIXES = {
@@ -191,6 +198,8 @@ FIXES = {
     "deadlines": "Use image_minutes, healthy_minutes and rollback_minutes, each 1-1440.",
     "settle_seconds": "Use a whole number from 0 to 900; 120 is the tested one.",
     "keep_minutes": "Use a whole number from 1 to 1440.",
+    "retain_days": "Use a whole number from 0 to 365.",
+    "epoch": "Leave it out: only our own functions give it.",
     "waive": 'Use {"alarms": ["name"], "reason": "at least ten characters on why"}.',
     "build": "Use commit, build_id, builder and url, each a line of text.",
     "dry_run": "Use true or false.",

@@ -33,7 +33,7 @@ MINUTE = 60.0
 # A release of the matrix: two steps, few polls, everything that merely takes time kept short.
 STEPS = ({"weight": 50, "observe_minutes": 2}, {"weight": 100, "observe_minutes": 2})
 REALITY: Mapping[str, Any] = {}
-SERVICE: Mapping[str, Any] = {"deregistration_delay": 30, "keep_minutes": 2}
+SERVICE: Mapping[str, Any] = {"deregistration_delay": 30, "keep_minutes": 2, "retain_days": 0}
 
 
 class Place(World):

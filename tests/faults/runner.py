@@ -18,7 +18,18 @@ from tests.faults.smallest import smallest
 
 OUT = Path(__file__).parents[2] / "out" / "faults"
 CRASHES = ("crash_before", "crash_after")
-CRASHED = ("release", "baked", "bad", "ordered", "aborted", "dropped", "braked", "retired")
+CRASHED = (
+    "release",
+    "baked",
+    "bad",
+    "ordered",
+    "aborted",
+    "dropped",
+    "braked",
+    "retired",
+    "taken",
+    "revived",
+)
 LOOK_ON = ("note", "like_clean", "blue_within")  # kinds that change nothing
 TOLD = 12  # failing runs of a row that are told in full
 

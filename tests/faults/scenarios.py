@@ -1,6 +1,7 @@
 """The releases that faults are put into: each starts one and brings it to where it can be left alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from local.control.delivery import Delivery
 from tests.faults.place import Place
@@ -69,6 +70,30 @@ def retired(world: Place) -> Release:
     return release(world)
 
 
+def taken(world: Place) -> Release:
+    """A good one that a person takes back while its blue still stands on its floor."""
+    return _taken_back(world, release(world), lambda record: record.get("status") == "Promoted")
+
+
+def revived(world: Place) -> Release:
+    """A good one that a person takes back when its blue stands at zero."""
+    started = world.start(source=ami(world), retain_days=7)
+    return _taken_back(world, started, lambda record: bool(record.get("emptied_at")))
+
+
+def _taken_back(world: Place, started: Release, ready: Callable[[Mapping[str, Any]], bool]) -> Release:
+    def over() -> bool:
+        status = world.record_of(started).get("status")
+        return status in ("RolledBack", "Held", "RollbackIncomplete") or (
+            status is None and not world.running(started)
+        )
+
+    world.cloud.until(lambda: ready(world.record_of(started)) or over(), LONGEST)
+    if ready(world.record_of(started)):
+        world.start_rollback(started, reason="customers see what no alarm does")
+    return started
+
+
 SCENARIOS: dict[str, Scenario] = {
     "release": release,
     "baked": baked,
@@ -78,6 +103,8 @@ SCENARIOS: dict[str, Scenario] = {
     "dropped": dropped,
     "braked": braked,
     "retired": retired,
+    "taken": taken,
+    "revived": revived,
 }
 
 

@@ -24,6 +24,7 @@ def wrote(**weights: int) -> dict[str, Any]:
         (ORDER, "RollbackOrdered", "", "RollbackOrdered: 2.0.0 loses orders", {"ordered": True}),
         (ORDER, "GreenFailed", "alarm a", "GreenFailed: alarm a", {}),
         (ORDER, "Inconclusive", "49 requests", "Inconclusive: 49 requests", {"hold": True}),
+        ({**ORDER, "epoch": 2}, "RollbackOrdered", "", "RollbackOrdered: 2.0.0 loses orders", {}),
         ({**ORDER, "overwrite": True}, "GreenFailed", "", "GreenFailed", {"overwrite": True}),
         ({**ORDER, "resolve": True}, "GreenFailed", "", "GreenFailed", {"resolved": True}),
     ],

@@ -13,7 +13,7 @@ ERRORS = ROOT / "functions" / "viridian" / "errors.py"
 ENDS = {
     "ReleaseStateMachine": {"Promoted", "Planned", "Refused", "RolledBack", "Held", "RollbackIncomplete"},
     "RollbackStateMachine": {"Promoted", "Refused", "RolledBack", "Held", "RollbackIncomplete"},
-    "RetireStateMachine": {"Retired", "Held", "RetirementIncomplete"},
+    "RetireStateMachine": {"Emptied", "Retired", "Held", "RetirementIncomplete"},
 }
 OF_AWS = {
     "States.ALL",

@@ -52,6 +52,35 @@ FOREIGN: dict[str, Any] = {"written": (Forward(weights={"blue": 100}),)}
 
 MOVES: list[tuple[str, Picture, Move]] = [
     (
+        "a promoted green serves until blue, which was at zero, has all its capacity",
+        seen(2, weights={"green": 100}, restored_at=None, taken_back=True),
+        Move(act="RaiseBlue", reason="blue carries 2 of 3 so far"),
+    ),
+    (
+        "and then blue gets everything at once",
+        seen(3, weights={"green": 100}, restored_at=None, taken_back=True),
+        Move(act="RestoreTraffic", reason="all traffic to blue"),
+    ),
+    (
+        "a promoted green that fails gives blue what blue can carry",
+        seen(2, 1, weights={"green": 100}, restored_at=None, taken_back=True),
+        Move(act="RestoreTraffic", reason="blue carries 2 of 3: green keeps 34%", green_weight=34, page=True),
+    ),
+    (
+        "a promoted green with nobody left waits for a blue that was at zero",
+        seen(0, 0, weights={"green": 100}, restored_at=None, taken_back=True),
+        Move(act="RaiseBlue", reason="blue carries 0 of 3 so far"),
+    ),
+    (
+        "a blue that never comes up leaves the traffic on a promoted green",
+        seen(0, weights={"green": 100}, restored_at=None, taken_back=True, **LATE),
+        Move(
+            act="End",
+            end="Held",
+            reason="blue carries 0 of 3 and never got more: all traffic is on green",
+        ),
+    ),
+    (
         "a whole blue gets everything",
         seen(weights=HALF, restored_at=None),
         Move(act="RestoreTraffic", reason="all traffic to blue"),

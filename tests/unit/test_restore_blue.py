@@ -181,11 +181,22 @@ def test_a_promoted_release_is_not_rolled_back_by_its_own_late_failure(account: 
     assert account.writes() == []
 
 
-def test_a_promoted_release_is_not_rolled_back_by_a_late_order(account: Account) -> None:
+def test_a_promoted_release_is_taken_back_by_a_person(account: Account) -> None:
     account.promoted()
-    answer = account.twice("restore_blue", execution=f"{EXECUTION}-person")
-    assert answer["end"] == "Refused"
-    assert "release the version that should serve" in answer["cause"]
+    order = account.event("restore_blue")["order"]
+    person = {"execution": f"{EXECUTION}-person", "error": "RollbackOrdered", "cause": "old prices"}
+    for _ in range(2):
+        assert account.run("restore_blue", order=order, **person)["end"] is None
+        assert account.writes() == ["ModifyRule"]
+    assert account.weights() == {"shop-1": 100}
+
+
+def test_a_promoted_release_is_not_taken_back_by_a_late_order_of_our_own(account: Account) -> None:
+    account.promoted()
+    order = {**account.event("restore_blue")["order"], "epoch": 2}
+    late = {"execution": f"{EXECUTION}-2", "error": "RollbackOrdered", "cause": "an alarm"}
+    answer = account.twice("restore_blue", order=order, **late)
+    assert answer["end"] == "Promoted"
     assert account.writes() == []
 
 

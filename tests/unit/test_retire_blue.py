@@ -24,6 +24,12 @@ def retire(account: Account) -> Any:
     raise AssertionError(answer)
 
 
+def retire_for_good(account: Account) -> Any:
+    assert retire(account)["end"] == "Emptied"
+    account.later(days=7, seconds=1)
+    return retire(account)
+
+
 def test_blue_is_kept_until_its_time(account: Account) -> None:
     account.promoted().later(minutes=59)
     with pytest.raises(Refusal, match="Its blue is kept until"):
@@ -31,8 +37,20 @@ def test_blue_is_kept_until_its_time(account: Account) -> None:
     assert account.writes() == []
 
 
-def test_a_lent_blue_is_scaled_in_to_nothing_and_stays(due: Account) -> None:
+def test_a_blue_at_zero_is_kept_for_its_days(due: Account) -> None:
     answer = retire(due)
+    assert answer["end"] == "Emptied"
+    assert answer["doing"].startswith("shop-1 stands at zero until 2026-01-12T10:06:")
+    assert due.record().status == "Promoted"
+    due.calls.clear()
+    due.later(days=6)
+    with pytest.raises(Refusal, match="Its blue is kept until"):
+        due.run("retire_blue")
+    assert due.writes() == []
+
+
+def test_a_lent_blue_is_scaled_in_to_nothing_and_stays(due: Account) -> None:
+    answer = retire_for_good(due)
     assert answer["end"] == "Retired"
     assert due.group("blue")["DesiredCapacity"] == due.group("blue")["MinSize"] == 0
     assert due.client("elbv2").describe_target_groups(TargetGroupArns=[due.target_group("blue")])[
@@ -47,7 +65,7 @@ def test_blue_is_out_of_use_before_it_loses_its_instances(due: Account) -> None:
 
 
 def test_a_retirement_that_is_over_changes_nothing_more(due: Account) -> None:
-    retire(due)
+    retire_for_good(due)
     due.calls.clear()
     assert due.twice("retire_blue")["end"] == "Retired"
     assert due.writes() == []
@@ -117,10 +135,9 @@ def test_a_blue_that_a_release_made_goes_whole(account: Account) -> None:
     second = release(account, "3.0.0")
     account.later(minutes=61)
     order = {"service": "shop", "release": second["release"], "execution": f"{EXECUTION}-retire"}
-    for _ in range(3):
-        answer = account.run("retire_blue", order)
-        account.later(seconds=30)
-    assert answer["end"] == "Retired"
+    assert account.run("retire_blue", order)["end"] == "Emptied"
+    account.later(days=7, seconds=1)
+    assert account.run("retire_blue", order)["end"] == "Retired"
     groups = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     assert {group["AutoScalingGroupName"] for group in groups} == {"shop-1", second["green_group"]}
     names = [g["TargetGroupName"] for g in account.client("elbv2").describe_target_groups()["TargetGroups"]]

@@ -40,6 +40,7 @@ def test_a_retirement_that_died_is_started_again_ten_minutes_later(account: Acco
 def test_a_release_that_is_over_is_never_due_again(account: Account) -> None:
     account.promoted().later(minutes=61)
     account.run("retire_blue")
+    account.later(days=7, seconds=1)
     account.run("retire_blue")
     assert account.record().status == "Retired"
     assert account.run("sweep") == {"started": []}
@@ -59,7 +60,7 @@ def test_a_release_whose_execution_is_dead_is_taken_back_traffic_first(account: 
     assert account.writes() == ["ModifyRule", "StartExecution"]
     record = account.record()
     assert (record.status, record.epoch, record.converger) == ("RollingBack", 2, f"{ROLLBACK}-2")
-    order = {"service": "shop", "release": RELEASE, "reason": record.failure}
+    order = {"service": "shop", "release": RELEASE, "reason": record.failure, "epoch": 2}
     assert account.executions("rollback") == {f"{RELEASE}-2": order}
 
 

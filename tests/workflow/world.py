@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -401,6 +402,14 @@ class World:
         for instance in instances:
             self.cloud.plane._apps[instance].fault = "unhealthy"
 
+    def fill_zones(self) -> None:
+        """EC2 launches nothing from now on: the zones have no capacity left."""
+
+        def refuse(_: Any) -> Any:
+            raise RuntimeError("We currently do not have sufficient t3.small capacity")
+
+        self.cloud.fleet.groups._run = refuse
+
     def redden(self, alarm: str, reason: str, state: str = "ALARM") -> None:
         """An alarm is in this state from now on, until its metrics say otherwise."""
         self.cloud.client("cloudwatch").set_alarm_state(AlarmName=alarm, StateValue=state, StateReason=reason)
@@ -416,6 +425,16 @@ class World:
         for rule in events.list_rules()["Rules"]:
             if any(function in rule["Name"] for function in functions or RESCUERS):
                 events.disable_rule(Name=rule["Name"])
+
+    def bring_forward(self, release: Release, seconds: float) -> None:
+        """What a promoted release has to wait for comes after so many seconds, instead of days."""
+        due = datetime.fromtimestamp(self.cloud.clock.now() + seconds, UTC)
+        self.cloud.client("dynamodb").update_item(
+            TableName=self.table,
+            Key={"pk": {"S": f"release#shop#{release.id}"}, "sk": {"S": "record"}},
+            UpdateExpression="SET retire_at = :due",
+            ExpressionAttributeValues={":due": {"S": due.isoformat()}},
+        )
 
     def hands_off(self, why: str | None, route: str | None = None) -> None:
         """A person wants nothing written to a route (the production one, or `*`); None takes that back."""

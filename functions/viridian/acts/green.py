@@ -115,7 +115,8 @@ def promote(record: Record, green: Side) -> Record:
     auto_scaling.set_minimum(green, plan.blue.minimum, fence)
     alarms.delete((alarm.name for alarm in wanted_alarms(record, green.target_group)), fence)
     retire_at = datetime.now(UTC) + timedelta(minutes=plan.profile.keep_minutes)
-    ledger.end(fence, "Promoted", f"{plan.version} serves alone", retire_at=retire_at)
+    told = {"retire_at": retire_at, "emptied_at": None, "taken_back": False}
+    ledger.end(fence, "Promoted", f"{plan.version} serves alone", **told)
     return ledger.find(plan.service, plan.release) or record
 
 

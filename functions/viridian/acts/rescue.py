@@ -122,7 +122,13 @@ def _go(errand: Errand) -> str:
 
 
 def _start(errand: Errand) -> None:
-    order = {"service": errand.service, "release": errand.release, "reason": errand.failure}
+    epoch = int(errand.execution.rsplit("-", 1)[1])
+    order = {
+        "service": errand.service,
+        "release": errand.release,
+        "reason": errand.failure,
+        "epoch": epoch,
+    }
     try:
         executions.start_rollback(errand.execution, order)
     except Exception as error:

@@ -76,9 +76,19 @@ def _retire(record: Record) -> Move:
             reason=f"{len(group['Instances'])} instances of {blue.group} drain",
             again_in=30,
         )
+    if record.emptied_at is None and (days := record.plan.profile.retain_days):
+        return _retain(record, timedelta(days=days))
     kept = _remove_ours(record, auto_scaling.tags(group) if group else {})
     ledger.end(fence, "Retired", kept)
     return Move(act="End", end="Retired", reason=kept)
+
+
+def _retain(record: Record, kept: timedelta) -> Move:
+    """Blue stands at nothing: it costs nothing, and can be brought back until its time."""
+    now = datetime.now(UTC)
+    words = f"{record.plan.blue.group} stands at zero until {now + kept:%Y-%m-%dT%H:%M:%SZ}"
+    ledger.end(record.fence(), "Promoted", words, retire_at=now + kept, emptied_at=now)
+    return Move(act="End", end="Emptied", reason=words)
 
 
 def _give_back(record: Record, rule: Rule) -> None:

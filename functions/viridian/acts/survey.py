@@ -40,7 +40,8 @@ def make_plan(
     )
     preflight.ensure_numeric(launches, group["AutoScalingGroupName"])
     _ensure_lent(service, route, target_group, group, launches)
-    preflight.ensure_pinned_image(images.template_image(launches), launches)
+    blue_image = images.template_image(launches)
+    preflight.ensure_pinned_image(blue_image, launches)
     auto_scaling.ensure_clonable(group["AutoScalingGroupName"])
     blue = auto_scaling.side(group, blue_arn)
     preflight.ensure_serving(blue)
@@ -67,6 +68,8 @@ def make_plan(
         blue=blue,
         blue_launch_template=launches,
         blue_owner=preflight.iac_owner(auto_scaling.tags(group)),
+        blue_image=blue_image,
+        blue_version=_version_of(blue_image),
         before=route.forward,
         sticky_seconds=target_group.sticky_seconds(),
         cross_zone=target_groups.cross_zone(target_group, route.load_balancer),
@@ -89,6 +92,9 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
         raise Refusal(
             "resume", f"{wanted.resume} of {wanted.service} is {status}", "Only a Held release resumes."
         )
+    if record.taken_back:
+        fix = 'Start the rollback machine with "resolve": true once the traffic is where it is to be.'
+        raise Refusal("resume", f"{wanted.resume} was promoted and is being taken back", fix)
     _ensure_hands_on(record.plan.route)
     shown = load_balancer.forward(record.plan.route)
     if not shown.alone(record.plan.blue.target_group) and shown.weights not in [
@@ -98,6 +104,13 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
         raise Refusal("route", f"the rule shows {traffic.describe(shown)}, written by somebody else", fix)
     deadline = plan.times(record.plan.profile, started_at)
     return replace(record.plan, execution=execution, started_at=started_at, deadline=deadline, resumed=shown)
+
+
+def _version_of(image: str | None) -> str | None:
+    """The version that an image says it is; one that no release made may not say it."""
+    found = images.find(image) if image else None
+    tags = {tag["Key"]: tag["Value"] for tag in (found or {}).get("Tags", [])}
+    return tags.get(names.VERSION)
 
 
 def _ensure_hands_on(route: str) -> None:

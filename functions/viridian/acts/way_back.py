@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from viridian import converge, names, traffic
-from viridian.acts import evidence, green
+from viridian.acts import evidence, green, taking_back
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, target_groups
 from viridian.converge import Act, Errand, Move, Picture
 from viridian.fleet import Side
@@ -34,7 +34,9 @@ def _step(errand: Errand, acts: Collection[Act]) -> Step:
         return _ended("Refused", f"{called} never took its route: nothing was touched", errand.failure)
     if (answer := _answered(record, errand)) is not None:
         return answer
-    if record.status != "RollingBack" or record.converger != errand.execution:
+    if record.ended:
+        record = taking_back.reopen(record, errand)
+    elif record.status != "RollingBack" or record.converger != errand.execution:
         record = ledger.take_over(record, errand.execution, errand.failure, **errand.terms())
     seen = picture(record)
     move = converge.next_move(seen)
@@ -87,6 +89,7 @@ def picture(record: Record) -> Picture:
         hands_off=record.hands_off,
         stay=plan.profile.rollback == "hold" and not record.ordered,
         resolved=record.resolved,
+        taken_back=record.taken_back,
     )
 
 
@@ -118,11 +121,8 @@ def _answered(record: Record, errand: Errand) -> Step | None:
     """The answer where there is nothing to do: it has ended, or somebody else is at it."""
     mine, first = record.converger == errand.execution, errand.execution == record.plan.execution
     failure = record.failure or errand.failure
-    if record.status in ("Promoted", "Retired") and not first and not mine:
-        words = (
-            f"release {record.plan.release} is promoted: to go back, release the version that should serve"
-        )
-        return _ended("Refused", words, "Refusal")
+    if record.status in ("Promoted", "Retired") and errand.ordered and not mine:
+        return None
     if record.ended:
         end = "Promoted" if record.status == "Retired" else record.status
         return _ended(end, record.outcome or "", failure)
@@ -143,6 +143,7 @@ def _make(record: Record, seen: Picture, move: Move) -> Step:
         case "RestoreTraffic":
             _restore(record, move.green_weight)
         case "RaiseBlue":
+            _use_blue(record, seen)
             auto_scaling.raise_desired(seen.blue, record.need, fence)
         case "KeepEvidence":
             evidence.keep(record, seen.green)
@@ -157,6 +158,17 @@ def _make(record: Record, seen: Picture, move: Move) -> Step:
         case "End":
             return _end(record, move)
     return Step(act=move.act, reason=move.reason, again_in=move.again_in)
+
+
+def _use_blue(record: Record, seen: Picture) -> None:
+    """Where no rule uses blue's target group any more, nobody in it is health-checked, and blue would never be fit."""
+    group = record.plan.blue.target_group
+    if (
+        group not in seen.forward.weights
+        and record.green_target_group
+        and not green.in_standby(record, group)
+    ):
+        green.set_standby(record, record.green_target_group, green_weight=0)
 
 
 def _restore(record: Record, green_weight: int) -> None:

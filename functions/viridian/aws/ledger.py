@@ -16,9 +16,11 @@ from viridian.errors import Busy, Fenced, HandsOff, Refusal, RouteLocked
 from viridian.fence import Fence
 from viridian.plan import Plan
 from viridian.record import CLOSED, FRESH, KEEPS_LOCK, SCHEMA, Record
+from viridian.traffic import Forward
 from viridian.watch import Watch
 
 OPEN = "open"  # the key of the index that lists what isn't over yet
+_FREE = "(attribute_not_exists(#release) OR #release = :release)"
 _EVERY_ROUTE = "*"  # hands off all of them
 _DOCUMENTS = ("plan", "written", "overtaken")
 
@@ -199,13 +201,47 @@ def lock_to_retire(record: Record, execution: str) -> Record | None:
     if record.lock_execution != execution:
         lock = items.get(_route(record.plan.route))
         holder = {"execution": execution, "release": record.plan.release, "service": record.plan.service}
-        free = "(attribute_not_exists(#release) OR #release = :release)"
-        taken = _bump(record.plan.route, lock, holder, free, {":release": record.plan.release})
+        taken = _bump(record.plan.route, lock, holder, _FREE, {":release": record.plan.release})
         try:
             items.transact(taken)
         except Cancelled:
             return None
     return find(record.plan.service, record.plan.release)
+
+
+def reopen(record: Record, converger: str, failure: str, need: int, shown: Forward) -> Record:
+    """Takes the route once more for a promoted release that is to be taken back, from its retirement if one is under way.
+
+    Raises Refusal with the holder's name while another release has the route.
+    """
+    plan, now = record.plan, datetime.now(UTC)
+    lock = items.get(_route(plan.route))
+    holder_ = {"execution": converger, "release": plan.release, "service": plan.service, "since": now}
+    taken = _bump(plan.route, lock, holder_, _FREE, {":release": plan.release})
+    fields = {
+        "status": "RollingBack",
+        "converger": converger,
+        "taken_at": now,
+        "failure": failure,
+        "ordered": True,
+        "taken_back": True,
+        "need": need,
+        "written": (*record.written, shown),
+        "rollback_by": now + timedelta(minutes=plan.profile.deadlines.rollback_minutes),
+    }
+    told = {name: items.text(value) if name in _DOCUMENTS else value for name, value in fields.items()}
+    gone = tuple({*FRESH, "retire_at", "emptied_at"} - fields.keys())
+    key, promoted = _record(plan.service, plan.release), {":promoted": "Promoted"}
+    opened = items.update(key, told, "#status = :promoted", promoted, remove=gone)
+    try:
+        items.transact(taken, opened, _works(record.fence(), converger))
+    except Cancelled:
+        raise Refusal(
+            "release", f"the route is held by {holder(plan.route)}", "Wait for it to end."
+        ) from None
+    found = find(plan.service, plan.release)
+    assert found is not None
+    return found
 
 
 def open_releases() -> list[tuple[str, str]]:

@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from tests.faults.points import ANY_END, Clean, Fault, Point, Row, Run
 
-SCENARIOS = ("release", "baked", "bad", "ordered", "aborted", "dropped", "braked", "retired")
+SCENARIOS = (
+    "release",
+    "baked",
+    "bad",
+    "ordered",
+    "aborted",
+    "dropped",
+    "braked",
+    "retired",
+    "taken",
+    "revived",
+)
 DRAWN = 300
 ON_CALLS = ("crash_before", "crash_after", "lost", "throttle")
 ON_WRITES = (*ON_CALLS, "resend")

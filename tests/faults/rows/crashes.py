@@ -32,7 +32,11 @@ ENDS = {
     "aborted": BACK | UNTOUCHED,
     "dropped": BACK | UNTOUCHED,
     "braked": BACK | UNTOUCHED,
+    "taken": BACK,
+    "revived": BACK,
 }
+# What happens before a release is promoted is in the others.
+SINCE = {"taken": WAY_BACK, "revived": (*WAY_BACK, "RetireBlueFunction", "SweepFunction")}
 ALL = tuple(ENDS)
 
 IN_TIME = 60
@@ -63,7 +67,8 @@ def functions(points: Iterable[Point]) -> list[Point]:
 def _crashes(row: str, kind: str) -> Any:
     def runs(clean: Clean) -> Iterator[Run]:
         for scenario in ALL:
-            for point in functions(clean.mutating(scenario)):
+            points = functions(clean.mutating(scenario))
+            for point in of(points, *SINCE[scenario]) if scenario in SINCE else points:
                 yield Run(row, scenario, (fault(kind, point),), ends=ENDS[scenario])
 
     return runs
@@ -88,7 +93,7 @@ def crashes_on_the_way_back(clean: Clean) -> Iterator[Run]:
     """F13: the reads of those who take a release back; their changing calls are in F01 and F02."""
     runs = [
         Run("F13", scenario, (fault("crash_before", point),), ends=ENDS[scenario])
-        for scenario in ("bad", "ordered", "aborted", "braked", "dropped")
+        for scenario in ("bad", "ordered", "aborted", "braked", "dropped", "taken", "revived")
         for point in of(functions(clean.reads(scenario)), *WAY_BACK, "SweepFunction")
         if point.function != "SweepFunction" or scenario == "dropped"
     ]
