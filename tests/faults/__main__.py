@@ -3,14 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 from tests.faults import nursery
 
 nursery.reach_functions()
 
 from tests.faults import rows, runner  # noqa: E402
-from tests.faults.points import Run  # noqa: E402
+from tests.faults.points import Clean, Run, Runs  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.play:
         return _alone(Run.of(asked.play))
     found = [row for row in rows.every() if not asked.rows or row.id in asked.rows.split(",")]
+    if asked.scenarios:
+        found = [replace(row, runs=partial(_in, row.runs, asked.scenarios.split(","))) for row in found]
     if asked.list:
         for row in found:
             print(f"{row.id:6} {row.title}{'' if row.feature else f' (not there yet: {row.missing})'}")
@@ -27,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no row is called {asked.rows}", file=sys.stderr)
         return 2
     share = 0.02 if asked.smoke else asked.share
-    everything = not asked.rows and share == 1
+    everything = not (asked.rows or asked.scenarios) and share == 1
     return runner.matrix(
         found, seed=asked.seed, jobs=asked.jobs, share=share, with_mutants=asked.mutants or everything
     )
@@ -36,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--rows", help="ids of rows, with commas between; all of them if not given")
+    parser.add_argument("--scenarios", help="only the runs of these, with commas between")
     parser.add_argument("--jobs", type=int, default=2, help="processes that play at a time")
     parser.add_argument("--seed", type=int, default=1, help="chances, ids and lags are drawn from it")
     parser.add_argument("--share", type=float, default=1.0, help="the part of each row's runs that is played")
@@ -48,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--play", metavar="RUN", help="one run, as a failing one prints itself")
     return parser
+
+
+def _in(runs: Runs, scenarios: Sequence[str], clean: Clean) -> Iterator[Run]:
+    return (run for run in runs(clean) if run.scenario in scenarios)
 
 
 def _alone(run: Run) -> int:

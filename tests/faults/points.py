@@ -155,13 +155,16 @@ class Clean(Protocol):
         """The clean run itself."""
 
 
+Runs = Callable[[Clean], Iterable[Run]]
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of the matrix; `feature` is False, and `missing` names it, where the product doesn't have it yet."""
 
     id: str
     title: str
-    runs: Callable[[Clean], Iterable[Run]]
+    runs: Runs
     feature: bool = True
     missing: str = ""
     most: int = 100  # runs, spread evenly over all there are; systematic rows play every one

@@ -335,7 +335,13 @@ def throttled_but_not_wasteful(world: Place, release: Release) -> Iterator[str]:
             yield f"{after - before:.0f} s between two polls"
 
 
-CLEAN_ENDS = {"bad": "RolledBack", "ordered": "RolledBack", "retired": "Retired"}
+CLEAN_ENDS = {
+    "bad": "RolledBack",
+    "ordered": "RolledBack",
+    "retired": "Retired",
+    "taken": "RolledBack",
+    "revived": "RolledBack",
+}
 
 
 @promise("F72", "F76")

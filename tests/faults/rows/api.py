@@ -12,7 +12,7 @@ BACK = frozenset({"RolledBack"})
 GOOD = frozenset({"Promoted", "Retired"})
 # Without what the way back needs nobody but a person can go it: then one is told, and for what.
 NEEDY = SAFE | {"RollbackIncomplete"}
-SCENARIOS = ("release", "bad", "ordered", "retired")
+SCENARIOS = ("release", "bad", "ordered", "retired", "revived")
 SHORT = {"deadlines": {"healthy_minutes": 5, "image_minutes": 5, "rollback_minutes": 15}}
 
 
@@ -34,6 +34,8 @@ PHASES: Mapping[str, tuple[int, ...]] = {
     "release": (0, 40, 100, 200, 350, 500),
     "bad": (200, 260),
     "retired": (620, 700),
+    "taken": (560, 640),
+    "revived": (780, 840, 1000),
 }
 
 
@@ -129,7 +131,7 @@ def small_pages(clean: Clean) -> Iterator[Run]:
     for scenario in (*SCENARIOS, "baked"):
         for size in (1, 2, 3):
             faults = (Fault("paged", None, {"size": size}), Fault("crowded", None, {"things": 12}))
-            yield Run("F74", scenario, faults, size, ends=BACK if scenario in ("bad", "ordered") else GOOD)
+            yield Run("F74", scenario, faults, size, ends=BACK if scenario in ("bad", "ordered", "revived") else GOOD)
 
 
 LACKING: Mapping[str, tuple[str, ...]] = {

@@ -29,6 +29,10 @@ def no_capacity(clean: Clean) -> Iterator[Run]:
         )
         for args in lacks:
             yield Run("F40", scenario, (Fault("launches_fail", None, args),), number, service=SOON, ends=BACK)
+    # A blue that stood at zero finds no room: green, which was promoted, goes on serving, and a person is told.
+    for args in ({"spared": 3}, {"spared": 4}, {"spared": 3, "times": 3}):
+        fault = Fault("launches_fail", None, {"why": "capacity", "side": "blue", **args})
+        yield Run("F40", "revived", (fault,), service=SOON, ends=DISTURBED)
     # Blue has room again when it must: what it lost while the zones were full comes back in time, or a person is told.
     for number, point in enumerate(sample(after_weight(clean, "release"), 4, 40)):
         faults = (
