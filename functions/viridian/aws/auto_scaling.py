@@ -228,6 +228,7 @@ def empty(name: str, tags: dict[str, str], fence: Fence) -> None:
     group = find(name)
     if group:
         _ensure_tagged(group, tags, "Scale it in by hand.")
+        _unprotect(group, fence)
     if group and (int(group["MinSize"]) or int(group["DesiredCapacity"])):
         # First what would scale it out again; an owner's own alarms stay.
         alarms.delete(_own_alarms(group), fence)
@@ -293,6 +294,17 @@ def _own_alarms(group: dict[str, Any]) -> list[str]:
     """The alarms that drive a group which a release made, and nobody else's."""
     told = tags(group)
     return alarms.scaling(told[names.SERVICE], told[names.RELEASE]) if names.RELEASE in told else []
+
+
+def _unprotect(group: dict[str, Any], fence: Fence) -> None:
+    """Protected instances would stay for ever; AWS takes fifty at a time (aws-facts A9)."""
+    held = [each["InstanceId"] for each in group["Instances"] if each.get("ProtectedFromScaleIn")]
+    for start in range(0, len(held), 50):
+        name, some = group["AutoScalingGroupName"], held[start : start + 50]
+        with ledger.mutation(fence, "SetInstanceProtection", name, after=some):
+            clients.writer("autoscaling").set_instance_protection(
+                AutoScalingGroupName=name, InstanceIds=some, ProtectedFromScaleIn=False
+            )
 
 
 def _delete_warm_pool(group: dict[str, Any], fence: Fence) -> None:
