@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.account import ACCOUNT, RELEASE, REGION, Account
+from tests.account import ACCOUNT, REGION, RELEASE, Account
 from viridian import forecast, names
 from viridian.aws import auto_scaling
 from viridian.errors import Refusal
