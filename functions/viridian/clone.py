@@ -111,7 +111,7 @@ _SCHEDULED = (
 )
 _WARM_POOL = ("MaxGroupPreparedCapacity", "MinSize", "PoolState", "InstanceReusePolicy")
 _DRIVEN_BY_ALARMS = ("StepScaling", "SimpleScaling")  # target tracking makes its alarms itself
-# Without any other process a release goes on; AWS still shows the last of these, which does nothing any more.
+# Without these a release goes on; without any other it can't come up, or back.
 _MAY_REST = (
     "AZRebalance",
     "AlarmNotification",
@@ -120,7 +120,7 @@ _MAY_REST = (
     "ReplaceUnhealthy",
     "ScheduledActions",
 )
-_DOES_NOTHING = "RemoveFromLoadBalancerLowPriority"
+_DOES_NOTHING = "RemoveFromLoadBalancerLowPriority"  # any more, but AWS still shows it
 # Where a setting may name its own group, target group or policies.
 _NAMING = ("Value", "ResourceLabel", *_ACTIONS)
 
@@ -257,6 +257,11 @@ def suspended(group: Mapping[str, Any]) -> list[str]:
     """The processes that somebody suspended."""
     names = {process["ProcessName"] for process in group.get("SuspendedProcesses", [])}
     return sorted(names - {_DOES_NOTHING})
+
+
+def resting(group: Mapping[str, Any]) -> list[str]:
+    """Those of them that a release goes on without: what somebody suspends later may be another."""
+    return [process for process in suspended(group) if process in _MAY_REST]
 
 
 def ensure_runs(group: Mapping[str, Any]) -> None:

@@ -297,6 +297,12 @@ def test_a_process_that_does_nothing_any_more_is_no_matter() -> None:
     assert clone.suspended(group) == []
 
 
+def test_only_what_a_release_goes_on_without_is_suspended_on_green() -> None:
+    """A person may have suspended launches of blue since the plan was made."""
+    found = [{"ProcessName": process} for process in ("Launch", "ScheduledActions", "AZRebalance")]
+    assert clone.resting({"SuspendedProcesses": found}) == ["AZRebalance", "ScheduledActions"]
+
+
 @pytest.mark.parametrize("unit", ["vcpu", "memory-mib"])
 def test_a_size_must_be_told_in_what_instances_count_for(unit: str) -> None:
     clone.ensure_runs({**BLUE, "DesiredCapacityType": "units"})

@@ -1,6 +1,7 @@
 """Green beside blue, through the real handlers: a blue with everything set, one with nothing set, and what is refused."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.account import ACCOUNT, REGION, RELEASE, Account
+from tests.stack import ROOT
 from viridian import forecast, names
 from viridian.aws import auto_scaling
 from viridian.errors import Refusal
@@ -442,6 +444,12 @@ def test_the_forecast_that_a_refusal_prints_is_one_that_is_taken(account: Accoun
         AutoScalingGroupName=GREEN, PolicyTypes=["PredictiveScaling"]
     )["ScalingPolicies"]
     assert copy["PredictiveScalingConfiguration"]["MetricSpecifications"] == [shared]
+
+
+def test_the_page_shows_the_forecast_that_a_refusal_prints() -> None:
+    page = (ROOT / "docs" / "clone.md").read_text()
+    (shown,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert json.loads(shown) == forecast.shared({"TargetValue": 40.0}, "shop-1", "shop")
 
 
 def test_the_plan_names_the_scheduled_actions_that_fall_inside(account: Account) -> None:

@@ -160,7 +160,7 @@ def copy_notifications(name: str, blue: str, fence: Fence) -> None:
 
 def copy_suspensions(name: str, blue: dict[str, Any], fence: Fence) -> None:
     """What blue's owner has suspended is suspended on green."""
-    if missing := sorted(set(clone.suspended(blue)) - set(clone.suspended(find(name) or {}))):
+    if missing := sorted(set(clone.resting(blue)) - set(clone.suspended(find(name) or {}))):
         with ledger.mutation(fence, "SuspendProcesses", name, after=missing):
             clients.writer("autoscaling").suspend_processes(
                 AutoScalingGroupName=name, ScalingProcesses=missing
