@@ -3,18 +3,17 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.account import ACCOUNT, REGION, RELEASE, Account
+from tests.everything import TOPIC, alarm, furnish, schedule
 from tests.stack import ROOT
 from viridian import forecast, names
 from viridian.aws import auto_scaling
 from viridian.errors import Refusal
 
-TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:people"
 GREEN = f"viridian-shop-{RELEASE}"
 # What can't be the same, or is only when the release is over.
 OWN = ("AutoScalingGroupARN", "AutoScalingGroupName", "CreatedTime", "Instances", "Tags", "TargetGroupARNs")
@@ -22,146 +21,6 @@ OWN = ("AutoScalingGroupARN", "AutoScalingGroupName", "CreatedTime", "Instances"
 
 def dimension(account: Account, side: str) -> str:
     return account.target_group(side).split(":")[-1]
-
-
-def dimensions(account: Account) -> list[dict[str, str]]:
-    balancer = account.shop.load_balancer_arn.split(":loadbalancer/")[1]
-    return [
-        {"Name": "LoadBalancer", "Value": balancer},
-        {"Name": "TargetGroup", "Value": dimension(account, "blue")},
-    ]
-
-
-def furnish(account: Account) -> None:
-    """Everything that can hang on an Auto Scaling group, on blue's."""
-    asg, name = account.client("autoscaling"), account.shop.group_name
-    asg.update_auto_scaling_group(
-        AutoScalingGroupName=name,
-        DefaultCooldown=90,
-        MaxInstanceLifetime=86_400,
-        CapacityRebalance=True,
-        NewInstancesProtectedFromScaleIn=True,
-        PlacementGroup="spread",
-        Context="shop",
-        InstanceMaintenancePolicy={"MinHealthyPercentage": 90, "MaxHealthyPercentage": 120},
-        AvailabilityZoneDistribution={"CapacityDistributionStrategy": "balanced-only"},
-        AvailabilityZoneImpairmentPolicy={
-            "ZonalShiftEnabled": True,
-            "ImpairedZoneHealthCheckBehavior": "IgnoreUnhealthy",
-        },
-        CapacityReservationSpecification={"CapacityReservationPreference": "default"},
-    )
-    for hook, at in (("warm", "LAUNCHING"), ("drain", "TERMINATING")):
-        asg.put_lifecycle_hook(
-            AutoScalingGroupName=name,
-            LifecycleHookName=hook,
-            LifecycleTransition=f"autoscaling:EC2_INSTANCE_{at}",
-            HeartbeatTimeout=60,
-            DefaultResult="CONTINUE",
-        )
-    asg.enable_metrics_collection(
-        AutoScalingGroupName=name, Metrics=["GroupInServiceInstances", "GroupMaxSize"], Granularity="1Minute"
-    )
-    asg.suspend_processes(AutoScalingGroupName=name, ScalingProcesses=["AZRebalance", "ReplaceUnhealthy"])
-    asg.put_notification_configuration(
-        AutoScalingGroupName=name,
-        TopicARN=TOPIC,
-        NotificationTypes=["autoscaling:EC2_INSTANCE_LAUNCH", "autoscaling:EC2_INSTANCE_TERMINATE"],
-    )
-    asg.put_warm_pool(AutoScalingGroupName=name, MinSize=1, MaxGroupPreparedCapacity=5, PoolState="Stopped")
-    scale(account)
-    schedule(account)
-
-
-def scale(account: Account) -> None:
-    asg, name = account.client("autoscaling"), account.shop.group_name
-
-    def policy(title: str, kind: str, **more: Any) -> str:
-        made = asg.put_scaling_policy(AutoScalingGroupName=name, PolicyName=title, PolicyType=kind, **more)
-        return str(made["PolicyARN"])
-
-    step = {"AdjustmentType": "PercentChangeInCapacity", "MinAdjustmentMagnitude": 1}
-    out = policy(
-        "out",
-        "StepScaling",
-        **step,
-        MetricAggregationType="Average",
-        EstimatedInstanceWarmup=60,
-        StepAdjustments=[{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 20}],
-    )
-    back = policy(
-        "back",
-        "SimpleScaling",
-        AdjustmentType="ChangeInCapacity",
-        ScalingAdjustment=-1,
-        Cooldown=120,
-    )
-    metric = {"Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Statistic": "Average", "Period": 60}
-    cpu = {**metric, "Dimensions": [{"Name": "AutoScalingGroupName", "Value": name}]}
-    common = {"ActionsEnabled": True, "EvaluationPeriods": 2, "DatapointsToAlarm": 2}
-    alarm(account, "busy", **cpu, **common, Threshold=70.0, AlarmActions=[out, TOPIC], OKActions=[back])
-    stat = {
-        "Namespace": "AWS/ApplicationELB",
-        "MetricName": "RequestCount",
-        "Dimensions": dimensions(account),
-    }
-    watched = {"Metric": stat, "Period": 60, "Stat": "Sum"}
-    alarm(
-        account,
-        "crowded",
-        **common,
-        Metrics=[
-            {"Id": "requests", "MetricStat": watched, "ReturnData": False},
-            {"Id": "rate", "Expression": "requests / 60", "ReturnData": True},
-        ],
-        Threshold=0.0,
-        AlarmActions=[out],
-        TreatMissingData="notBreaching",
-    )
-    policy(
-        "custom",
-        "TargetTrackingScaling",
-        TargetTrackingConfiguration={
-            "TargetValue": 50.0,
-            "CustomizedMetricSpecification": {
-                "Namespace": "Shop",
-                "MetricName": "Sessions",
-                "Dimensions": [{"Name": "AutoScalingGroupName", "Value": name}],
-                "Statistic": "Average",
-            },
-        },
-        Enabled=False,
-    )
-    shared = forecast.shared({"TargetValue": 40.0}, name, "shop")
-    policy(
-        "ahead",
-        "PredictiveScaling",
-        PredictiveScalingConfiguration={"MetricSpecifications": [shared], "Mode": "ForecastAndScale"},
-    )
-
-
-def alarm(account: Account, name: str, **settings: Any) -> None:
-    account.client("cloudwatch").put_metric_alarm(
-        AlarmName=name, ComparisonOperator="GreaterThanThreshold", **settings
-    )
-
-
-def schedule(account: Account) -> None:
-    asg, name = account.client("autoscaling"), account.shop.group_name
-    asg.put_scheduled_update_group_action(
-        AutoScalingGroupName=name,
-        ScheduledActionName="night",
-        MinSize=0,
-        MaxSize=4,
-        Recurrence="0 22 * * MON-FRI",
-        TimeZone="Europe/Zurich",
-    )
-    asg.put_scheduled_update_group_action(
-        AutoScalingGroupName=name,
-        ScheduledActionName="sale",
-        DesiredCapacity=8,
-        StartTime=account.now() + timedelta(days=30),
-    )
 
 
 def strip(account: Account) -> None:
@@ -225,7 +84,7 @@ def released(account: Account) -> tuple[Any, Any]:
 
 
 def test_green_is_a_blue_that_has_everything(account: Account) -> None:
-    furnish(account)
+    furnish(account, account.shop, account.now())
     blue, green = released(account)
     assert green["group"].pop("LaunchTemplate")["Version"] == "2"
     assert blue["group"].pop("LaunchTemplate")["Version"] == "1"
@@ -247,7 +106,7 @@ def test_green_is_a_blue_that_has_nothing(account: Account) -> None:
 
 
 def test_what_changes_a_size_by_itself_waits_for_promotion(account: Account) -> None:
-    furnish(account)
+    furnish(account, account.shop, account.now())
     account.before("promote")
     waiting = shown(account, "green")
     assert waiting["actions"] == {}
@@ -260,7 +119,7 @@ def test_what_changes_a_size_by_itself_waits_for_promotion(account: Account) -> 
 
 
 def test_everything_is_made_once(account: Account) -> None:
-    furnish(account)
+    furnish(account, account.shop, account.now())
     account.before("create_green")
     account.twice("create_green")
     assert account.writes().count("PutScalingPolicy") == 5
@@ -274,7 +133,7 @@ def test_a_try_that_died_after_a_call_is_taken_up_by_the_next(account: Account, 
     def die() -> None:
         raise KeyboardInterrupt
 
-    furnish(account)
+    furnish(account, account.shop, account.now())
     account.before("create_green")
     service = "cloudwatch" if call == "PutMetricAlarm" else "autoscaling"
     with account.hooked("after-call", service, call, die), pytest.raises(KeyboardInterrupt):
@@ -289,7 +148,7 @@ def test_a_promotion_that_died_is_taken_up_by_the_next(account: Account, call: s
     def die() -> None:
         raise KeyboardInterrupt
 
-    furnish(account)
+    furnish(account, account.shop, account.now())
     account.before("promote")
     with account.hooked("after-call", "autoscaling", call, die), pytest.raises(KeyboardInterrupt):
         account.run("promote")
@@ -299,7 +158,7 @@ def test_a_promotion_that_died_is_taken_up_by_the_next(account: Account, call: s
 
 
 def test_greens_alarms_drive_green_and_nothing_else(account: Account) -> None:
-    furnish(account)
+    furnish(account, account.shop, account.now())
     account.before("create_green").run("create_green")
     prefix = f"viridian-shop-{RELEASE}-scaling-"
     cloudwatch = account.client("cloudwatch")
@@ -317,7 +176,7 @@ def test_greens_alarms_drive_green_and_nothing_else(account: Account) -> None:
 
 
 def test_an_alarm_that_drives_another_group_too_is_not_its_driver_twice(account: Account) -> None:
-    furnish(account)
+    furnish(account, account.shop, account.now())
     other = (
         f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:scalingPolicy:1:autoScalingGroupName/other:policyName/out"
     )
@@ -338,7 +197,7 @@ def test_an_alarm_that_drives_another_group_too_is_not_its_driver_twice(account:
 
 def test_what_drives_green_goes_before_green_is_emptied(account: Account) -> None:
     """An alarm that stays red would scale it out again and again."""
-    furnish(account)
+    furnish(account, account.shop, account.now())
     account.before("shift_traffic")
     for _ in range(20):
         account.run("restore_blue")
@@ -354,7 +213,7 @@ def test_what_drives_green_goes_before_green_is_emptied(account: Account) -> Non
 
 
 def test_a_group_that_retires_takes_its_alarms_and_its_warm_pool_along(account: Account) -> None:
-    furnish(account)
+    furnish(account, account.shop, account.now())
     account.before("promote")
     record = account.record()
     blue = account.group("blue")
@@ -453,7 +312,7 @@ def test_the_page_shows_the_forecast_that_a_refusal_prints() -> None:
 
 
 def test_the_plan_names_the_scheduled_actions_that_fall_inside(account: Account) -> None:
-    schedule(account)
+    schedule(account, account.shop, account.now())
     account.client("autoscaling").put_scheduled_update_group_action(
         AutoScalingGroupName="shop-1", ScheduledActionName="soon", MinSize=1, Recurrence="*/30 * * * *"
     )
