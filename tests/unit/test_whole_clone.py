@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +13,10 @@ from tests.everything import TOPIC, alarm, furnish, schedule
 from tests.stack import ROOT
 from viridian import forecast, names
 from viridian.aws import auto_scaling
-from viridian.errors import Refusal
+from viridian.errors import Busy, Refusal
 
 GREEN = f"viridian-shop-{RELEASE}"
+OURS = names.tags("shop", RELEASE)
 # What can't be the same, or is only when the release is over.
 OWN = ("AutoScalingGroupARN", "AutoScalingGroupName", "CreatedTime", "Instances", "Tags", "TargetGroupARNs")
 
@@ -215,15 +217,38 @@ def test_what_drives_green_goes_before_green_is_emptied(account: Account) -> Non
 def test_a_group_that_retires_takes_its_alarms_and_its_warm_pool_along(account: Account) -> None:
     furnish(account, account.shop, account.now())
     account.before("promote")
-    record = account.record()
-    blue = account.group("blue")
-    auto_scaling.copy_warm_pool(GREEN, blue, record.fence())
-    auto_scaling.empty(GREEN, {"viridian:managed": "true"}, record.fence())
-    alarms = account.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"viridian-shop-{RELEASE}-scaling-")
-    assert alarms["MetricAlarms"] == []
+    fence = account.record().fence()
+    auto_scaling.copy_warm_pool(GREEN, account.group("blue"), fence)
     account.calls.clear()
-    assert auto_scaling.delete(GREEN, names.tags("shop", RELEASE), record.fence()) is True
-    assert account.writes() == ["DeleteWarmPool", "DeleteAutoScalingGroup"]
+    auto_scaling.empty(GREEN, {"viridian:managed": "true"}, fence)
+    let_go = ["DeleteAlarms", "DeleteWarmPool", "SetInstanceProtection", "UpdateAutoScalingGroup"]
+    assert account.writes() == let_go
+    auto_scaling.empty(GREEN, {"viridian:managed": "true"}, fence)
+    assert account.writes() == let_go
+    assert auto_scaling.delete(GREEN, OURS, fence) is True
+    assert account.writes() == [*let_go, "DeleteAutoScalingGroup"]
+
+
+def test_what_its_owner_gave_a_group_stays_with_it(account: Account) -> None:
+    furnish(account, account.shop, account.now())
+    fence = account.before("promote").record().fence()
+    auto_scaling.empty("shop-1", {"viridian:managed": "true"}, fence)
+    assert account.writes() == ["UpdateAutoScalingGroup"]
+    assert account.group("blue")["WarmPoolConfiguration"]["MinSize"] == 1
+
+
+def test_a_group_is_not_deleted_before_its_warm_pool_has_gone(account: Account) -> None:
+    furnish(account, account.shop, account.now())
+    fence = account.before("promote").record().fence()
+    auto_scaling.empty(GREEN, {"viridian:managed": "true"}, fence)
+    auto_scaling.copy_warm_pool(GREEN, account.group("blue"), fence)
+    accepted = (SimpleNamespace(status_code=200), {"ResponseMetadata": {"HTTPStatusCode": 200}})
+    with (
+        account.hooked("before-call", "autoscaling", "DeleteWarmPool", lambda: accepted),
+        pytest.raises(Busy, match=r"the warm pool of viridian-shop-.* is being deleted"),
+    ):
+        auto_scaling.delete(GREEN, OURS, fence)
+    assert "DeleteAutoScalingGroup" not in account.writes()
 
 
 Act = Callable[[Account], object]

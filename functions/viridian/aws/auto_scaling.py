@@ -228,10 +228,9 @@ def empty(name: str, tags: dict[str, str], fence: Fence) -> None:
     group = find(name)
     if group:
         _ensure_tagged(group, tags, "Scale it in by hand.")
+        _take_back(group, fence)
         _unprotect(group, fence)
     if group and (int(group["MinSize"]) or int(group["DesiredCapacity"])):
-        # First what would scale it out again; an owner's own alarms stay.
-        alarms.delete(_own_alarms(group), fence)
         with ledger.mutation(
             fence, "UpdateAutoScalingGroup", name, after={"MinSize": 0, "DesiredCapacity": 0}
         ):
@@ -251,6 +250,8 @@ def delete(name: str, tags: dict[str, str], fence: Fence) -> bool:
     client = clients.writer("autoscaling")
     try:
         _delete_warm_pool(group, fence)
+        if (find(name) or {}).get("WarmPoolConfiguration"):
+            raise Busy(f"the warm pool of {name} is being deleted")
         with ledger.mutation(fence, "DeleteAutoScalingGroup", name):
             client.delete_auto_scaling_group(AutoScalingGroupName=name)
     except (client.exceptions.ResourceInUseFault, client.exceptions.ScalingActivityInProgressFault) as error:
@@ -290,10 +291,12 @@ def _ensure_tagged(group: dict[str, Any], wanted: dict[str, str], fix: str) -> N
         raise Refusal("service", f"group {name} is not this release's: it has not all of {asked}", fix)
 
 
-def _own_alarms(group: dict[str, Any]) -> list[str]:
-    """The alarms that drive a group which a release made, and nobody else's."""
+def _take_back(group: dict[str, Any], fence: Fence) -> None:
+    """What a release gave its group goes first: alarms would scale it out again, a warm pool would keep its instances."""
     told = tags(group)
-    return alarms.scaling(told[names.SERVICE], told[names.RELEASE]) if names.RELEASE in told else []
+    if names.RELEASE in told:
+        alarms.delete(alarms.scaling(told[names.SERVICE], told[names.RELEASE]), fence)
+        _delete_warm_pool(group, fence)
 
 
 def _unprotect(group: dict[str, Any], fence: Fence) -> None:
@@ -308,13 +311,11 @@ def _unprotect(group: dict[str, Any], fence: Fence) -> None:
 
 
 def _delete_warm_pool(group: dict[str, Any], fence: Fence) -> None:
-    """A group goes only after its warm pool has gone; raises Busy while that is on its way."""
-    name, pool = group["AutoScalingGroupName"], group.get("WarmPoolConfiguration")
+    """Lets a warm pool go, which takes as long as its instances take; without force, as with the group itself."""
+    pool = group.get("WarmPoolConfiguration")
     if pool and not pool.get("Status"):
-        with ledger.mutation(fence, "DeleteWarmPool", name):
-            clients.writer("autoscaling").delete_warm_pool(AutoScalingGroupName=name)
-    if pool and (find(name) or {}).get("WarmPoolConfiguration"):
-        raise Busy(f"the warm pool of {name} is being deleted")
+        with ledger.mutation(fence, "DeleteWarmPool", group["AutoScalingGroupName"]):
+            clients.writer("autoscaling").delete_warm_pool(AutoScalingGroupName=group["AutoScalingGroupName"])
 
 
 def policies(name: str) -> list[dict[str, Any]]:
