@@ -94,6 +94,26 @@ def test_green_is_a_blue_that_has_everything(account: Account) -> None:
     assert all(blue.values()), "a part that nothing was set of"
 
 
+def test_green_is_as_mixed_as_blue_is(account: Account) -> None:
+    template = {"LaunchTemplateId": account.shop.launch_template_id, "Version": "1"}
+    weights = [{"InstanceType": kind, "WeightedCapacity": "1"} for kind in ("t3.micro", "t3a.micro")]
+    mixed = {
+        "LaunchTemplate": {"LaunchTemplateSpecification": template, "Overrides": weights},
+        "InstancesDistribution": {"OnDemandBaseCapacity": 1, "SpotAllocationStrategy": "lowest-price"},
+    }
+    account.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName="shop-1", MixedInstancesPolicy=mixed
+    )
+    blue, green = released(account)
+    policies = [side["group"].pop("MixedInstancesPolicy") for side in (blue, green)]
+    versions = [policy["LaunchTemplate"].pop("LaunchTemplateSpecification")["Version"] for policy in policies]
+    assert versions == ["1", "2"]
+    assert policies[0] == policies[1]
+    blue["group"].pop("LaunchTemplate")  # moto leaves it beside the policy
+    green["group"].pop("LaunchTemplate", None)
+    assert green == blue
+
+
 def test_green_is_a_blue_that_has_nothing(account: Account) -> None:
     strip(account)
     blue, green = released(account)
@@ -175,6 +195,25 @@ def test_greens_alarms_drive_green_and_nothing_else(account: Account) -> None:
     assert all(GREEN in action for action in (busy["AlarmActions"][0], *busy["OKActions"]))
     tags = cloudwatch.list_tags_for_resource(ResourceARN=busy["AlarmArn"])["Tags"]
     assert {"Key": "viridian:release", "Value": RELEASE} in tags
+
+
+def test_an_alarm_is_not_made_before_the_policy_that_it_drives_is_seen(account: Account) -> None:
+    """Auto Scaling shows a policy a little after it was put: the alarm would be made without it, and stay so."""
+
+    def hide(params: dict[str, Any], **_: Any) -> None:
+        if params["AutoScalingGroupName"] == GREEN:
+            params["AutoScalingGroupName"] = "nobody"
+
+    furnish(account, account.shop, account.now())
+    account.before("create_green")
+    with (
+        account.asked("autoscaling", "DescribePolicies", hide),
+        pytest.raises(Busy, match="not to be seen yet: ahead, back, custom, out, requests"),
+    ):
+        account.run("create_green")
+    assert "PutMetricAlarm" not in account.writes()
+    account.run("create_green")
+    assert account.writes().count("PutMetricAlarm") == 4 + 2
 
 
 def test_an_alarm_that_drives_another_group_too_is_not_its_driver_twice(account: Account) -> None:

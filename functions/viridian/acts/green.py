@@ -74,14 +74,14 @@ def _make_scaling(record: Record, target_group: str) -> None:
     auto_scaling.copy_policies(plan.green_group, plan.blue.group, swap, fence)
     blue = auto_scaling.policies(plan.blue.group)
     if told := clone.driving(blue):
-        arns = {p["PolicyName"]: p["PolicyARN"] for p in auto_scaling.policies(plan.green_group)}
-        swap |= {p["PolicyARN"]: arns[p["PolicyName"]] for p in blue if p["PolicyName"] in arns}
-        wanted = {
-            names.scaling_alarm(plan.service, plan.release, told[alarm["AlarmName"]]): clone.alarm(
-                alarm, swap
-            )
-            for alarm in alarms.find(told)
+        arns = {
+            policy["PolicyName"]: policy["PolicyARN"] for policy in auto_scaling.policies(plan.green_group)
         }
+        if unseen := sorted({policy["PolicyName"] for policy in blue} - set(arns)):
+            raise Busy(f"policies of {plan.green_group} are not to be seen yet: {', '.join(unseen)}")
+        swap |= {policy["PolicyARN"]: arns[policy["PolicyName"]] for policy in blue}
+        copies = {told[alarm["AlarmName"]]: clone.alarm(alarm, swap) for alarm in alarms.find(told)}
+        wanted = {names.scaling_alarm(plan.service, plan.release, key): copies[key] for key in copies}
         alarms.copy(wanted, tags(record), fence)
 
 
