@@ -325,6 +325,12 @@ class Account:
             ],
             "groups": self.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"],
             "policies": self.client("autoscaling").describe_policies()["ScalingPolicies"],
+            "schedules": self.client("autoscaling").describe_scheduled_actions()[
+                "ScheduledUpdateGroupActions"
+            ],
+            "notified": self.client("autoscaling").describe_notification_configurations()[
+                "NotificationConfigurations"
+            ],
             "images": ec2.describe_images(Owners=["self"])["Images"],
             "versions": ec2.describe_launch_template_versions(LaunchTemplateId=self.shop.launch_template_id)[
                 "LaunchTemplateVersions"

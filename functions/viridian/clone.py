@@ -1,6 +1,7 @@
 """What green takes over from blue: every member of CreateAutoScalingGroup is carried, set by the release, or left out for a reason."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from viridian.errors import Refusal
@@ -36,14 +37,14 @@ SET = (
     "TargetGroupARNs",
     "Tags",
     "LifecycleHookSpecificationList",
+    "AvailabilityZones",
 )
 LEFT = {
     "LaunchConfigurationName": "a group without a launch template is refused",
     "InstanceId": "it would copy one instance, not the group",
-    "AvailabilityZones": "the subnets name the zones",
-    "AvailabilityZoneIds": "the subnets name the zones",
-    "LoadBalancerNames": "Classic Load Balancers have no weights",
-    "TrafficSources": "the target group is attached by TargetGroupARNs (aws-facts A2)",
+    "AvailabilityZoneIds": "the subnets, or else the names, say the zones",
+    "LoadBalancerNames": "a group with a Classic Load Balancer is refused: it has no weights",
+    "TrafficSources": "a group with more than its target group is refused; that one is attached by TargetGroupARNs (aws-facts A2)",
     "Operator": "a group that another service operates is refused",
     "DeletionProtection": "green must be deletable until it is promoted",
 }
@@ -57,12 +58,78 @@ _HOOK = (
     "NotificationTargetARN",
     "RoleARN",
 )
-_POLICY = ("PolicyName", "PolicyType", "EstimatedInstanceWarmup", "TargetTrackingConfiguration", "Enabled")
+_POLICY = (
+    "PolicyName",
+    "PolicyType",
+    "AdjustmentType",
+    "MinAdjustmentStep",
+    "MinAdjustmentMagnitude",
+    "ScalingAdjustment",
+    "Cooldown",
+    "MetricAggregationType",
+    "StepAdjustments",
+    "EstimatedInstanceWarmup",
+    "TargetTrackingConfiguration",
+    "PredictiveScalingConfiguration",
+    "Enabled",
+)
+_ACTIONS = ("AlarmActions", "OKActions", "InsufficientDataActions")
+_ALARM = (
+    *_ACTIONS,
+    "AlarmDescription",
+    "ActionsEnabled",
+    "ActionConfiguration",
+    "MetricName",
+    "Namespace",
+    "Statistic",
+    "ExtendedStatistic",
+    "Dimensions",
+    "Period",
+    "Unit",
+    "Metrics",
+    "EvaluationPeriods",
+    "EvaluationInterval",
+    "EvaluationWindow",
+    "EvaluationCriteria",
+    "WarmUpConfiguration",
+    "DatapointsToAlarm",
+    "Threshold",
+    "ThresholdMetricId",
+    "ComparisonOperator",
+    "TreatMissingData",
+    "EvaluateLowSampleCountPercentile",
+)
+_SCHEDULED = (
+    "ScheduledActionName",
+    "StartTime",
+    "EndTime",
+    "Recurrence",
+    "TimeZone",
+    "MinSize",
+    "MaxSize",
+    "DesiredCapacity",
+)
+_WARM_POOL = ("MaxGroupPreparedCapacity", "MinSize", "PoolState", "InstanceReusePolicy")
+_DRIVEN_BY_ALARMS = ("StepScaling", "SimpleScaling")  # target tracking makes its alarms itself
+# Without these a release goes on; without any other it can't come up, or back.
+_MAY_REST = (
+    "AZRebalance",
+    "AlarmNotification",
+    "HealthCheck",
+    "InstanceRefresh",
+    "ReplaceUnhealthy",
+    "ScheduledActions",
+)
+_DOES_NOTHING = "RemoveFromLoadBalancerLowPriority"  # any more, but AWS still shows it
+# Where a setting may name its own group, target group or policies.
+_NAMING = ("Value", "ResourceLabel", *_ACTIONS)
 
 
 def members(blue: Mapping[str, Any], version: str) -> dict[str, Any]:
     """Blue's own settings as CreateAutoScalingGroup takes them, launching this version of blue's launch template."""
-    carried = {name: blue[name] for name in CARRIED if blue.get(name) not in (None, "", [], {})}
+    carried = _given(blue, CARRIED)
+    if "VPCZoneIdentifier" not in carried:
+        carried |= _given(blue, ("AvailabilityZones",))
     if carried.get("ServiceLinkedRoleARN", "").endswith(_DEFAULT_ROLE):
         del carried["ServiceLinkedRoleARN"]  # AWS uses it anyway; naming it would need iam:PassRole on it
     if "MixedInstancesPolicy" not in carried:
@@ -115,19 +182,102 @@ def tags(blue: Mapping[str, Any], ours: Mapping[str, str], name: str) -> list[di
 
 def hooks(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Lifecycle hooks as they are given at creation, so that the first instances have them too (aws-facts A11)."""
-    return [{key: hook[key] for key in _HOOK if hook.get(key) not in (None, "")} for hook in found]
+    return [_given(hook, _HOOK) for hook in found]
 
 
-def policies(found: Sequence[Mapping[str, Any]], label: str) -> list[dict[str, Any]]:
-    """Target tracking policies as PutScalingPolicy takes them, with the resource label of green's own target group."""
-    copies = []
-    for policy in found:
-        copy = {key: policy[key] for key in _POLICY if policy.get(key) not in (None, "")}
-        tracking = dict(copy["TargetTrackingConfiguration"])
-        if "ResourceLabel" in (metric := tracking.get("PredefinedMetricSpecification", {})):
-            tracking["PredefinedMetricSpecification"] = {**metric, "ResourceLabel": label}
-        copies.append({**copy, "TargetTrackingConfiguration": tracking})
+def policies(found: Sequence[Mapping[str, Any]], swap: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Scaling policies as PutScalingPolicy takes them, with green's names in the place of blue's (aws-facts A15)."""
+    copies: list[dict[str, Any]] = [_swapped(_given(policy, _POLICY), swap) for policy in found]
+    for copy in copies:
+        if "MinAdjustmentMagnitude" in copy:
+            copy.pop("MinAdjustmentStep", None)  # its old name; both at once are refused
     return copies
+
+
+def driving(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The alarms that drive a group's step and simple policies, and what tells them apart: their policy and a number."""
+    told: dict[str, str] = {}
+    for policy in found:
+        if policy["PolicyType"] in _DRIVEN_BY_ALARMS:
+            for number, alarm in enumerate(sorted(a["AlarmName"] for a in policy.get("Alarms", [])), start=1):
+                told.setdefault(alarm, f"{policy['PolicyName']}-{number}")
+    return told
+
+
+def alarm(found: Mapping[str, Any], swap: Mapping[str, str]) -> dict[str, Any]:
+    """An alarm as PutMetricAlarm takes it, on green's metrics and policies; what it does to other groups it does once."""
+    acts = {
+        key: [action for action in found.get(key, []) if action in swap or ":scalingPolicy:" not in action]
+        for key in _ACTIONS
+    }
+    copy: dict[str, Any] = _swapped(_given({**found, **acts}, _ALARM), swap)
+    return copy
+
+
+def actions(found: Sequence[Mapping[str, Any]], now: datetime) -> list[dict[str, Any]]:
+    """Scheduled actions that still lie ahead, as PutScheduledUpdateGroupAction takes them: never with a start in the past."""
+    soon = now + timedelta(minutes=1)
+    copies = []
+    for copy in (_given(action, _SCHEDULED) for action in found):
+        passed = copy.get("StartTime", now) <= soon
+        over = "EndTime" in copy and copy["EndTime"] <= soon
+        if passed:
+            copy.pop("StartTime", None)
+        if not over and ("Recurrence" in copy or not passed):
+            copies.append(copy)
+    return copies
+
+
+def falls_inside(found: Sequence[Mapping[str, Any]], since: datetime, until: datetime) -> tuple[str, ...]:
+    """What a release should know of blue's scheduled actions: AWS shows of each when it comes next."""
+    return tuple(
+        f"scheduled action {action['ScheduledActionName']} of {action['AutoScalingGroupName']} falls inside, at"
+        f" {action['StartTime']:%Y-%m-%dT%H:%MZ}: what it sets below the floor is raised again, and green gets"
+        " it with its next time"
+        for action in found
+        if action.get("StartTime") and since <= action["StartTime"] <= until
+    )
+
+
+def notifications(found: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """What each topic is told of a group."""
+    told: dict[str, list[str]] = {}
+    for each in found:
+        told.setdefault(each["TopicARN"], []).append(each["NotificationType"])
+    return {topic: sorted(types) for topic, types in told.items()}
+
+
+def warm_pool(blue: Mapping[str, Any]) -> dict[str, Any]:
+    """Blue's warm pool as PutWarmPool takes it; nothing if it has none, or one that is being deleted."""
+    pool = blue.get("WarmPoolConfiguration") or {}
+    return {} if pool.get("Status") else _given(pool, _WARM_POOL)
+
+
+def suspended(group: Mapping[str, Any]) -> list[str]:
+    """The processes that somebody suspended."""
+    names = {process["ProcessName"] for process in group.get("SuspendedProcesses", [])}
+    return sorted(names - {_DOES_NOTHING})
+
+
+def resting(group: Mapping[str, Any]) -> list[str]:
+    """Those of them that a release goes on without: what somebody suspends later may be another."""
+    return [process for process in suspended(group) if process in _MAY_REST]
+
+
+def ensure_runs(group: Mapping[str, Any]) -> None:
+    """Refuses a group that can't launch, register or end instances, or whose size isn't told in what instances count for."""
+    if held := sorted(set(suspended(group)) - set(_MAY_REST)):
+        raise Refusal(
+            "route",
+            f"{_name(group)} has suspended {', '.join(held)}",
+            "Resume it: neither green nor a way back to blue could do without.",
+        )
+    if (unit := group.get("DesiredCapacityType") or "units") != "units":
+        raise Refusal(
+            "route",
+            f"{_name(group)} has its size in {unit}",
+            'Use DesiredCapacityType "units" with weights: AWS then shows what each instance counts for.',
+        )
 
 
 def ensure_carried(group: str, found: Mapping[str, Sequence[str]]) -> None:
@@ -147,3 +297,16 @@ def _versioned(specification: Mapping[str, Any], version: str) -> dict[str, str]
 
 def _name(blue: Mapping[str, Any]) -> str:
     return f"group {blue['AutoScalingGroupName']}"
+
+
+def _given(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: found[name] for name in names if found.get(name) not in (None, "", [], {})}
+
+
+def _swapped(value: Any, swap: Mapping[str, str], key: str = "") -> Any:
+    """A setting with green's names in the place of blue's, wherever it may name its own."""
+    if isinstance(value, Mapping):
+        return {name: _swapped(part, swap, name) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_swapped(part, swap, key) for part in value]
+    return swap.get(value, value) if key in _NAMING else value

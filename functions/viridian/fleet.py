@@ -28,6 +28,10 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     maximum: int
     members: tuple[Member, ...] = ()
 
+    def standing(self) -> int:
+        """The capacity of all instances, healthy or not."""
+        return sum(member.capacity for member in self.members)
+
     def healthy(self) -> int:
         """The capacity of the healthy instances."""
         return sum(member.capacity for member in self.members if member.health == "healthy")

@@ -36,6 +36,14 @@ def alarm(service: str, release_id: str, signal: str) -> str:
     return f"viridian-{service}-{release_id}-{signal}"
 
 
+def scaling_alarm(service: str, release_id: str, told: str = "") -> str:
+    """One that drives green as blue's of the same policy does, or what the names of all of them begin with.
+
+    A policy's name may be as long as an alarm's.
+    """
+    return alarm(service, release_id, f"scaling-{told if len(told) <= 120 else _digest(told, 10)}")
+
+
 def retirement(release_id: str, now: datetime) -> str:
     """The name of the execution that retires a release's blue: one in ten minutes at most; Step Functions allows 80."""
     return f"{release_id}-retire-{now:%Y%m%d%H%M}"[:-1]

@@ -52,13 +52,14 @@ def find(cloud: Any, table: str, now: float) -> list[str]:
 
 
 def is_orphan(left: Left, ledger: dict[str, Entry], now: float) -> bool:
-    """An alarm is for a release's time alone; the rest of a promoted release serves, until it is retired as blue."""
+    """An alarm that watches is for a release's time alone; the rest of a promoted one serves, until it is retired as blue."""
     entry = ledger.get(left.release)
     if entry is None or entry.status == GONE:
         return True
     if entry.status not in KEPT or left.kind in WAY_BACK:
         return False
-    return left.kind == "alarm" or any(_past(later, left, now) for later in ledger.values())
+    watches = left.kind == "alarm" and f"{left.release}-scaling-" not in left.name
+    return watches or any(_past(later, left, now) for later in ledger.values())
 
 
 def _past(later: Entry, left: Left, now: float) -> bool:

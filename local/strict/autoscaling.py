@@ -1,5 +1,7 @@
-"""What Auto Scaling refuses, keeps and deletes along, and moto doesn't (A1, A3, A4, A10-A12, A15)."""
+"""What Auto Scaling refuses, keeps, shows and deletes along, and moto doesn't (A1, A3, A4, A10-A12, A15, A16)."""
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore import xform_name
@@ -11,6 +13,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.exceptions import EC2ClientError
 
 from local.hooks import Hooks
+from local.strict import recurrence
 from local.strict.ec2 import check_image
 
 KEPT = (
@@ -33,12 +36,16 @@ KEPT = (
 NAMED_GROUP = (
     "attach_instances",
     "attach_load_balancer_target_groups",
+    "delete_notification_configuration",
+    "delete_warm_pool",
     "describe_load_balancer_target_groups",
     "detach_instances",
     "detach_load_balancer_target_groups",
     "enable_metrics_collection",
     "put_lifecycle_hook",
+    "put_notification_configuration",
     "put_scheduled_update_group_action",
+    "put_warm_pool",
     "resume_processes",
     "set_desired_capacity",
     "set_instance_protection",
@@ -56,6 +63,11 @@ def install(hooks: Hooks) -> None:
     hooks.wrap(AutoScalingResponse, "detach_load_balancer_target_groups", _detach)
     hooks.wrap(AutoScalingResponse, "put_scaling_policy", _put_policy)
     hooks.set(AutoScalingResponse, "delete_policy", _delete_policy)
+    hooks.wrap(AutoScalingResponse, "describe_policies", _describe_policies)
+    hooks.wrap(AutoScalingResponse, "describe_scheduled_actions", _describe_actions)
+    hooks.set(AutoScalingResponse, "put_notification_configuration", _put_notification)
+    hooks.set(AutoScalingResponse, "delete_notification_configuration", _delete_notification)
+    hooks.set(AutoScalingResponse, "describe_notification_configurations", _describe_notifications)
     hooks.wrap(AutoScalingBackend, "put_scheduled_update_group_action", _put_action)
     hooks.set(AutoScalingBackend, "delete_scheduled_action", _delete_action)
     for name in NAMED_GROUP:
@@ -181,7 +193,8 @@ def _delete(original: Any, response: AutoScalingResponse) -> Any:
             raise ValidationError(
                 f"Deletion protection '{protection}' is on for AutoScalingGroup {group.name}"
             )
-        if group.instance_states and not force:
+        # A warm pool's instances count: https://github.com/hashicorp/terraform-provider-aws deletes it first, too.
+        if (group.instance_states or group.warm_pool) and not force:
             raise AutoscalingClientError(
                 "ResourceInUse",
                 "You cannot delete an AutoScalingGroup while there are instances or pending Spot"
@@ -239,7 +252,12 @@ def _put_policy(original: Any, response: AutoScalingResponse) -> Any:
     name = params["AutoScalingGroupName"]
     if name not in backend.autoscaling_groups:
         raise ValidationError("Group " + name + " not found")
-    _check_label(backend.autoscaling_groups[name], params.get("TargetTrackingConfiguration", {}))
+    for specification in _predefined(params):
+        _check_label(backend.autoscaling_groups[name], specification)
+    if "MinAdjustmentStep" in params and "MinAdjustmentMagnitude" in params:
+        raise ValidationError("MinAdjustmentStep and MinAdjustmentMagnitude are mutually exclusive")
+    if params.get("PolicyType") == "StepScaling" and not params.get("StepAdjustments"):
+        raise ValidationError("At least one StepAdjustment must be specified for a step scaling policy")
     original(response)
     # moto keys policies by their name alone: a clone's policy would replace its original's.
     policy = backend.policies.pop(params["PolicyName"])
@@ -248,9 +266,15 @@ def _put_policy(original: Any, response: AutoScalingResponse) -> Any:
     return ActionResult({"PolicyARN": policy.arn, "Alarms": []})
 
 
-def _check_label(group: Any, tracking: dict[str, Any]) -> None:
-    metric = tracking.get("PredefinedMetricSpecification", {})
-    if metric.get("PredefinedMetricType") != "ALBRequestCountPerTarget":
+def _predefined(params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each predefined metric of a target tracking or predictive policy."""
+    forecasts = params.get("PredictiveScalingConfiguration", {}).get("MetricSpecifications", [])
+    for configuration in (params.get("TargetTrackingConfiguration", {}), *forecasts):
+        yield from (part for key, part in configuration.items() if key.startswith("Predefined"))
+
+
+def _check_label(group: Any, metric: dict[str, Any]) -> None:
+    if not metric.get("PredefinedMetricType", "").startswith("ALB"):
         return
     label = metric.get("ResourceLabel", "")
     attached = [arn for arn in group.target_group_arns if label.endswith("/" + arn.split(":")[-1])]
@@ -261,6 +285,20 @@ def _check_label(group: Any, tracking: dict[str, Any]) -> None:
             f"The resource label {label or 'null'} is not valid: the target group must be attached to the"
             " Auto Scaling group and to the load balancer."
         )
+
+
+def _describe_policies(original: Any, response: AutoScalingResponse) -> Any:
+    """Each policy is shown with the alarms that act on it."""
+    backend = response.autoscaling_backend
+    alarms = cloudwatch_backends[backend.account_id][backend.region_name].alarms.values()
+    answer = original(response)
+    for policy in answer.result["ScalingPolicies"]:
+        policy.alarms = [
+            {"AlarmName": alarm.name, "AlarmARN": alarm.alarm_arn}
+            for alarm in alarms
+            if policy.arn in (*alarm.alarm_actions, *alarm.ok_actions, *alarm.insufficient_data_actions)
+        ]
+    return answer
 
 
 def _delete_policy(response: AutoScalingResponse) -> Any:
@@ -274,10 +312,45 @@ def _delete_policy(response: AutoScalingResponse) -> Any:
 
 def _put_action(original: Any, backend: AutoScalingBackend, *arguments: Any, **named: Any) -> Any:
     """As with policies: an action's name is its group's own."""
+    starts, again = _moment(named["start_time"]), named["recurrence"]
+    if starts is None and not again:
+        raise ValidationError("Either Recurrence or StartTime must be specified")
+    if starts is not None and starts <= datetime.now(UTC):
+        raise ValidationError("Given start time is in the past")
+    if all(named[size] is None for size in ("desired_capacity", "min_size", "max_size")):
+        raise ValidationError("At least one of DesiredCapacity, MinSize and MaxSize must be specified")
     action = original(backend, *arguments, **named)
     del backend.scheduled_actions[action.scheduled_action_name]
+    _show_next(action)
     backend.scheduled_actions[f"{action.auto_scaling_group_name}/{action.scheduled_action_name}"] = action
     return action
+
+
+def _describe_actions(original: Any, response: AutoScalingResponse) -> Any:
+    answer = original(response)
+    for action in answer.result["ScheduledUpdateGroupActions"]:
+        _show_next(action)
+    return answer
+
+
+def _show_next(action: Any) -> None:
+    """The start that AWS shows of an action that recurs is its next one.
+
+    https://docs.aws.amazon.com/cli/latest/reference/autoscaling/describe-scheduled-actions.html, "my-recurring-action"
+    """
+    now, starts = datetime.now(UTC), _moment(action.start_time)
+    if action.recurrence and (starts is None or starts <= now):
+        try:
+            action.start_time = recurrence.following(action.recurrence, action.time_zone or "UTC", now)
+        except ValueError as error:
+            raise ValidationError(f"Given recurrence string: {action.recurrence} is invalid") from error
+
+
+def _moment(given: Any) -> datetime | None:
+    if given is None or given == "":
+        return None
+    moment = datetime.fromisoformat(given) if isinstance(given, str) else given
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _delete_action(
@@ -285,3 +358,48 @@ def _delete_action(
 ) -> None:
     if backend.scheduled_actions.pop(f"{auto_scaling_group_name}/{scheduled_action_name}", None) is None:
         raise ValidationError("Scheduled action name not found")
+
+
+NOTIFICATION_TYPES = (
+    "autoscaling:EC2_INSTANCE_LAUNCH",
+    "autoscaling:EC2_INSTANCE_LAUNCH_ERROR",
+    "autoscaling:EC2_INSTANCE_TERMINATE",
+    "autoscaling:EC2_INSTANCE_TERMINATE_ERROR",
+    "autoscaling:TEST_NOTIFICATION",
+)
+
+
+def _put_notification(response: AutoScalingResponse) -> Any:
+    """The types of a topic are replaced, not added to.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutNotificationConfiguration.html
+    """
+    types = response._get_param("NotificationTypes", [])
+    if unknown := [each for each in types if each not in NOTIFICATION_TYPES]:
+        raise ValidationError(f"Notification Type {unknown[0]} is not valid")
+    _topics(_group(response))[response._get_param("TopicARN")] = types
+    return EmptyResult()
+
+
+def _delete_notification(response: AutoScalingResponse) -> Any:
+    _topics(_group(response)).pop(response._get_param("TopicARN"), None)
+    return EmptyResult()
+
+
+def _describe_notifications(response: AutoScalingResponse) -> Any:
+    """One entry for each pair of a topic and a type; names of groups that are gone are silently absent."""
+    asked = response._get_param("AutoScalingGroupNames", [])
+    groups = response.autoscaling_backend.autoscaling_groups
+    found = [
+        {"AutoScalingGroupName": name, "TopicARN": topic, "NotificationType": each}
+        for name, group in groups.items()
+        if not asked or name in asked
+        for topic, types in _topics(group).items()
+        for each in types
+    ]
+    return ActionResult({"NotificationConfigurations": found})
+
+
+def _topics(group: Any) -> dict[str, list[str]]:
+    topics: dict[str, list[str]] = vars(group).setdefault("notified_topics", {})
+    return topics

@@ -10,7 +10,7 @@ from moto.autoscaling.models import autoscaling_backends
 
 from tests.account import RELEASE, Account
 from tests.stack import ROOT
-from viridian import names
+from viridian import clone, names
 from viridian.acts import green
 from viridian.aws import alarms, auto_scaling, clients, images, ledger, load_balancer, target_groups
 from viridian.errors import Busy, Fenced, NotPermitted
@@ -102,6 +102,14 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         lambda a, f: alarms.make(wanted_alarms(a), OURS, f),
         ["PutMetricAlarm"] * 4,
     ),
+    "alarms.copy": (
+        "shift_traffic",
+        nothing,
+        lambda a, f: alarms.copy(
+            {"viridian-shop-x": clone.alarm(alarms.find(["shop-errors"])[0], {})}, OURS, f
+        ),
+        ["PutMetricAlarm"],
+    ),
     "alarms.delete": (
         "shift_traffic",
         nothing,
@@ -121,8 +129,40 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         lambda a: a.client("autoscaling").delete_policy(
             AutoScalingGroupName=a.record().plan.green_group, PolicyName="requests"
         ),
-        lambda a, f: auto_scaling.copy_policies(a.record().plan.green_group, "shop-1", _label(a), f),
+        lambda a, f: auto_scaling.copy_policies(a.record().plan.green_group, "shop-1", _swap(a), f),
         ["PutScalingPolicy"],
+    ),
+    "auto_scaling.copy_notifications": (
+        "shift_traffic",
+        lambda a: a.client("autoscaling").put_notification_configuration(
+            AutoScalingGroupName="shop-1",
+            TopicARN="arn:aws:sns:us-east-1:123456789012:people",
+            NotificationTypes=["autoscaling:EC2_INSTANCE_LAUNCH"],
+        ),
+        lambda a, f: auto_scaling.copy_notifications(a.record().plan.green_group, "shop-1", f),
+        ["PutNotificationConfiguration"],
+    ),
+    "auto_scaling.copy_suspensions": (
+        "shift_traffic",
+        lambda a: a.client("autoscaling").suspend_processes(
+            AutoScalingGroupName="shop-1", ScalingProcesses=["AZRebalance"]
+        ),
+        lambda a, f: auto_scaling.copy_suspensions(a.record().plan.green_group, a.group("blue"), f),
+        ["SuspendProcesses"],
+    ),
+    "auto_scaling.copy_schedule": (
+        "shift_traffic",
+        lambda a: a.client("autoscaling").put_scheduled_update_group_action(
+            AutoScalingGroupName="shop-1", ScheduledActionName="night", MinSize=0, Recurrence="0 22 * * *"
+        ),
+        lambda a, f: auto_scaling.copy_schedule(a.record().plan.green_group, "shop-1", a.now(), f),
+        ["PutScheduledUpdateGroupAction"],
+    ),
+    "auto_scaling.copy_warm_pool": (
+        "shift_traffic",
+        lambda a: a.client("autoscaling").put_warm_pool(AutoScalingGroupName="shop-1", MinSize=1),
+        lambda a, f: auto_scaling.copy_warm_pool(a.record().plan.green_group, a.group("blue"), f),
+        ["PutWarmPool"],
     ),
     "auto_scaling.copy_metrics": (
         "shift_traffic",
@@ -225,9 +265,10 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
 }
 
 
-def _label(account: Account) -> str:
+def _swap(account: Account) -> dict[str, str]:
     balancer = account.shop.load_balancer_arn.split(":loadbalancer/")[1]
-    return f"{balancer}/{target_group(account).split(':')[-1]}"
+    blue, candidate = (account.target_group(side).split(":")[-1] for side in ("blue", "green"))
+    return {f"{balancer}/{blue}": f"{balancer}/{candidate}"}
 
 
 @pytest.fixture(params=WRITES)
@@ -326,7 +367,8 @@ class _Refused:
 def service_of(call: str) -> str:
     if "Alarm" in call:
         return "cloudwatch"
-    if "AutoScaling" in call or "Policy" in call or "Metrics" in call:
+    words = ("AutoScaling", "Policy", "Metrics", "Notification", "Processes", "Scheduled", "WarmPool")
+    if any(word in call for word in words):
         return "autoscaling"
     return "ec2" if any(word in call for word in ("Image", "Template", "Snapshot")) else "elbv2"
 

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -356,6 +357,110 @@ class TestAutoScalingGroups:
         policies = asg.describe_policies()["ScalingPolicies"]
         actions = asg.describe_scheduled_actions()["ScheduledUpdateGroupActions"]
         assert [each["AutoScalingGroupName"] for each in (*policies, *actions)] == [shop.group_name] * 2
+
+    def test_a_policy_is_shown_with_the_alarms_that_act_on_it(
+        self, cloud: alone.World, shop: seed.Seeded
+    ) -> None:
+        """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_ScalingPolicy.html"""
+        asg = cloud.client("autoscaling")
+        arn = asg.put_scaling_policy(
+            AutoScalingGroupName=shop.group_name,
+            PolicyName="out",
+            PolicyType="StepScaling",
+            AdjustmentType="ChangeInCapacity",
+            StepAdjustments=[{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
+        )["PolicyARN"]
+        cloud.client("cloudwatch").put_metric_alarm(
+            AlarmName="busy",
+            Namespace="Shop",
+            MetricName="Sessions",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=9.0,
+            ComparisonOperator="GreaterThanThreshold",
+            OKActions=[arn],
+        )
+        shown = asg.describe_policies(AutoScalingGroupName=shop.group_name, PolicyNames=["out"])
+        (alarm,) = shown["ScalingPolicies"][0]["Alarms"]
+        assert (alarm["AlarmName"], alarm["AlarmARN"].split(":")[-1]) == ("busy", "busy")
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"PolicyType": "StepScaling", "AdjustmentType": "ChangeInCapacity"},
+            {
+                "AdjustmentType": "PercentChangeInCapacity",
+                "ScalingAdjustment": 10,
+                "MinAdjustmentStep": 1,
+                "MinAdjustmentMagnitude": 1,
+            },
+            {
+                "PolicyType": "PredictiveScaling",
+                "PredictiveScalingConfiguration": {
+                    "MetricSpecifications": [
+                        {
+                            "TargetValue": 9.0,
+                            "PredefinedMetricPairSpecification": {
+                                "PredefinedMetricType": "ALBRequestCount",
+                                "ResourceLabel": "app/other/1/targetgroup/other/2",
+                            },
+                        }
+                    ]
+                },
+            },
+        ],
+        ids=["no steps", "two names for one step", "a forecast of a group that isn't attached"],
+    )
+    def test_a_policy_that_says_nothing_is_refused(
+        self, cloud: alone.World, shop: seed.Seeded, asked: dict[str, Any]
+    ) -> None:
+        """A15."""
+        put = cloud.client("autoscaling").put_scaling_policy
+        code = refusal(put, AutoScalingGroupName=shop.group_name, PolicyName="out", **asked)
+        assert code == "ValidationError"
+
+    def test_a_scheduled_action_lies_ahead_and_sets_something(
+        self, cloud: alone.World, shop: seed.Seeded
+    ) -> None:
+        """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutScheduledUpdateGroupAction.html"""
+        put = cloud.client("autoscaling").put_scheduled_update_group_action
+        named = {"AutoScalingGroupName": shop.group_name, "ScheduledActionName": "night"}
+        for asked in (
+            {"MinSize": 1, "StartTime": datetime(2001, 1, 1, tzinfo=UTC)},
+            {"MinSize": 1},
+            {"Recurrence": "0 0 * * *"},
+            {"MinSize": 1, "Recurrence": "0 25 * * *"},
+            {"MinSize": 1, "Recurrence": "every night"},
+        ):
+            assert refusal(put, **named, **asked) == "ValidationError"
+        shown = cloud.client("autoscaling").describe_scheduled_actions()["ScheduledUpdateGroupActions"]
+        assert shown == []
+
+    def test_a_topic_is_told_of_what_was_said_last(self, cloud: alone.World, shop: seed.Seeded) -> None:
+        """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_PutNotificationConfiguration.html"""
+        asg, named = cloud.client("autoscaling"), {"AutoScalingGroupName": shop.group_name}
+        topic = {**named, "TopicARN": "arn:aws:sns:us-east-1:123456789012:people"}
+        for kind in ("LAUNCH", "TERMINATE"):
+            asg.put_notification_configuration(
+                **topic, NotificationTypes=[f"autoscaling:EC2_INSTANCE_{kind}"]
+            )
+        (told,) = asg.describe_notification_configurations()["NotificationConfigurations"]
+        assert told == {**topic, "NotificationType": "autoscaling:EC2_INSTANCE_TERMINATE"}
+        put = asg.put_notification_configuration
+        assert refusal(put, **topic, NotificationTypes=["whatever"]) == "ValidationError"
+        asg.delete_notification_configuration(**topic)
+        assert asg.describe_notification_configurations()["NotificationConfigurations"] == []
+
+    def test_a_group_with_a_warm_pool_is_not_deleted(self, cloud: alone.World, shop: seed.Seeded) -> None:
+        """A4; terraform-provider-aws deletes the pool first, too."""
+        asg = cloud.client("autoscaling")
+        self.create(cloud, shop, MinSize=0, DesiredCapacity=0)
+        asg.put_warm_pool(AutoScalingGroupName="shop-2", MinSize=1)
+        code = refusal(asg.delete_auto_scaling_group, AutoScalingGroupName="shop-2")
+        assert code == "ResourceInUse"
+        asg.delete_warm_pool(AutoScalingGroupName="shop-2")
+        asg.delete_auto_scaling_group(AutoScalingGroupName="shop-2")
 
     def test_request_tracking_needs_the_attached_groups_label(
         self, cloud: alone.World, shop: seed.Seeded

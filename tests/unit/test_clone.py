@@ -1,5 +1,6 @@
 """What green takes over from blue, and a release that is told when AWS adds something to a group."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import botocore.session
@@ -9,6 +10,8 @@ from viridian import clone
 from viridian.errors import Refusal
 
 MODEL = botocore.session.get_session().get_service_model("autoscaling")
+CLOUDWATCH = botocore.session.get_session().get_service_model("cloudwatch")
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 CREATE: Any = MODEL.operation_model("CreateAutoScalingGroup").input_shape
 MEMBERS = set(CREATE.members)
 TEMPLATE = {"LaunchTemplateId": "lt-1", "LaunchTemplateName": "shop", "Version": "3"}
@@ -151,42 +154,168 @@ def test_every_part_of_a_hook_that_can_be_given_is() -> None:
     assert clone.hooks([given]) == [given]
 
 
+SWAP = {
+    "shop-1": "viridian-shop-2",
+    "targetgroup/blue/2": "targetgroup/green/3",
+    "app/shop/1/targetgroup/blue/2": "app/shop/1/targetgroup/green/3",
+    "policy-of-blue": "policy-of-green",
+}
+
+
+def required(operation: str) -> set[str]:
+    shape: Any = MODEL.operation_model(operation).input_shape
+    return set(shape.members) - {"AutoScalingGroupName"}
+
+
+def test_every_part_of_a_policy_that_can_be_given_is() -> None:
+    given = dict.fromkeys(required("PutScalingPolicy"), "x")
+    (copy,) = clone.policies([{**given, "PolicyARN": "arn", "Alarms": [{"AlarmName": "x"}]}], {})
+    assert copy == {key: value for key, value in given.items() if key != "MinAdjustmentStep"}
+
+
+def test_the_old_name_of_a_step_is_kept_where_it_stands_alone() -> None:
+    (copy,) = clone.policies([{"PolicyName": "out", "MinAdjustmentStep": 2}], {})
+    assert copy == {"PolicyName": "out", "MinAdjustmentStep": 2}
+
+
+def test_every_part_of_an_alarm_that_can_be_given_is() -> None:
+    shape: Any = CLOUDWATCH.operation_model("PutMetricAlarm").input_shape
+    given: dict[str, Any] = dict.fromkeys(set(shape.members) - {"AlarmName", "Tags"}, "x")
+    given |= {key: ["x"] for key in ("AlarmActions", "OKActions", "InsufficientDataActions")}
+    assert clone.alarm({**given, "AlarmArn": "arn", "StateValue": "OK"}, {}) == given
+
+
+def test_every_part_of_a_scheduled_action_that_can_be_given_is() -> None:
+    given: dict[str, Any] = dict.fromkeys(required("PutScheduledUpdateGroupAction") - {"Time"}, 1)
+    later = {"StartTime": NOW + timedelta(days=1), "EndTime": NOW + timedelta(days=9)}
+    assert clone.actions([{**given, **later, "Time": later["StartTime"]}], NOW) == [{**given, **later}]
+
+
+def test_every_part_of_a_warm_pool_that_can_be_given_is() -> None:
+    given = dict.fromkeys(required("PutWarmPool"), 1)
+    assert clone.warm_pool({"WarmPoolConfiguration": given}) == given
+    assert clone.warm_pool({"WarmPoolConfiguration": {**given, "Status": "PendingDelete"}}) == {}
+    assert clone.warm_pool({}) == {}
+
+
 def test_a_policy_follows_greens_own_requests() -> None:
     policy: dict[str, Any] = {
-        "PolicyName": "requests",
+        "PolicyName": "shop-1",
         "PolicyType": "TargetTrackingScaling",
-        "PolicyARN": "arn",
-        "Alarms": [{"AlarmName": "x"}],
         "Enabled": False,
-        "EstimatedInstanceWarmup": 30,
         "TargetTrackingConfiguration": {
             "PredefinedMetricSpecification": {
                 "PredefinedMetricType": "ALBRequestCountPerTarget",
                 "ResourceLabel": "app/shop/1/targetgroup/blue/2",
             },
             "TargetValue": 100.0,
-            "DisableScaleIn": False,
         },
     }
-    (copy,) = clone.policies([policy], "app/shop/1/targetgroup/green/3")
-    put: Any = MODEL.operation_model("PutScalingPolicy").input_shape
-    assert set(copy) <= set(put.members)
-    assert copy["Enabled"] is False
+    (copy,) = clone.policies([policy], SWAP)
     assert copy["TargetTrackingConfiguration"]["PredefinedMetricSpecification"] == {
         "PredefinedMetricType": "ALBRequestCountPerTarget",
         "ResourceLabel": "app/shop/1/targetgroup/green/3",
     }
     assert copy["TargetTrackingConfiguration"]["TargetValue"] == 100.0
+    assert (copy["Enabled"], copy["PolicyName"]) == (False, "shop-1")
 
 
-def test_a_policy_without_a_label_gets_none() -> None:
-    metric = {"PredefinedMetricType": "ASGAverageCPUUtilization"}
-    policy = {
-        "PolicyName": "cpu",
-        "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingConfiguration": {"PredefinedMetricSpecification": metric, "TargetValue": 50.0},
+def test_a_metric_of_blues_group_becomes_greens_wherever_it_stands() -> None:
+    def stat(group: str) -> dict[str, Any]:
+        dimensions = [{"Name": "AutoScalingGroupName", "Value": group}, {"Name": "Stage", "Value": "live"}]
+        return {"MetricStat": {"Metric": {"Dimensions": dimensions, "Namespace": "shop-1"}}}
+
+    found = {"PolicyName": "out", "TargetTrackingConfiguration": {"Metrics": [stat("shop-1")]}}
+    (copy,) = clone.policies([found], SWAP)
+    assert copy["TargetTrackingConfiguration"] == {"Metrics": [stat("viridian-shop-2")]}
+    assert found["TargetTrackingConfiguration"] == {"Metrics": [stat("shop-1")]}, "blue's own is left alone"
+
+
+def test_an_alarm_acts_on_greens_policies_and_on_nobody_elses() -> None:
+    other = "arn:aws:autoscaling:::scalingPolicy:1:autoScalingGroupName/other:policyName/out"
+    found = {"AlarmName": "busy", "AlarmActions": ["policy-of-blue", other, "topic"], "OKActions": [other]}
+    assert clone.alarm(found, SWAP) == {"AlarmActions": ["policy-of-green", "topic"]}
+
+
+def test_only_step_and_simple_policies_are_driven_by_alarms_of_their_own() -> None:
+    def policy(name: str, kind: str, *alarms: str) -> dict[str, Any]:
+        return {"PolicyName": name, "PolicyType": kind, "Alarms": [{"AlarmName": each} for each in alarms]}
+
+    found = [
+        policy("out", "StepScaling", "z", "a"),
+        policy("in", "SimpleScaling", "z", "b"),
+        policy("tracking", "TargetTrackingScaling", "TargetTracking-shop-1-AlarmHigh-1"),
+        policy("ahead", "PredictiveScaling"),
+    ]
+    assert clone.driving(found) == {"a": "out-1", "z": "out-2", "b": "in-1"}
+
+
+def test_an_action_whose_time_has_passed_is_left_unless_it_comes_again() -> None:
+    past, ahead = NOW - timedelta(days=1), NOW + timedelta(days=1)
+    found = [
+        {"ScheduledActionName": "once", "StartTime": past, "MinSize": 0},
+        {"ScheduledActionName": "at once", "StartTime": NOW + timedelta(seconds=30), "MinSize": 0},
+        {"ScheduledActionName": "later", "StartTime": ahead, "MinSize": 0},
+        {"ScheduledActionName": "daily", "StartTime": past, "Recurrence": "0 1 * * *", "MinSize": 0},
+        {"ScheduledActionName": "monthly", "StartTime": ahead, "Recurrence": "0 1 1 * *", "MinSize": 0},
+        {"ScheduledActionName": "over", "Recurrence": "0 1 * * *", "EndTime": past, "MinSize": 0},
+    ]
+    assert clone.actions(found, NOW) == [
+        found[2],
+        {"ScheduledActionName": "daily", "Recurrence": "0 1 * * *", "MinSize": 0},
+        found[4],
+    ]
+
+
+@pytest.mark.parametrize(("minutes", "inside"), [(-1, False), (0, True), (60, True), (61, False)])
+def test_an_action_falls_inside_from_the_first_moment_to_the_last(minutes: int, inside: bool) -> None:
+    action = {
+        "ScheduledActionName": "night",
+        "AutoScalingGroupName": "shop-1",
+        "StartTime": NOW + timedelta(minutes=minutes),
     }
-    assert clone.policies([policy], "label") == [policy]
+    told = clone.falls_inside([action, {"ScheduledActionName": "x"}], NOW, NOW + timedelta(hours=1))
+    assert len(told) == inside
+    assert all("night of shop-1" in line for line in told)
+
+
+def test_a_topic_is_told_of_the_same_things_in_the_same_order() -> None:
+    found = [{"TopicARN": "b", "NotificationType": "2"}, {"TopicARN": "b", "NotificationType": "1"}]
+    assert clone.notifications(found) == {"b": ["1", "2"]}
+
+
+@pytest.mark.parametrize("process", ["Launch", "Terminate", "AddToLoadBalancer", "SomethingNew"])
+def test_a_process_that_a_release_needs_may_not_be_suspended(process: str) -> None:
+    group = {**BLUE, "SuspendedProcesses": [{"ProcessName": "AZRebalance"}, {"ProcessName": process}]}
+    with pytest.raises(Refusal, match=f"shop-1 has suspended {process}"):
+        clone.ensure_runs(group)
+
+
+def test_a_process_that_does_nothing_any_more_is_no_matter() -> None:
+    group = {**BLUE, "SuspendedProcesses": [{"ProcessName": "RemoveFromLoadBalancerLowPriority"}]}
+    clone.ensure_runs(group)
+    assert clone.suspended(group) == []
+
+
+def test_only_what_a_release_goes_on_without_is_suspended_on_green() -> None:
+    """A person may have suspended launches of blue since the plan was made."""
+    found = [{"ProcessName": process} for process in ("Launch", "ScheduledActions", "AZRebalance")]
+    assert clone.resting({"SuspendedProcesses": found}) == ["AZRebalance", "ScheduledActions"]
+
+
+@pytest.mark.parametrize("unit", ["vcpu", "memory-mib"])
+def test_a_size_must_be_told_in_what_instances_count_for(unit: str) -> None:
+    clone.ensure_runs({**BLUE, "DesiredCapacityType": "units"})
+    with pytest.raises(Refusal, match=f"has its size in {unit}"):
+        clone.ensure_runs({**BLUE, "DesiredCapacityType": unit})
+
+
+def test_a_group_without_subnets_keeps_its_zones() -> None:
+    zones = {"AvailabilityZones": ["us-east-1a"]}
+    assert clone.members({**BLUE, **zones, "VPCZoneIdentifier": ""}, "9")["AvailabilityZones"] == [
+        "us-east-1a"
+    ]
+    assert "AvailabilityZones" not in clone.members({**BLUE, **zones, "VPCZoneIdentifier": "subnet-1"}, "9")
 
 
 def test_what_green_would_silently_lack_is_refused_by_name() -> None:

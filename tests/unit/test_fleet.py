@@ -83,6 +83,7 @@ def test_only_a_healthy_target_counts(health: str) -> None:
 
 def test_a_weighted_instance_counts_for_its_capacity() -> None:
     assert side("AAb", capacity=4).healthy() == 8
+    assert side("AAb", capacity=4).standing() == 12
     assert side("AABb", capacity=4).healthy_by_zone() == {"a": 8, "b": 4}
 
 

@@ -219,22 +219,6 @@ def lend_twice(account: Account) -> None:
     )
 
 
-def schedule(account: Account) -> None:
-    account.client("autoscaling").put_scheduled_update_group_action(
-        AutoScalingGroupName="shop-1", ScheduledActionName="night", MinSize=0, Recurrence="0 22 * * *"
-    )
-
-
-def step_policy(account: Account) -> None:
-    account.client("autoscaling").put_scaling_policy(
-        AutoScalingGroupName="shop-1",
-        PolicyName="steps",
-        PolicyType="StepScaling",
-        AdjustmentType="ChangeInCapacity",
-        StepAdjustments=[{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}],
-    )
-
-
 def suspend(account: Account) -> None:
     account.client("autoscaling").suspend_processes(
         AutoScalingGroupName="shop-1", ScalingProcesses=["Terminate"]
@@ -341,8 +325,6 @@ STANDING: list[tuple[str, Act, str, str]] = [
     ("blue with a target that isn't healthy", lambda a: a.stop("blue"), "route", "2 of 3"),
     ("blue with nobody", scale_to_nothing, "route", "shop-1"),
     ("two groups on blue's target group", lend_twice, "route", "second"),
-    ("a scheduled action on blue", schedule, "route", "night"),
-    ("a step scaling policy on blue", step_policy, "route", "steps"),
     ("a suspended process on blue", suspend, "route", "Terminate"),
     ("a source that serves", let_serve, "source.instance_id", "shop-1"),
     ("a source that belongs to a group", build_in_a_group, "source.instance_id", "shop-1"),

@@ -206,11 +206,11 @@ def second_group(world: World) -> Iterator[None]:
 @contextmanager
 def suspended(world: World) -> Iterator[None]:
     scaling = world.cloud.client("autoscaling")
-    scaling.suspend_processes(AutoScalingGroupName="shop-1", ScalingProcesses=["AZRebalance"])
+    scaling.suspend_processes(AutoScalingGroupName="shop-1", ScalingProcesses=["Terminate"])
     try:
         yield
     finally:
-        scaling.resume_processes(AutoScalingGroupName="shop-1", ScalingProcesses=["AZRebalance"])
+        scaling.resume_processes(AutoScalingGroupName="shop-1", ScalingProcesses=["Terminate"])
 
 
 @contextmanager
@@ -229,7 +229,7 @@ IN_THE_WAY: dict[str, tuple[Callable[[World], AbstractContextManager[None]], tup
     "a guard in ALARM": (red_guard, ("guards", "shop-errors is in ALARM: it burns", "waive")),
     "a source that serves": (source_serves, ("source.instance_id", "registered in", "no target group lists")),
     "two groups on blue's target group": (second_group, ("route", "shop-1, shop-too", "exactly one")),
-    "a suspended process": (suspended, ("route", "AZRebalance", "take it off")),
+    "a suspended process": (suspended, ("route", "suspended Terminate", "Resume it")),
     "no priority ahead of the rule": (no_room_ahead, ("route", "priority 1", "free priority")),
 }
 

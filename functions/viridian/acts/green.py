@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from viridian import fleet, names, signals, traffic
+from viridian import clone, fleet, names, signals, traffic
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.errors import Busy, Drifted
 from viridian.fleet import Side
@@ -52,7 +52,7 @@ def give_standby_back(record: Record) -> None:
 
 
 def make_group(record: Record, target_group: str) -> None:
-    """Green's group on its own launch template version, with blue's scaling."""
+    """Green's group on its own launch template version, with all that hangs on blue's but what waits for promotion."""
     plan, fence = record.plan, record.fence()
     blue = auto_scaling.find(plan.blue.group)
     if blue is None:
@@ -61,9 +61,36 @@ def make_group(record: Record, target_group: str) -> None:
     if record.launch_template_version != version:
         ledger.note(fence, launch_template_version=version, green_at=datetime.now(UTC))
     auto_scaling.make_green(plan.green_group, blue, version, target_group, record.need, tags(record), fence)
+    auto_scaling.copy_suspensions(plan.green_group, blue, fence)
     auto_scaling.copy_metrics(plan.green_group, blue, fence)
-    label = "/".join((load_balancer.dimension(plan.load_balancer), load_balancer.dimension(target_group)))
-    auto_scaling.copy_policies(plan.green_group, plan.blue.group, label, fence)
+    auto_scaling.copy_notifications(plan.green_group, plan.blue.group, fence)
+    _make_scaling(record, target_group)
+
+
+def _make_scaling(record: Record, target_group: str) -> None:
+    """Blue's scaling policies on green, and alarms of its own that drive them."""
+    plan, fence = record.plan, record.fence()
+    swap = _swap(record, target_group)
+    auto_scaling.copy_policies(plan.green_group, plan.blue.group, swap, fence)
+    blue = auto_scaling.policies(plan.blue.group)
+    if told := clone.driving(blue):
+        arns = {
+            policy["PolicyName"]: policy["PolicyARN"] for policy in auto_scaling.policies(plan.green_group)
+        }
+        if unseen := sorted({policy["PolicyName"] for policy in blue} - set(arns)):
+            raise Busy(f"policies of {plan.green_group} are not to be seen yet: {', '.join(unseen)}")
+        swap |= {policy["PolicyARN"]: arns[policy["PolicyName"]] for policy in blue}
+        copies = {told[alarm["AlarmName"]]: clone.alarm(alarm, swap) for alarm in alarms.find(told)}
+        wanted = {names.scaling_alarm(plan.service, plan.release, key): copies[key] for key in copies}
+        alarms.copy(wanted, tags(record), fence)
+
+
+def _swap(record: Record, target_group: str) -> dict[str, str]:
+    """Green's names in the place of blue's, for whatever setting of a group names that group."""
+    plan = record.plan
+    balancer = load_balancer.dimension(plan.load_balancer)
+    blue, green = (load_balancer.dimension(arn) for arn in (plan.blue.target_group, target_group))
+    return {plan.blue.group: plan.green_group, blue: green, f"{balancer}/{blue}": f"{balancer}/{green}"}
 
 
 def make_alarms(record: Record, target_group: str) -> None:
@@ -109,10 +136,17 @@ def count_in_dns(record: Record) -> None:
 
 
 def promote(record: Record, green: Side) -> Record:
-    """Green gets the floor blue had, blue stays where one write reaches it until its time, and the route is free."""
+    """Green gets the floor blue had, blue stays where one write reaches it until its time, and the route is free.
+
+    What would have changed green's size by itself comes now: scheduled actions write sizes outright (aws-facts A16), and
+    a warm pool is launched up to the largest size.
+    """
     plan, fence = record.plan, record.fence()
     set_standby(record, green.target_group, green_weight=0)
     auto_scaling.set_minimum(green, plan.blue.minimum, fence)
+    if (blue := auto_scaling.find(plan.blue.group)) is not None:
+        auto_scaling.copy_schedule(green.group, plan.blue.group, datetime.now(UTC), fence)
+        auto_scaling.copy_warm_pool(green.group, blue, fence)
     alarms.delete((alarm.name for alarm in wanted_alarms(record, green.target_group)), fence)
     retire_at = datetime.now(UTC) + timedelta(minutes=plan.profile.keep_minutes)
     told = {"retire_at": retire_at, "emptied_at": None, "taken_back": False}
@@ -149,7 +183,7 @@ def ensure_comes_up(record: Record, blue: Side, green: Side) -> str:
     """What `lacks` says, with the last launch that failed; raises GreenUnfit if another try won't mend that."""
     if not (lack := lacks(record, blue, green)):
         return ""
-    failures = auto_scaling.failures(green.group) if len(green.members) < record.need else []
+    failures = auto_scaling.failures(green.group) if green.standing() < record.need else []
     fleet.ensure_launches(green, failures)
     return f"{lack}; the last launch failed: {failures[0]}" if failures else lack
 

@@ -42,12 +42,13 @@ def make_plan(
     _ensure_lent(service, route, target_group, group, launches)
     blue_image = images.template_image(launches)
     preflight.ensure_pinned_image(blue_image, launches)
-    auto_scaling.ensure_clonable(group["AutoScalingGroupName"])
+    auto_scaling.ensure_clonable(group, blue_arn, service)
     blue = auto_scaling.side(group, blue_arn)
     preflight.ensure_serving(blue)
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
     _ensure_source(request, launches)
     taken = load_balancer.priorities(route.listener, service)
+    deadline = plan.times(profile, started_at)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
     return Plan(
         service=service,
@@ -55,7 +56,7 @@ def make_plan(
         version=request.version,
         execution=execution,
         started_at=started_at,
-        deadline=plan.times(profile, started_at),
+        deadline=deadline,
         route=profile.route,
         listener=route.listener,
         load_balancer=route.load_balancer,
@@ -79,7 +80,10 @@ def make_plan(
         standby_before=load_balancer.standby_forward(route.listener, service),
         steps=plan.in_words(profile),
         makes=plan.makes(service, release, request.source, launches),
-        changes=plan.changes(profile.route, blue),
+        changes=(
+            *plan.changes(profile.route, blue),
+            *cloning.falls_inside(auto_scaling.scheduled(blue.group), started_at, deadline),
+        ),
         keeps=plan.keeps(blue, profile),
     )
 

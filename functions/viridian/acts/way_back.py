@@ -100,7 +100,7 @@ def leftovers(record: Record) -> tuple[str, ...]:
     version = images.find_version(plan.blue_launch_template.template, plan.release)
     image = _image(record)
     snapshots = images.find_snapshots(green.tags(record)) if record.image_is_ours else []
-    own = alarms.states(evidence.own_alarms(record)) if target_group else ()
+    own = alarms.states(_alarms(record)) if target_group else ()
     untagged = f"target group {plan.green_target_group}, which has lost our tags"
     found = (
         untagged if _untagged(record, target_group) else None,
@@ -201,7 +201,7 @@ def remove_green(record: Record) -> None:
             return
     elif _stands(record, target_group):
         return  # it has lost our tags, and only what carries them is deleted
-    alarms.delete(evidence.own_alarms(record), fence)
+    alarms.delete(_alarms(record), fence)
     if target_group:
         green.give_standby_back(record)
         target_groups.delete(target_group, fence)
@@ -210,6 +210,11 @@ def remove_green(record: Record) -> None:
         images.deregister(image["ImageId"], ours, fence)
     elif record.image_is_ours:
         images.delete_snapshots(ours, fence)
+
+
+def _alarms(record: Record) -> tuple[str, ...]:
+    """Those that watch green, and those that drive it: AWS deletes the latter with the group unless they do more (A3)."""
+    return (*evidence.own_alarms(record), *alarms.scaling(record.plan.service, record.plan.release))
 
 
 def _untagged(record: Record, target_group: str | None) -> bool:

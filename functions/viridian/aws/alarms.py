@@ -4,16 +4,16 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from viridian import signals
+from viridian import names, signals
 from viridian.aws import clients, ledger
 from viridian.fence import Fence
 from viridian.signals import Alarm, Measured
 from viridian.verdict import AlarmState
 
 
-def states(names: Iterable[str]) -> tuple[AlarmState, ...]:
+def states(asked: Iterable[str]) -> tuple[AlarmState, ...]:
     """The alarms of these names that exist, composite ones included; the caller compares (aws-facts C7)."""
-    wanted = sorted(set(names))
+    wanted = sorted(set(asked))
     if not wanted:
         return ()
     pages = (
@@ -47,9 +47,37 @@ def make(alarms: Iterable[Alarm], tags: dict[str, str], fence: Fence) -> None:
                 )
 
 
-def delete(names: Iterable[str], fence: Fence) -> None:
-    """Deletes those of green's alarms that are there."""
-    if standing := sorted(alarm.name for alarm in states(names)):
+def find(asked: Iterable[str]) -> list[dict[str, Any]]:
+    """The metric alarms of these names, as AWS shows them."""
+    if not (wanted := sorted(asked)):
+        return []
+    pages = clients.reader("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNames=wanted)
+    return [alarm for page in pages for alarm in page["MetricAlarms"]]
+
+
+def scaling(service: str, release: str) -> list[str]:
+    """The names of the alarms that drive a release's group, found by how they begin."""
+    prefix = names.scaling_alarm(service, release)
+    pages = clients.reader("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
+    return [alarm["AlarmName"] for page in pages for alarm in page["MetricAlarms"]]
+
+
+def copy(wanted: dict[str, dict[str, Any]], tags: dict[str, str], fence: Fence) -> None:
+    """Makes those alarms, given by name, that aren't there yet."""
+    standing = {alarm["AlarmName"] for alarm in find(wanted)}
+    for name, alarm in wanted.items():
+        if name not in standing:
+            with ledger.mutation(fence, "PutMetricAlarm", name):
+                clients.writer("cloudwatch").put_metric_alarm(
+                    AlarmName=name,
+                    Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                    **alarm,
+                )
+
+
+def delete(asked: Iterable[str], fence: Fence) -> None:
+    """Deletes those of a release's alarms that are there."""
+    if standing := sorted(alarm.name for alarm in states(asked)):
         with ledger.mutation(fence, "DeleteAlarms", ", ".join(standing)):
             clients.writer("cloudwatch").delete_alarms(AlarmNames=standing)
 

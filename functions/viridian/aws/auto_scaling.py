@@ -1,9 +1,11 @@
 """EC2 Auto Scaling: the groups behind a route, their clones, floors and ends."""
 
+from datetime import datetime
 from typing import Any
 
-from viridian import clone
-from viridian.aws import clients, ledger, target_groups
+from viridian import clone, forecast, names
+from viridian.arns import suffix
+from viridian.aws import alarms, clients, ledger, target_groups
 from viridian.errors import Busy, Refusal
 from viridian.fence import Fence
 from viridian.fleet import Member, Side
@@ -79,24 +81,21 @@ def tags(group: dict[str, Any]) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
 
 
-def ensure_clonable(name: str) -> None:
-    """Refuses a group with anything attached that green would silently lack."""
-    client = clients.reader("autoscaling")
-    policies = [p for p in _policies(name) if p["PolicyType"] != "TargetTrackingScaling"]
-    actions = client.describe_scheduled_actions(AutoScalingGroupName=name)["ScheduledUpdateGroupActions"]
-    group = find(name) or {}
-    suspended, warm = group.get("SuspendedProcesses", []), group.get("WarmPoolConfiguration")
-    operator = group.get("Operator", {}).get("Principal")
+def ensure_clonable(group: dict[str, Any], target_group: str, service: str) -> None:
+    """Refuses a group that green couldn't be like: each refusal has its reason in docs/clone.md."""
+    name, operator = group["AutoScalingGroupName"], group.get("Operator", {}).get("Principal")
+    sources = [source["Identifier"] for source in group.get("TrafficSources", [])]
+    others = {*group.get("TargetGroupARNs", []), *sources} - {target_group}
+    clone.ensure_runs(group)
     clone.ensure_carried(
         name,
         {
-            "a scaling policy other than target tracking": [p["PolicyName"] for p in policies],
-            "a scheduled action": [action["ScheduledActionName"] for action in actions],
-            "a suspended process": [process["ProcessName"] for process in suspended],
+            "another target group or traffic source": sorted(others),
+            "a Classic Load Balancer": group.get("LoadBalancerNames", []),
             "an operator": [operator] if operator else [],
-            "a warm pool": ["WarmPoolConfiguration"] if warm else [],
         },
     )
+    forecast.ensure_shared(policies(name), (name, suffix(target_group)), name, service)
 
 
 def make_green(
@@ -139,13 +138,53 @@ def copy_metrics(name: str, blue: dict[str, Any], fence: Fence) -> None:
             )
 
 
-def copy_policies(name: str, blue: str, label: str, fence: Fence) -> None:
-    """Blue's target tracking on green; one that is there already is left."""
-    standing = {policy["PolicyName"] for policy in _policies(name)}
-    for policy in clone.policies(_policies(blue), label):
+def copy_policies(name: str, blue: str, swap: dict[str, str], fence: Fence) -> None:
+    """Blue's scaling policies on green; one that is there already is left."""
+    standing = {policy["PolicyName"] for policy in policies(name)}
+    for policy in clone.policies(policies(blue), swap):
         if policy["PolicyName"] not in standing:
             with ledger.mutation(fence, "PutScalingPolicy", f"{name}/{policy['PolicyName']}"):
                 clients.writer("autoscaling").put_scaling_policy(AutoScalingGroupName=name, **policy)
+
+
+def copy_notifications(name: str, blue: str, fence: Fence) -> None:
+    """Who is told of blue is told of green."""
+    standing = _notifications(name)
+    for topic, types in _notifications(blue).items():
+        if standing.get(topic) != types:
+            with ledger.mutation(fence, "PutNotificationConfiguration", name, after={topic: types}):
+                clients.writer("autoscaling").put_notification_configuration(
+                    AutoScalingGroupName=name, TopicARN=topic, NotificationTypes=types
+                )
+
+
+def copy_suspensions(name: str, blue: dict[str, Any], fence: Fence) -> None:
+    """What blue's owner has suspended is suspended on green."""
+    if missing := sorted(set(clone.resting(blue)) - set(clone.suspended(find(name) or {}))):
+        with ledger.mutation(fence, "SuspendProcesses", name, after=missing):
+            clients.writer("autoscaling").suspend_processes(
+                AutoScalingGroupName=name, ScalingProcesses=missing
+            )
+
+
+def copy_schedule(name: str, blue: str, now: datetime, fence: Fence) -> None:
+    """Blue's scheduled actions on green; one that is there already is left."""
+    standing = {action["ScheduledActionName"] for action in scheduled(name)}
+    for action in clone.actions(scheduled(blue), now):
+        if action["ScheduledActionName"] not in standing:
+            resource = f"{name}/{action['ScheduledActionName']}"
+            with ledger.mutation(fence, "PutScheduledUpdateGroupAction", resource):
+                clients.writer("autoscaling").put_scheduled_update_group_action(
+                    AutoScalingGroupName=name, **action
+                )
+
+
+def copy_warm_pool(name: str, blue: dict[str, Any], fence: Fence) -> None:
+    """A warm pool beside green, as beside blue."""
+    pool = clone.warm_pool(blue)
+    if pool and clone.warm_pool(find(name) or {}) != pool:
+        with ledger.mutation(fence, "PutWarmPool", name, after=pool):
+            clients.writer("autoscaling").put_warm_pool(AutoScalingGroupName=name, **pool)
 
 
 def set_minimum(side: Side, minimum: int, fence: Fence) -> None:
@@ -189,6 +228,8 @@ def empty(name: str, tags: dict[str, str], fence: Fence) -> None:
     group = find(name)
     if group:
         _ensure_tagged(group, tags, "Scale it in by hand.")
+        _take_back(group, fence)
+        _unprotect(group, fence)
     if group and (int(group["MinSize"]) or int(group["DesiredCapacity"])):
         with ledger.mutation(
             fence, "UpdateAutoScalingGroup", name, after={"MinSize": 0, "DesiredCapacity": 0}
@@ -208,6 +249,9 @@ def delete(name: str, tags: dict[str, str], fence: Fence) -> bool:
     _ensure_tagged(group, tags, "Delete it by hand.")
     client = clients.writer("autoscaling")
     try:
+        _delete_warm_pool(group, fence)
+        if (find(name) or {}).get("WarmPoolConfiguration"):
+            raise Busy(f"the warm pool of {name} is being deleted")
         with ledger.mutation(fence, "DeleteAutoScalingGroup", name):
             client.delete_auto_scaling_group(AutoScalingGroupName=name)
     except (client.exceptions.ResourceInUseFault, client.exceptions.ScalingActivityInProgressFault) as error:
@@ -247,8 +291,55 @@ def _ensure_tagged(group: dict[str, Any], wanted: dict[str, str], fix: str) -> N
         raise Refusal("service", f"group {name} is not this release's: it has not all of {asked}", fix)
 
 
-def _policies(name: str) -> list[dict[str, Any]]:
+def _take_back(group: dict[str, Any], fence: Fence) -> None:
+    """What a release gave its group goes first: alarms would scale it out again, a warm pool would keep its instances."""
+    told = tags(group)
+    if names.RELEASE in told:
+        alarms.delete(alarms.scaling(told[names.SERVICE], told[names.RELEASE]), fence)
+        _delete_warm_pool(group, fence)
+
+
+def _unprotect(group: dict[str, Any], fence: Fence) -> None:
+    """Protected instances would stay for ever; AWS takes fifty at a time (aws-facts A9)."""
+    held = [each["InstanceId"] for each in group["Instances"] if each.get("ProtectedFromScaleIn")]
+    for start in range(0, len(held), 50):
+        name, some = group["AutoScalingGroupName"], held[start : start + 50]
+        with ledger.mutation(fence, "SetInstanceProtection", name, after=some):
+            clients.writer("autoscaling").set_instance_protection(
+                AutoScalingGroupName=name, InstanceIds=some, ProtectedFromScaleIn=False
+            )
+
+
+def _delete_warm_pool(group: dict[str, Any], fence: Fence) -> None:
+    """Lets a warm pool go, which takes as long as its instances take; without force, as with the group itself."""
+    pool = group.get("WarmPoolConfiguration")
+    if pool and not pool.get("Status"):
+        with ledger.mutation(fence, "DeleteWarmPool", group["AutoScalingGroupName"]):
+            clients.writer("autoscaling").delete_warm_pool(AutoScalingGroupName=group["AutoScalingGroupName"])
+
+
+def policies(name: str) -> list[dict[str, Any]]:
+    """A group's scaling policies, each with the alarms that drive it."""
     pages = (
         clients.reader("autoscaling").get_paginator("describe_policies").paginate(AutoScalingGroupName=name)
     )
     return [policy for page in pages for policy in page["ScalingPolicies"]]
+
+
+def scheduled(name: str) -> list[dict[str, Any]]:
+    """A group's scheduled actions, each with its next time."""
+    pages = (
+        clients.reader("autoscaling")
+        .get_paginator("describe_scheduled_actions")
+        .paginate(AutoScalingGroupName=name)
+    )
+    return [action for page in pages for action in page["ScheduledUpdateGroupActions"]]
+
+
+def _notifications(name: str) -> dict[str, list[str]]:
+    pages = (
+        clients.reader("autoscaling")
+        .get_paginator("describe_notification_configurations")
+        .paginate(AutoScalingGroupNames=[name])
+    )
+    return clone.notifications([each for page in pages for each in page["NotificationConfigurations"]])
