@@ -126,6 +126,8 @@ def _remove_ours(record: Record, tags: dict[str, str]) -> str:
     made = {key: value for key, value in tags.items() if key in (names.MANAGED, names.SERVICE, names.RELEASE)}
     if tags and names.RELEASE not in made:
         return f"{blue.group} stays, at zero: it was lent, not made by a release"
+    if tags:
+        auto_scaling.empty(blue.group, made, fence)
     if not auto_scaling.delete(blue.group, made, fence):
         raise Refusal("service", f"group {blue.group} has instances again", "Look for who scales it out.")
     if target_groups.exists(blue.target_group) and names.RELEASE in load_balancer.tags(blue.target_group):

@@ -224,11 +224,15 @@ def is_ours(name: str, wanted: dict[str, str]) -> bool:
 
 
 def empty(name: str, tags: dict[str, str], fence: Fence) -> None:
-    """Scales a group that carries these tags in to nothing: its instances drain and terminate."""
+    """Scales a group that carries these tags in to nothing: its instances drain and terminate.
+
+    With a release's own tags it is for good; without them the group may be brought back, with all that hangs on it.
+    """
     group = find(name)
     if group:
         _ensure_tagged(group, tags, "Scale it in by hand.")
-        _take_back(group, fence)
+        if names.RELEASE in tags:
+            _take_back(tags, group, fence)
         _unprotect(group, fence)
     if group and (int(group["MinSize"]) or int(group["DesiredCapacity"])):
         with ledger.mutation(
@@ -291,12 +295,10 @@ def _ensure_tagged(group: dict[str, Any], wanted: dict[str, str], fix: str) -> N
         raise Refusal("service", f"group {name} is not this release's: it has not all of {asked}", fix)
 
 
-def _take_back(group: dict[str, Any], fence: Fence) -> None:
+def _take_back(tags: dict[str, str], group: dict[str, Any], fence: Fence) -> None:
     """What a release gave its group goes first: alarms would scale it out again, a warm pool would keep its instances."""
-    told = tags(group)
-    if names.RELEASE in told:
-        alarms.delete(alarms.scaling(told[names.SERVICE], told[names.RELEASE]), fence)
-        _delete_warm_pool(group, fence)
+    alarms.delete(alarms.scaling(tags[names.SERVICE], tags[names.RELEASE]), fence)
+    _delete_warm_pool(group, fence)
 
 
 def _unprotect(group: dict[str, Any], fence: Fence) -> None:
