@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from viridian.errors import Refusal
+from viridian.overrides import Setup
 
 CARRIED = (
     "MixedInstancesPolicy",
@@ -60,17 +61,44 @@ _HOOK = (
 _POLICY = ("PolicyName", "PolicyType", "EstimatedInstanceWarmup", "TargetTrackingConfiguration", "Enabled")
 
 
-def members(blue: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Blue's own settings as CreateAutoScalingGroup takes them, launching this version of blue's launch template."""
+def members(blue: Mapping[str, Any], version: str, types: Sequence[str] = ()) -> dict[str, Any]:
+    """Blue's own settings as CreateAutoScalingGroup takes them, launching this version of blue's launch template.
+
+    With `types` green is a mixed group of these, each as blue has it.
+    """
     carried = {name: blue[name] for name in CARRIED if blue.get(name) not in (None, "", [], {})}
     if carried.get("ServiceLinkedRoleARN", "").endswith(_DEFAULT_ROLE):
         del carried["ServiceLinkedRoleARN"]  # AWS uses it anyway; naming it would need iam:PassRole on it
+    if types:
+        carried["MixedInstancesPolicy"] = _mixed(blue, types)
     if "MixedInstancesPolicy" not in carried:
         return {**carried, "LaunchTemplate": _versioned(blue["LaunchTemplate"], version)}
     mixed = dict(carried["MixedInstancesPolicy"])
     template = dict(mixed["LaunchTemplate"])
     template["LaunchTemplateSpecification"] = _versioned(template["LaunchTemplateSpecification"], version)
     return {**carried, "MixedInstancesPolicy": {**mixed, "LaunchTemplate": template}}
+
+
+def _mixed(blue: Mapping[str, Any], types: Sequence[str]) -> dict[str, Any]:
+    policy = blue.get("MixedInstancesPolicy", {})
+    template = policy.get("LaunchTemplate", {"LaunchTemplateSpecification": blue.get("LaunchTemplate")})
+    known = {each.get("InstanceType"): each for each in template.get("Overrides", [])}
+    chosen = [known.get(name, {"InstanceType": name}) for name in types]
+    return {**policy, "LaunchTemplate": {**template, "Overrides": chosen}}
+
+
+def setup(blue: Mapping[str, Any], template: dict[str, Any], policies: Sequence[Mapping[str, Any]]) -> Setup:
+    """What a group launches from and how it scales, given its launch template version and its scaling policies."""
+    mixed = blue.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("Overrides", [])
+    tracking = (policy for policy in policies if policy["PolicyType"] == "TargetTrackingScaling")
+    return Setup(
+        template=template,
+        types=tuple(each["InstanceType"] for each in mixed if "InstanceType" in each),
+        weighted=any("WeightedCapacity" in each for each in mixed),
+        minimum=int(blue["MinSize"]),
+        maximum=int(blue["MaxSize"]),
+        targets={p["PolicyName"]: float(p["TargetTrackingConfiguration"]["TargetValue"]) for p in tracking},
+    )
 
 
 def metrics(blue: Mapping[str, Any]) -> list[str]:
@@ -118,14 +146,20 @@ def hooks(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{key: hook[key] for key in _HOOK if hook.get(key) not in (None, "")} for hook in found]
 
 
-def policies(found: Sequence[Mapping[str, Any]], label: str) -> list[dict[str, Any]]:
-    """Target tracking policies as PutScalingPolicy takes them, with the resource label of green's own target group."""
+def policies(
+    found: Sequence[Mapping[str, Any]], label: str, targets: Mapping[str, float] | None = None
+) -> list[dict[str, Any]]:
+    """Target tracking policies as PutScalingPolicy takes them, with the resource label of green's own target group.
+
+    `targets` are the values that some of them, by name, are to have instead of blue's.
+    """
     copies = []
     for policy in found:
         copy = {key: policy[key] for key in _POLICY if policy.get(key) not in (None, "")}
         tracking = dict(copy["TargetTrackingConfiguration"])
         if "ResourceLabel" in (metric := tracking.get("PredefinedMetricSpecification", {})):
             tracking["PredefinedMetricSpecification"] = {**metric, "ResourceLabel": label}
+        tracking["TargetValue"] = (targets or {}).get(copy["PolicyName"], tracking["TargetValue"])
         copies.append({**copy, "TargetTrackingConfiguration": tracking})
     return copies
 

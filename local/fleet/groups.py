@@ -142,7 +142,7 @@ class Groups:
             1,
             group.user_data,
             group.security_groups,
-            instance_type=group.instance_type,
+            instance_type=_instance_type(group),
             tags={
                 "instance": {**group.get_propagated_tags(), ASG_NAME_TAG: group.name, **group.instance_tags}
             },
@@ -152,6 +152,7 @@ class Groups:
             is_instance_type_default=False,
             associate_public_ip=getattr(group.launch_config, "associate_public_ip_address", None),
             subnet_id=subnet,
+            **_launched_with(group),
         )
         instance = reservation.instances[0]
         instance.autoscaling_group = group
@@ -433,6 +434,24 @@ def _template(group: Any) -> dict[str, str] | None:
     if specification is None:
         return None
     return {"LaunchTemplateId": specification["LaunchTemplateId"], "Version": specification["Version"]}
+
+
+def _instance_type(group: Any) -> str:
+    """A mixed group's first type: what it prefers on demand (aws-facts A8)."""
+    mixed = (group.mixed_instances_policy or {}).get("LaunchTemplate", {}).get("Overrides", [])
+    return str(next((each["InstanceType"] for each in mixed if "InstanceType" in each), group.instance_type))
+
+
+def _launched_with(group: Any) -> dict[str, Any]:
+    """What moto leaves behind in the launch template: the metadata options, the network interface's groups."""
+    if group.ec2_launch_template is None:
+        return {}
+    data = group.ec2_launch_template.get_version(group.launch_template_version).data
+    groups = [each for interface in data.get("NetworkInterfaces", []) for each in interface.get("Groups", [])]
+    return {
+        "metadata_options": data.get("MetadataOptions", {}),
+        **({"security_group_ids": groups} if groups else {}),
+    }
 
 
 def _launched_from(state: Any) -> Any:

@@ -17,6 +17,7 @@ CARRIED = {
     "RootDeviceName": "root_device_name",
     "VirtualizationType": "virtualization_type",
     "BootMode": "boot_mode",
+    "EnaSupport": "ena_support",
 }
 
 
@@ -91,6 +92,7 @@ class Images:
         )
         for tag in (tag for spec in specs if spec["ResourceType"] == "snapshot" for tag in spec["Tags"]):
             image.ebs_snapshot.add_tag(tag["Key"], tag["Value"])
+        image.ena_support = instance.ena_support
         self._disks[image.id] = self.disk_of_instance(instance_id)
         if self._reality.images_pend:
             image.state = "pending"

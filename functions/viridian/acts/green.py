@@ -52,18 +52,22 @@ def give_standby_back(record: Record) -> None:
 
 
 def make_group(record: Record, target_group: str) -> None:
-    """Green's group on its own launch template version, with blue's scaling."""
+    """Green's group on its own launch template version, with blue's scaling, but for what the release asks for."""
     plan, fence = record.plan, record.fence()
     blue = auto_scaling.find(plan.blue.group)
     if blue is None:
         raise Drifted(f"blue's group {plan.blue.group} is gone")
-    version = images.version_for(plan.blue_launch_template, record.image or "", plan.release, fence)
+    version = images.version_for(
+        plan.blue_launch_template, record.image or "", plan.release, fence, plan.fleet
+    )
     if record.launch_template_version != version:
         ledger.note(fence, launch_template_version=version, green_at=datetime.now(UTC))
-    auto_scaling.make_green(plan.green_group, blue, version, target_group, record.need, tags(record), fence)
+    auto_scaling.make_green(
+        plan.green_group, blue, version, target_group, record.need, tags(record), fence, plan.fleet
+    )
     auto_scaling.copy_metrics(plan.green_group, blue, fence)
     label = "/".join((load_balancer.dimension(plan.load_balancer), load_balancer.dimension(target_group)))
-    auto_scaling.copy_policies(plan.green_group, plan.blue.group, label, fence)
+    auto_scaling.copy_policies(plan.green_group, plan.blue.group, label, fence, plan.fleet)
 
 
 def make_alarms(record: Record, target_group: str) -> None:
@@ -109,10 +113,13 @@ def count_in_dns(record: Record) -> None:
 
 
 def promote(record: Record, green: Side) -> Record:
-    """Green gets the floor blue had, blue stays where one write reaches it until its time, and the route is free."""
+    """Green gets the floor blue had, or the one asked for; blue stays in reach until its time; the route is free."""
     plan, fence = record.plan, record.fence()
     set_standby(record, green.target_group, green_weight=0)
-    auto_scaling.set_minimum(green, plan.blue.minimum, fence)
+    asked = plan.fleet
+    auto_scaling.set_minimum(green, plan.blue.minimum if asked.min_size is None else asked.min_size, fence)
+    if asked.max_size is not None:
+        auto_scaling.lower_maximum(green, asked.max_size, fence)
     alarms.delete((alarm.name for alarm in wanted_alarms(record, green.target_group)), fence)
     retire_at = datetime.now(UTC) + timedelta(minutes=plan.profile.keep_minutes)
     ledger.end(fence, "Promoted", f"{plan.version} serves alone", retire_at=retire_at)

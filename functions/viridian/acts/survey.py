@@ -8,13 +8,14 @@ from msgspec.structs import replace
 
 from viridian import clone as cloning
 from viridian import names, plan, preflight, traffic
+from viridian.acts import overrides
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
 from viridian.plan import LaunchTemplate, Plan
 from viridian.preflight import Lent
-from viridian.request import AmiSource, InstanceSource, Profile, Request, Resume
+from viridian.request import AmiSource, Profile, Request, Resume
 
 
 def make_plan(
@@ -40,12 +41,17 @@ def make_plan(
     )
     preflight.ensure_numeric(launches, group["AutoScalingGroupName"])
     _ensure_lent(service, route, target_group, group, launches)
-    preflight.ensure_pinned_image(images.template_image(launches), launches)
+    template = images.template_data(launches)
+    preflight.ensure_pinned_image(template.get("ImageId"), launches)
     auto_scaling.ensure_clonable(group["AutoScalingGroupName"])
     blue = auto_scaling.side(group, blue_arn)
     preflight.ensure_serving(blue)
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
-    _ensure_source(request, launches)
+    blue_image = images.find(template["ImageId"]) if "ImageId" in template else None
+    made_of = _ensure_source(request, blue_image or {})
+    setup = auto_scaling.setup(group, template)
+    vpc = target_group.description["VpcId"]
+    wanted = overrides.check(request, setup, blue, vpc, blue_image or {}, made_of)
     taken = load_balancer.priorities(route.listener, service)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
     return Plan(
@@ -78,6 +84,8 @@ def make_plan(
         makes=plan.makes(service, release, request.source, launches),
         changes=plan.changes(profile.route, blue),
         keeps=plan.keeps(blue, profile),
+        fleet=request.fleet,
+        diff=overrides.changes(request, release, setup, wanted),
     )
 
 
@@ -120,22 +128,23 @@ def _ensure_lent(
     )
 
 
-def _ensure_source(request: Request, launches: LaunchTemplate) -> None:
+def _ensure_source(request: Request, blue: dict[str, Any]) -> dict[str, Any]:
+    """What green's image is, or is made of; a Refusal if that can't serve."""
     source = request.source
-    if isinstance(source, InstanceSource):
-        field = "source.instance_id"
-        instance = images.find_instance(source.instance_id, field)
-        tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-        preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id))
-        preflight.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
-    else:
-        _ensure_image(source, launches)
+    if isinstance(source, AmiSource):
+        retyped = request.fleet.instance_type or request.fleet.instance_types
+        return _ensure_image(source, None if retyped else blue.get("Architecture"))
+    field = "source.instance_id"
+    instance = images.find_instance(source.instance_id, field)
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id))
+    preflight.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
+    return instance
 
 
-def _ensure_image(source: AmiSource, launches: LaunchTemplate) -> None:
+def _ensure_image(source: AmiSource, architecture: str | None) -> dict[str, Any]:
     field = "source.image_id"
     if (image := images.find(source.image_id)) is None:
         raise Refusal(field, source.image_id, "Use an image that exists in this account and Region.")
-    blue_image = images.template_image(launches)
-    blue = images.find(blue_image) if blue_image and blue_image.startswith("ami-") else None
-    preflight.ensure_usable_image(image, field, (blue or {}).get("Architecture"))
+    preflight.ensure_usable_image(image, field, architecture)
+    return image
