@@ -23,17 +23,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 def between(blue: Mapping[str, str], green: Mapping[str, str]) -> tuple[Change, ...]:
     """What differs between two descriptions, in their order."""
     return tuple(
-        Change(field=field, blue=blue.get(field, _NOTHING), green=green.get(field, _NOTHING))
+        Change(field=field, blue=blue.get(field) or _NOTHING, green=green.get(field) or _NOTHING)
         for field in dict.fromkeys((*blue, *green))
-        if blue.get(field, _NOTHING) != green.get(field, _NOTHING)
+        if blue.get(field, "") != green.get(field, "")
     )
 
 
 def describe(image: str, setup: Setup) -> dict[str, str]:
-    """A fleet by everything that a release may change of it."""
+    """A fleet by everything that a release may change of it; what isn't said is empty."""
     template = setup.template
     metadata, public = template.get("MetadataOptions", {}), setup.is_public()
-    said = {
+    return {
         "image": image,
         "instance type": ", ".join(setup.instance_types()),
         "security groups": ", ".join(setup.security_groups()),
@@ -45,9 +45,8 @@ def describe(image: str, setup: Setup) -> dict[str, str]:
         **{f"disk {device}": _disk(volume) for device, volume in setup.disks().items()},
         "MinSize": str(setup.minimum),
         "MaxSize": str(setup.maximum),
-        **{f"target of {policy}": f"{value:g}" for policy, value in setup.targets.items()},
+        **{f"target of {policy}": f"{value:.12g}" for policy, value in setup.targets.items()},
     }
-    return {field: words for field, words in said.items() if words}
 
 
 def profile(template: Mapping[str, Any]) -> str:

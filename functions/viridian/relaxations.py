@@ -22,11 +22,17 @@ class Ingress(msgspec.Struct, frozen=True, kw_only=True):
 
     def covers(self, other: "Ingress") -> bool:
         """Whether this lets in everybody whom the other lets in."""
-        everything = self.protocol == "-1"
-        same = self.protocol == other.protocol and (
-            self.low == -1 or (self.low <= other.low and other.high <= self.high and other.low != -1)
-        )
-        return (everything or same) and _within(other.source, self.source)
+        return self._takes(other) and _within(other.source, self.source)
+
+    def _takes(self, other: "Ingress") -> bool:
+        """ICMP has a type and a code where TCP and UDP have a range of ports; -1 is all of them."""
+        if self.protocol == "-1":
+            return True
+        if self.protocol != other.protocol:
+            return False
+        same = (self.low, self.high) == (other.low, other.high)
+        ranged = self.protocol in ("tcp", "udp") and self.low <= other.low and other.high <= self.high
+        return self.low == -1 or same or (ranged and other.low != -1)
 
     def __str__(self) -> str:
         ports = (

@@ -69,11 +69,22 @@ def upgrade(tight: str) -> dict[str, Any]:
     return {
         "instance_type": "t3.small",
         "security_groups": [tight],
-        "metadata": {"http_tokens": "required", "hop_limit": 1},
+        "metadata": {"http_tokens": "required", "hop_limit": 2},
         "min_size": 3,
         "max_size": 18,
         "targets": [{"policy": "requests", "value": 1200}],
     }
+
+
+def test_a_bad_upgrade_is_rolled_back_to_a_blue_as_it_was(world: World) -> None:
+    tight, stood, sizes = behind_the_balancer(world), blue(world), world.group()
+    asked = {**upgrade(tight), "max_size": 4}
+    release = world.release(fault="unhealthy", fleet=asked, deadlines={"healthy_minutes": 5})
+    assert release.end == "RolledBack", release.cause
+    assert blue(world) == stood
+    assert (world.group().minimum, world.group().maximum) == (sizes.minimum, sizes.maximum)
+    assert world.weights() == {"shop-1": 100}
+    assert world.orphans() == []
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +106,7 @@ def test_greens_instances_are_what_was_asked_for(story: Story) -> None:
     assert {each["InstanceType"] for each in launched} == {"t3.small"}
     assert {group["GroupId"] for each in launched for group in each["SecurityGroups"]} == {story.tight}
     assert {each["MetadataOptions"]["HttpTokens"] for each in launched} == {"required"}
-    assert {each["MetadataOptions"]["HttpPutResponseHopLimit"] for each in launched} == {1}
+    assert {each["MetadataOptions"]["HttpPutResponseHopLimit"] for each in launched} == {2}
 
 
 def test_green_scales_as_was_asked_for(story: Story) -> None:
@@ -124,7 +135,7 @@ def test_the_record_says_in_words_what_differs(story: Story) -> None:
         ("instance type", "t2.small", "t3.small"),
         ("security groups", open_to_all, story.tight),
         ("metadata http_tokens", "optional", "required"),
-        ("metadata hop_limit", "not said", "1"),
+        ("metadata hop_limit", "not said", "2"),
         ("MinSize", "2", "3"),
         ("MaxSize", "9", "18"),
         ("target of requests", "2400", "1200"),
@@ -153,14 +164,3 @@ def test_the_next_release_keeps_it_without_asking(story: Story) -> None:
     assert {each["MetadataOptions"]["HttpTokens"] for each in launched} == {"required"}
     green = story.world.group(again.group)
     assert (green.minimum, green.maximum) == (3, 18)
-
-
-def test_a_bad_upgrade_is_rolled_back_to_a_blue_as_it_was(world: World) -> None:
-    tight, stood, sizes = behind_the_balancer(world), blue(world), world.group()
-    asked = {**upgrade(tight), "max_size": 4}
-    release = world.release(fault="unhealthy", fleet=asked, deadlines={"healthy_minutes": 5})
-    assert release.end == "RolledBack", release.cause
-    assert blue(world) == stood
-    assert (world.group().minimum, world.group().maximum) == (sizes.minimum, sizes.maximum)
-    assert world.weights() == {"shop-1": 100}
-    assert world.orphans() == []
