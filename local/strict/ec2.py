@@ -5,7 +5,6 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError, InvalidLaunchTemplateVersionNotFound
-from moto.ec2.models.instances import Instance
 from moto.ec2.models.launch_templates import LaunchTemplate, LaunchTemplateBackend, LaunchTemplateVersion
 from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.responses.launch_templates import LaunchTemplates
@@ -16,7 +15,6 @@ from local.hooks import Hooks
 
 def install(hooks: Hooks) -> None:
     hooks.wrap(InstanceResponse, "run_instances", _run_instances)
-    hooks.set(Instance, "ena_support", property(_ena_support))
     hooks.wrap(LaunchTemplateBackend, "create_launch_template", _create_launch_template)
     hooks.set(LaunchTemplates, "create_launch_template_version", _create_version)
     hooks.set(LaunchTemplates, "delete_launch_template_versions", _delete_versions)
@@ -57,11 +55,6 @@ def _run_instances(original: Any, response: InstanceResponse) -> Any:
     if image:
         check_image(response.ec2_backend, image)
     return _once(response, "RunInstances", "", lambda: original(response))
-
-
-def _ena_support(instance: Instance) -> bool | None:
-    """An instance has the enhanced networking of its image (EC2 User Guide: "enable enhanced networking with ENA")."""
-    return getattr(instance.ec2_backend.amis.get(instance.image_id), "ena_support", None)
 
 
 def check_image(backend: Any, image_id: str) -> None:
