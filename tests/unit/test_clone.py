@@ -236,7 +236,7 @@ def test_a_target_that_is_asked_for_is_greens_and_the_others_are_blues() -> None
 def test_a_setup_is_what_the_group_its_template_and_its_policies_say() -> None:
     overrides = [{"InstanceType": "m7g.large", "WeightedCapacity": "2"}, {"InstanceType": "m7g.xlarge"}]
     mixed = {"LaunchTemplate": {"LaunchTemplateSpecification": TEMPLATE, "Overrides": overrides}}
-    policies = [
+    policies: list[dict[str, Any]] = [
         {
             "PolicyName": "cpu",
             "PolicyType": "TargetTrackingScaling",

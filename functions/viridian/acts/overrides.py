@@ -9,7 +9,7 @@ from viridian.diff import Change
 from viridian.fleet import Side
 from viridian.overrides import Setup
 from viridian.relaxations import Security
-from viridian.request import AmiSource, Request
+from viridian.request import AmiSource, Relaxation, Request
 
 Described = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ def check(request: Request, setup: Setup, blue: Side, vpc: str, image: Described
 
 def relaxed(
     request: Request, setup: Setup, wanted: Setup, image: Described, source: Described
-) -> dict[relaxations.Relaxation, str]:
+) -> dict[Relaxation, str]:
     """How green is less secure than blue; what neither the request nor its image changes is not read."""
     was, groups = setup.security_groups(), wanted.security_groups()
     rules = launches.ingress((*was, *groups)) if set(groups) - set(was) else ()
