@@ -437,7 +437,7 @@ def _template(group: Any) -> dict[str, str] | None:
 
 
 def _instance_type(group: Any) -> str:
-    """A mixed group's first type: what it prefers on demand (aws-facts A8)."""
+    """A mixed group's first type: what it prefers on demand (Auto Scaling User Guide, allocation strategies)."""
     mixed = (group.mixed_instances_policy or {}).get("LaunchTemplate", {}).get("Overrides", [])
     return str(next((each["InstanceType"] for each in mixed if "InstanceType" in each), group.instance_type))
 
