@@ -418,6 +418,29 @@ def test_instances_have_the_metadata_options_and_the_interfaces_groups_of_their_
     assert [each["GroupId"] for each in instance["SecurityGroups"]] == [group]
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"InstanceType": "t4g.small"}, "architecture 'arm64' of the specified instance type"),
+        (
+            {"SecurityGroupIds": ["sg-1"], "NetworkInterfaces": [{"DeviceIndex": 0}]},
+            "may not be specified on the same request",
+        ),
+    ],
+)
+def test_what_ec2_would_not_launch_fails_as_an_activity(
+    world: World, said: dict[str, Any], words: str
+) -> None:
+    """CreateLaunchTemplateVersion takes both: only the launch finds out (EC2 API reference)."""
+    data = {"ImageId": IMAGE, "InstanceType": "t3.small", **said}
+    world.ec2.create_launch_template_version(LaunchTemplateId=world.template, LaunchTemplateData=data)
+    world.group(desired=1, LaunchTemplate={"LaunchTemplateId": world.template, "Version": "2"})
+    world.after(10)
+    failed = world.activities(AutoScalingGroupName="shop-1")[0]
+    assert failed["StatusCode"] == "Failed"
+    assert words in failed["StatusMessage"]
+
+
 def test_a_mixed_group_launches_the_first_of_its_types(world: World) -> None:
     """On demand, types are taken in the order of the list (Auto Scaling User Guide, allocation strategies)."""
     specification = {"LaunchTemplateId": world.template, "Version": "1"}
