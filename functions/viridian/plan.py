@@ -75,6 +75,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     fleet: Overrides = Overrides()
     diff: tuple[Change, ...] = ()
 
+    def minimum(self) -> int:
+        """Green's MinSize once it is promoted: what is asked for, or else what blue's was."""
+        return self.blue.minimum if self.fleet.min_size is None else self.fleet.min_size
+
     def split(self, green: str, weight: int, now: Forward) -> Forward:
         """The rule as it is to be with green at `weight` percent."""
         blue, sticky = self.blue.target_group, self.before.sticky_seconds

@@ -116,10 +116,9 @@ def promote(record: Record, green: Side) -> Record:
     """Green gets the floor blue had, or the one asked for; blue stays in reach until its time; the route is free."""
     plan, fence = record.plan, record.fence()
     set_standby(record, green.target_group, green_weight=0)
-    asked = plan.fleet
-    auto_scaling.set_minimum(green, plan.blue.minimum if asked.min_size is None else asked.min_size, fence)
-    if asked.max_size is not None:
-        auto_scaling.lower_maximum(green, asked.max_size, fence)
+    auto_scaling.set_minimum(green, plan.minimum(), fence)
+    if plan.fleet.max_size is not None:
+        auto_scaling.lower_maximum(green, plan.fleet.max_size, fence)
     alarms.delete((alarm.name for alarm in wanted_alarms(record, green.target_group)), fence)
     retire_at = datetime.now(UTC) + timedelta(minutes=plan.profile.keep_minutes)
     ledger.end(fence, "Promoted", f"{plan.version} serves alone", retire_at=retire_at)

@@ -21,7 +21,7 @@ def check(request: Request, setup: Setup, blue: Side, vpc: str, image: Described
     """
     fleet, wanted = request.fleet, overrides.applied(setup, request.fleet)
     preflight.ensure_limits(wanted, blue)
-    if wanted.instance_types() != setup.instance_types():
+    if fleet.instance_type or fleet.instance_types:
         preflight.ensure_types(fleet, launches.types(wanted.instance_types()), source)
     if fleet.security_groups:
         preflight.ensure_groups(fleet.security_groups, launches.networks(fleet.security_groups), vpc)
