@@ -405,8 +405,8 @@ class Account:
             ("9683b2d02a6cabee", rule),
             ("73e2d6bc24d8a067", self.shop.target_group_arn.rsplit("/", 1)[1]),
             ("lt-0a20c965061f64abc", self.shop.launch_template_id),
-            ("ami-0b10e000000000000", self.shop.image_id),
             ("i-0b01de20000000000", self.builder),
+            ("ami-0c5f2a9e81b6d3470", self.shop.image_id),
             *((f"i-0b10e000000000{n:03}", each) for n, each in enumerate(instances, start=1)),
         ]
 

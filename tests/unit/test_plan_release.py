@@ -541,3 +541,12 @@ def test_what_nobody_asks_to_change_is_not_read(account: Account) -> None:
         "DescribeSecurityGroupRules",
         "GetInstanceProfile",
     }
+
+
+@pytest.mark.parametrize("sizes", [{"max_size": 3}, {"min_size": 9}, {"min_size": 3, "max_size": 3}])
+def test_limits_that_just_leave_room_for_what_blue_has_are_planned(
+    account: Account, sizes: dict[str, int]
+) -> None:
+    found = plan(account, fleet=sizes)["plan"]
+    assert found["fleet"] == sizes
+    assert len(found["diff"]) == 1 + len(sizes)

@@ -42,16 +42,17 @@ def make_plan(
     preflight.ensure_numeric(launches, group["AutoScalingGroupName"])
     _ensure_lent(service, route, target_group, group, launches)
     template = images.template_data(launches)
-    preflight.ensure_pinned_image(template.get("ImageId"), launches)
+    blue_image = template.get("ImageId")
+    preflight.ensure_pinned_image(blue_image, launches)
     auto_scaling.ensure_clonable(group["AutoScalingGroupName"])
     blue = auto_scaling.side(group, blue_arn)
     preflight.ensure_serving(blue)
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
-    blue_image = images.find(template["ImageId"]) if "ImageId" in template else None
-    made_of = _ensure_source(request, blue_image or {})
+    image = (images.find(blue_image) if blue_image else None) or {}
+    made_of = _ensure_source(request, image)
     setup = auto_scaling.setup(group, template)
     vpc = target_group.description["VpcId"]
-    wanted = overrides.check(request, setup, blue, vpc, blue_image or {}, made_of)
+    wanted = overrides.check(request, setup, blue, vpc, image, made_of)
     taken = load_balancer.priorities(route.listener, service)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
     return Plan(

@@ -179,6 +179,11 @@ def template_tags(template: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
 
 
+def template_image(launch_template: LaunchTemplate) -> str | None:
+    """The image that a launch template version names."""
+    return template_data(launch_template).get("ImageId")
+
+
 def template_data(launch_template: LaunchTemplate) -> dict[str, Any]:
     """What a launch template version says; a version never changes."""
     found = clients.reader("ec2").describe_launch_template_versions(
