@@ -162,7 +162,7 @@ def ensure_limits(green: Setup, blue: Side) -> None:
 
 
 def ensure_types(fleet: Overrides, found: Mapping[str, Mapping[str, Any]], source: Mapping[str, Any]) -> None:
-    """Refuses instance types that the Region hasn't, or on which the image can't boot."""
+    """Refuses instance types that the Region hasn't, or on which the image can't boot, as far as it is known."""
     asked = fleet.instance_types or (fleet.instance_type or "",)
     field = "fleet.instance_types" if fleet.instance_types else "fleet.instance_type"
     for name in asked:
@@ -172,10 +172,9 @@ def ensure_types(fleet: Overrides, found: Mapping[str, Mapping[str, Any]], sourc
         if (architecture := source.get("Architecture")) and architecture not in known:
             fix = f"The image is {architecture}: use a type for it, or an image for the type."
             raise Refusal(field, f"{name} is {' or '.join(known)}", fix)
-        if found[name].get("NetworkInfo", {}).get("EnaSupport") == "required" and not source.get(
-            "EnaSupport"
-        ):
-            fix = "Use a type that works without it, or an image of an instance that has the driver and the attribute."
+        needs_ena = found[name].get("NetworkInfo", {}).get("EnaSupport") == "required"
+        if source and needs_ena and not source.get("EnaSupport"):
+            fix = "Use a type that works without it, or an image that has the driver and says so."
             raise Refusal(field, f"{name} needs an image with enhanced networking (ENA)", fix)
 
 

@@ -52,7 +52,7 @@ def make_plan(
     made_of = _ensure_source(request, image)
     setup = auto_scaling.setup(group, template)
     vpc = target_group.description["VpcId"]
-    wanted = overrides.check(request, setup, blue, vpc, image, made_of)
+    wanted = overrides.check(request.fleet, setup, blue, vpc, image, made_of)
     taken = load_balancer.priorities(route.listener, service)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
     return Plan(
@@ -86,7 +86,7 @@ def make_plan(
         changes=plan.changes(profile.route, blue),
         keeps=plan.keeps(blue, profile),
         fleet=request.fleet,
-        diff=overrides.changes(request, release, setup, wanted),
+        diff=overrides.changes(setup, wanted, _image(request, release)),
     )
 
 
@@ -149,3 +149,11 @@ def _ensure_image(source: AmiSource, architecture: str | None) -> dict[str, Any]
         raise Refusal(field, source.image_id, "Use an image that exists in this account and Region.")
     preflight.ensure_usable_image(image, field, architecture)
     return image
+
+
+def _image(request: Request, release: str) -> str:
+    """Green's image in words: it may not be there yet."""
+    source = request.source
+    if isinstance(source, AmiSource):
+        return source.image_id
+    return f"{names.image(request.service, release)}, made of {source.instance_id}"
