@@ -52,17 +52,19 @@ def service(
     guard_percent: float = 5.0,
     tagged: bool = True,
     register: bool = False,
+    launched: dict[str, Any] | None = None,
     **profile: Any,
 ) -> Seeded:
     """A running service: network, image, load balancer, fleet, guard; `profile` overrides its profile.
 
+    `launched` overrides what its launch template says.
     `route` is "rule" (a path rule of a shared listener) or "listener" (its default action).
     `tracking` is "requests" (per target and minute), "cpu" (percent) or "none".
     """
     tags = _tags(name) if tagged else [{"Key": "Name", "Value": name}]
     vpc, subnets, security_group = _network(cloud, name)
     image = _image(cloud, name, version)
-    template = _launch_template(cloud, name, image, security_group, tags)
+    template = _launch_template(cloud, name, image, security_group, tags, launched or {})
     balancer, dns = _load_balancer(cloud, name, subnets, security_group, tags)
     targets = _target_group(cloud, f"{name}-1", vpc, deregistration_delay, tags)
     listener, rule = _route(cloud, balancer, targets, route, sticky, tags)
@@ -162,6 +164,7 @@ def _image(cloud: Any, name: str, version: str) -> str:
             Architecture="x86_64",
             RootDeviceName="/dev/xvda",
             VirtualizationType="hvm",
+            EnaSupport=True,
         )["ImageId"]
     )
     ec2.create_tags(
@@ -183,7 +186,12 @@ def _instance_profile(cloud: Any, name: str) -> str:
 
 
 def _launch_template(
-    cloud: Any, name: str, image: str, security_group: str, tags: list[dict[str, str]]
+    cloud: Any,
+    name: str,
+    image: str,
+    security_group: str,
+    tags: list[dict[str, str]],
+    launched: dict[str, Any],
 ) -> str:
     created = cloud.client("ec2").create_launch_template(
         LaunchTemplateName=name,
@@ -195,6 +203,7 @@ def _launch_template(
             "IamInstanceProfile": {"Arn": _instance_profile(cloud, name)},
             "MetadataOptions": {"HttpTokens": "required", "HttpEndpoint": "enabled"},
             "UserData": base64.b64encode(START.encode()).decode(),
+            **launched,
         },
         TagSpecifications=[{"ResourceType": "launch-template", "Tags": tags}],
     )

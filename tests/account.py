@@ -164,6 +164,14 @@ class Account:
 
         return self._staged("promoted", play)
 
+    def upgrading(self, stem: str, fleet: dict[str, Any]) -> "Account":
+        """The same as `before`, for a release that asks for these overrides of the fleet."""
+        plan = self.event("acquire_lock")["plan"]
+        self.run("acquire_lock", {"plan": {**plan, "fleet": fleet}})
+        self._play(stem)
+        self.calls.clear()
+        return self
+
     def _staged(self, stage: str, play: Callable[[], None]) -> "Account":
         """A stage is played once a process; an account that something has happened to plays it itself."""
         untouched = self._untouched and not any(call["mutating"] for call in self.calls)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from viridian.errors import Refusal
+from viridian.overrides import Setup
 
 CARRIED = (
     "MixedInstancesPolicy",
@@ -125,19 +126,46 @@ _DOES_NOTHING = "RemoveFromLoadBalancerLowPriority"  # any more, but AWS still s
 _NAMING = ("Value", "ResourceLabel", *_ACTIONS)
 
 
-def members(blue: Mapping[str, Any], version: str) -> dict[str, Any]:
-    """Blue's own settings as CreateAutoScalingGroup takes them, launching this version of blue's launch template."""
+def members(blue: Mapping[str, Any], version: str, types: Sequence[str] = ()) -> dict[str, Any]:
+    """Blue's own settings as CreateAutoScalingGroup takes them, launching this version of blue's launch template.
+
+    With `types` green is a mixed group of these, each as blue has it.
+    """
     carried = _given(blue, CARRIED)
     if "VPCZoneIdentifier" not in carried:
         carried |= _given(blue, ("AvailabilityZones",))
     if carried.get("ServiceLinkedRoleARN", "").endswith(_DEFAULT_ROLE):
         del carried["ServiceLinkedRoleARN"]  # AWS uses it anyway; naming it would need iam:PassRole on it
+    if types:
+        carried["MixedInstancesPolicy"] = _mixed(blue, types)
     if "MixedInstancesPolicy" not in carried:
         return {**carried, "LaunchTemplate": _versioned(blue["LaunchTemplate"], version)}
     mixed = dict(carried["MixedInstancesPolicy"])
     template = dict(mixed["LaunchTemplate"])
     template["LaunchTemplateSpecification"] = _versioned(template["LaunchTemplateSpecification"], version)
     return {**carried, "MixedInstancesPolicy": {**mixed, "LaunchTemplate": template}}
+
+
+def _mixed(blue: Mapping[str, Any], types: Sequence[str]) -> dict[str, Any]:
+    policy = blue.get("MixedInstancesPolicy", {})
+    template = policy.get("LaunchTemplate", {"LaunchTemplateSpecification": blue.get("LaunchTemplate")})
+    known = {each.get("InstanceType"): each for each in template.get("Overrides", [])}
+    chosen = [known.get(name, {"InstanceType": name}) for name in types]
+    return {**policy, "LaunchTemplate": {**template, "Overrides": chosen}}
+
+
+def setup(blue: Mapping[str, Any], template: dict[str, Any], policies: Sequence[Mapping[str, Any]]) -> Setup:
+    """What a group launches from and how it scales, given its launch template version and its scaling policies."""
+    mixed = blue.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {}).get("Overrides", [])
+    tracking = (policy for policy in policies if policy["PolicyType"] == "TargetTrackingScaling")
+    return Setup(
+        template=template,
+        types=tuple(each["InstanceType"] for each in mixed if "InstanceType" in each),
+        weighted=any("WeightedCapacity" in each for each in mixed),
+        minimum=int(blue["MinSize"]),
+        maximum=int(blue["MaxSize"]),
+        targets={p["PolicyName"]: float(p["TargetTrackingConfiguration"]["TargetValue"]) for p in tracking},
+    )
 
 
 def metrics(blue: Mapping[str, Any]) -> list[str]:
@@ -185,12 +213,19 @@ def hooks(found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [_given(hook, _HOOK) for hook in found]
 
 
-def policies(found: Sequence[Mapping[str, Any]], swap: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Scaling policies as PutScalingPolicy takes them, with green's names in the place of blue's (aws-facts A15)."""
+def policies(
+    found: Sequence[Mapping[str, Any]], swap: Mapping[str, str], targets: Mapping[str, float] | None = None
+) -> list[dict[str, Any]]:
+    """Scaling policies as PutScalingPolicy takes them, with green's names in the place of blue's (aws-facts A15).
+
+    `targets` are the values that some that track a target, by name, are to have instead of blue's.
+    """
     copies: list[dict[str, Any]] = [_swapped(_given(policy, _POLICY), swap) for policy in found]
     for copy in copies:
         if "MinAdjustmentMagnitude" in copy:
             copy.pop("MinAdjustmentStep", None)  # its old name; both at once are refused
+        if (target := (targets or {}).get(copy["PolicyName"])) is not None:
+            copy["TargetTrackingConfiguration"]["TargetValue"] = target
     return copies
 
 

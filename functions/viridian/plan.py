@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from viridian import names, traffic
+from viridian.diff import Change
 from viridian.fleet import Side
-from viridian.request import AmiSource, Build, InstanceSource, Profile, Waiver
+from viridian.request import AmiSource, Build, InstanceSource, Overrides, Profile, Waiver
 from viridian.traffic import Forward
 
 
@@ -38,7 +39,7 @@ class Standby(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One release, decided: copied into the record, and read from there by every later state.
 
-    `resumed` is what the rule showed when a Held release was resumed.
+    `resumed` is what the rule showed when a Held release was resumed; `diff` is what green has otherwise than blue.
     """
 
     service: str
@@ -73,6 +74,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     makes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
+    fleet: Overrides = Overrides()
+    diff: tuple[Change, ...] = ()
+
+    def minimum(self) -> int:
+        """Green's MinSize once it is promoted: what is asked for, or else what blue's was."""
+        return self.blue.minimum if self.fleet.min_size is None else self.fleet.min_size
 
     def split(self, green: str, weight: int, now: Forward) -> Forward:
         """The rule as it is to be with green at `weight` percent."""

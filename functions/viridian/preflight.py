@@ -8,8 +8,9 @@ import msgspec
 from viridian import names, signals, verdict
 from viridian.errors import Refusal
 from viridian.fleet import Side
+from viridian.overrides import Setup
 from viridian.plan import LaunchTemplate, Standby
-from viridian.request import Profile, Waiver
+from viridian.request import Overrides, Profile, Waiver
 from viridian.verdict import AlarmState
 
 IAC_TAGS = ("aws:cloudformation:stack-name", "terraform", "Terraform", "ManagedBy")
@@ -148,6 +149,48 @@ def ensure_usable_image(image: Mapping[str, Any], field: str, architecture: str 
         raise Refusal(
             field, f"{image['ImageId']} is {image['Architecture']}", f"Blue's image is {architecture}."
         )
+
+
+def ensure_limits(green: Setup, blue: Side) -> None:
+    """Refuses sizes between which green can't be as large as blue is."""
+    if green.minimum > green.maximum:
+        raise Refusal("fleet.min_size", green.minimum, f"Green's MaxSize would be {green.maximum}.")
+    if green.maximum < blue.desired:
+        raise Refusal(
+            "fleet.max_size", green.maximum, f"Blue has {blue.desired} instances: green needs as many."
+        )
+
+
+def ensure_types(fleet: Overrides, found: Mapping[str, Mapping[str, Any]], source: Mapping[str, Any]) -> None:
+    """Refuses instance types that the Region hasn't, or on which the image can't boot, as far as it is known."""
+    asked = fleet.instance_types or (fleet.instance_type or "",)
+    field = "fleet.instance_types" if fleet.instance_types else "fleet.instance_type"
+    for name in asked:
+        if name not in found:
+            raise Refusal(field, name, "Use an instance type that this Region has.")
+        known = found[name].get("ProcessorInfo", {}).get("SupportedArchitectures", ())
+        if (architecture := source.get("Architecture")) and architecture not in known:
+            fix = f"The image is {architecture}: use a type for it, or an image for the type."
+            raise Refusal(field, f"{name} is {' or '.join(known)}", fix)
+        needs_ena = found[name].get("NetworkInfo", {}).get("EnaSupport") == "required"
+        if source and needs_ena and not source.get("EnaSupport"):
+            fix = "Use a type that works without it, or an image that has the driver and says so."
+            raise Refusal(field, f"{name} needs an image with enhanced networking (ENA)", fix)
+
+
+def ensure_groups(asked: Sequence[str], found: Mapping[str, str], vpc: str) -> None:
+    """Refuses security groups that don't exist, or are of another VPC than the fleet's."""
+    for group in asked:
+        if found.get(group) != vpc:
+            shown = f"{group} is of {found[group]}" if group in found else group
+            raise Refusal("fleet.security_groups", shown, f"Use security groups of {vpc}, blue's VPC.")
+
+
+def ensure_role(profile: str, role: str | None) -> None:
+    """Refuses an instance profile that doesn't exist, or gives instances no role."""
+    if role is None:
+        fix = "Use the name of an instance profile of this account, with a role in it."
+        raise Refusal("fleet.instance_profile", profile, fix)
 
 
 def standby(

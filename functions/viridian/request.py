@@ -1,7 +1,7 @@
 """What a release asks for and what a service is registered with: the two documents people write."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -105,6 +105,56 @@ class Waiver(Document, frozen=True):
     reason: Reason
 
 
+Relaxation = Literal["imdsv2", "security_groups", "instance_profile", "encryption", "public_address"]
+InstanceType = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$(?!\n)", max_length=40)]
+SecurityGroup = Annotated[str, Meta(pattern=r"^sg-[0-9a-f]{8,17}$(?!\n)")]
+Size = Annotated[int, Meta(ge=0, le=10_000)]
+
+
+class Metadata(Document, frozen=True, omit_defaults=True):
+    """How green's instances answer for their metadata; what is left out stays as blue has it."""
+
+    http_tokens: Literal["required", "optional"] | None = None
+    hop_limit: Annotated[int, Meta(ge=1, le=64)] | None = None
+
+
+class BlockDevice(Document, frozen=True, omit_defaults=True):
+    """One disk of green's by its device name; what is left out stays as blue or the image has it."""
+
+    device: Annotated[str, Meta(pattern=r"^(/dev/)?(sd|xvd)[a-z]{1,2}[0-9]{0,2}$(?!\n)")]
+    size_gib: Annotated[int, Meta(ge=1, le=65_536)] | None = None
+    type: Literal["gp2", "gp3", "io1", "io2", "st1", "sc1", "standard"] | None = None
+    iops: Annotated[int, Meta(ge=100, le=256_000)] | None = None
+    throughput: Annotated[int, Meta(ge=125, le=2_000)] | None = None
+    encrypted: bool | None = None
+    kms_key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9:/_-]+$(?!\n)", max_length=256)] | None = None
+
+
+class Target(Document, frozen=True):
+    """What one of blue's target tracking policies, by its name, is to aim at on green."""
+
+    policy: Text
+    value: Annotated[float, Meta(gt=0, le=1e9)]
+
+
+class Overrides(Document, frozen=True, omit_defaults=True):
+    """What green is to have other than blue; `relax` names what may be less secure, and `reason` says why."""
+
+    instance_type: InstanceType | None = None
+    instance_types: Annotated[tuple[InstanceType, ...], Meta(max_length=40)] = ()
+    security_groups: Annotated[tuple[SecurityGroup, ...], Meta(max_length=16)] = ()
+    instance_profile: Annotated[str, Meta(pattern=r"^[A-Za-z0-9+=,.@_-]{1,128}$(?!\n)")] | None = None
+    user_data: Annotated[str, Meta(min_length=1, max_length=16_384)] | None = None
+    metadata: Metadata = Metadata()
+    public_address: bool | None = None
+    block_devices: Annotated[tuple[BlockDevice, ...], Meta(max_length=20)] = ()
+    min_size: Size | None = None
+    max_size: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    targets: Annotated[tuple[Target, ...], Meta(max_length=20)] = ()
+    relax: Annotated[tuple[Relaxation, ...], Meta(max_length=5)] = ()
+    reason: Reason | None = None
+
+
 Steps = Annotated[tuple[Step, ...], Meta(min_length=1, max_length=20)]
 Guards = Annotated[tuple[Text, ...], Meta(max_length=10)]
 SmokeTests = Annotated[tuple[SmokeTest, ...], Meta(max_length=10)]
@@ -144,6 +194,7 @@ class Request(Document, frozen=True):
     source: InstanceSource | AmiSource
     build: Build = Build()
     waive: Waiver | None = None
+    fleet: Overrides = Overrides()
     dry_run: bool = False
     steps: Steps | UnsetType = UNSET
     guards: Guards | UnsetType = UNSET
@@ -201,6 +252,8 @@ FIXES = {
     "retain_days": "Use a whole number from 0 to 365.",
     "epoch": "Leave it out: only our own functions give it.",
     "waive": 'Use {"alarms": ["name"], "reason": "at least ten characters on why"}.',
+    "fleet": "Use instance_type or instance_types, security_groups, instance_profile, user_data, metadata, public_address, "
+    "block_devices, min_size, max_size, targets; and relax with a reason.",
     "build": "Use commit, build_id, builder and url, each a line of text.",
     "dry_run": "Use true or false.",
 }
@@ -208,7 +261,9 @@ FIXES = {
 
 def parse(document: Any) -> Request:
     """The request in `document`, or a Refusal that names the field, its value and the fix."""
-    return _convert(document, Request, "")
+    request = _convert(document, Request, "")
+    _consistent(request.fleet)
+    return request
 
 
 def parse_resume(document: Any) -> Resume | None:
@@ -241,6 +296,29 @@ def _rising(steps: tuple[Step, ...]) -> None:
         raise Refusal(f"steps[{len(steps) - 1}].weight", steps[-1].weight, "Let the last step be 100.")
     if (total := sum(step.observe_minutes for step in steps)) > 1440:
         raise Refusal("steps", f"{total} minutes of observing", "Observe for 1440 minutes at most in all.")
+
+
+def _consistent(fleet: Overrides) -> None:
+    if fleet.instance_type and fleet.instance_types:
+        raise Refusal("fleet.instance_types", fleet.instance_types, "Use it or instance_type, not both.")
+    for field in ("instance_types", "security_groups"):
+        _once(f"fleet.{field}", getattr(fleet, field))
+    _once("fleet.block_devices", [disk.device for disk in fleet.block_devices])
+    _once("fleet.targets", [target.policy for target in fleet.targets])
+    if len((fleet.user_data or "").encode()) > 16_384:
+        raise Refusal("fleet.user_data", "more than 16,384 bytes", "EC2 takes no more.")
+    if fleet.relax and not fleet.reason:
+        raise Refusal("fleet.reason", "missing", FIXES["reason"])
+    for index, disk in enumerate(fleet.block_devices):
+        if disk.kms_key and disk.encrypted is not True:
+            raise Refusal(
+                f"fleet.block_devices[{index}].kms_key", disk.kms_key, 'Add "encrypted": true to it.'
+            )
+
+
+def _once(field: str, names: Sequence[str]) -> None:
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise Refusal(field, f"{twice} is there twice", "Name each once.")
 
 
 def _convert(document: Any, kind: type[T], prefix: str) -> T:

@@ -11,6 +11,7 @@ from moto.autoscaling.models import ASG_NAME_TAG, AutoScalingBackend, FakeAutoSc
 from moto.autoscaling.models import TerminateInstanceActivity as Terminated
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from local.fleet.activities import Activities, Activity
 from local.fleet.targets import Targets
@@ -135,6 +136,7 @@ class Groups:
         image = ec2.amis.get(group.image_id)
         if image is None or image.state != "available":
             raise LookupError(f"The image id '[{group.image_id}]' does not exist or is not available")
+        _ensure_boots(_instance_type(group), image)
         template = _template(group)
         subnet, zone = self._place_for(group)
         reservation = ec2.run_instances(
@@ -142,7 +144,7 @@ class Groups:
             1,
             group.user_data,
             group.security_groups,
-            instance_type=group.instance_type,
+            instance_type=_instance_type(group),
             tags={
                 "instance": {**group.get_propagated_tags(), ASG_NAME_TAG: group.name, **group.instance_tags}
             },
@@ -152,6 +154,7 @@ class Groups:
             is_instance_type_default=False,
             associate_public_ip=getattr(group.launch_config, "associate_public_ip_address", None),
             subnet_id=subnet,
+            **_launched_with(group),
         )
         instance = reservation.instances[0]
         instance.autoscaling_group = group
@@ -433,6 +436,38 @@ def _template(group: Any) -> dict[str, str] | None:
     if specification is None:
         return None
     return {"LaunchTemplateId": specification["LaunchTemplateId"], "Version": specification["Version"]}
+
+
+def _instance_type(group: Any) -> str:
+    """A mixed group's first type: what it prefers on demand (Auto Scaling User Guide, allocation strategies)."""
+    mixed = (group.mixed_instances_policy or {}).get("LaunchTemplate", {}).get("Overrides", [])
+    return str(next((each["InstanceType"] for each in mixed if "InstanceType" in each), group.instance_type))
+
+
+def _ensure_boots(name: str, image: Any) -> None:
+    """EC2's InvalidParameterValue of RunInstances; a type that moto doesn't know launches anything."""
+    known = INSTANCE_TYPES.get(name, {}).get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+    if image.architecture and known and image.architecture not in known:
+        raise LookupError(
+            f"The architecture '{known[0]}' of the specified instance type does not match the architecture "
+            f"'{image.architecture}' of the specified AMI"
+        )
+
+
+def _launched_with(group: Any) -> dict[str, Any]:
+    """What moto leaves behind in the launch template: the metadata options, the network interface's groups."""
+    if group.ec2_launch_template is None:
+        return {}
+    data = group.ec2_launch_template.get_version(group.launch_template_version).data
+    if data.get("NetworkInterfaces") and (data.get("SecurityGroupIds") or data.get("SecurityGroups")):
+        raise LookupError(
+            "Network interfaces and an instance-level security groups may not be specified on the same request"
+        )
+    groups = [each for interface in data.get("NetworkInterfaces", []) for each in interface.get("Groups", [])]
+    return {
+        "metadata_options": data.get("MetadataOptions", {}),
+        **({"security_group_ids": groups} if groups else {}),
+    }
 
 
 def _launched_from(state: Any) -> Any:

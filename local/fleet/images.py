@@ -7,6 +7,7 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.instances import Instance
 from moto.ec2.responses.amis import AmisResponse
 
 from local.hooks import Hooks
@@ -17,6 +18,7 @@ CARRIED = {
     "RootDeviceName": "root_device_name",
     "VirtualizationType": "virtualization_type",
     "BootMode": "boot_mode",
+    "EnaSupport": "ena_support",
 }
 
 
@@ -33,6 +35,7 @@ class Images:
     def install(self) -> None:
         self._hooks.set(AmisResponse, "create_image", self._as_method(self._create))
         self._hooks.wrap(AmisResponse, "register_image", self._register)
+        self._hooks.set(Instance, "ena_support", property(_ena_support))
         self._hooks.wrap(AmisResponse, "deregister_image", self._deregister)
 
     def uninstall(self) -> None:
@@ -91,6 +94,7 @@ class Images:
         )
         for tag in (tag for spec in specs if spec["ResourceType"] == "snapshot" for tag in spec["Tags"]):
             image.ebs_snapshot.add_tag(tag["Key"], tag["Value"])
+        image.ena_support = instance.ena_support
         self._disks[image.id] = self.disk_of_instance(instance_id)
         if self._reality.images_pend:
             image.state = "pending"
@@ -135,3 +139,8 @@ class Images:
             response.ec2_backend.delete_snapshot(image.ebs_snapshot.id)
             results.append({"SnapshotId": image.ebs_snapshot.id, "ReturnCode": "success"})
         return ActionResult({"Return": True, "DeleteSnapshotResults": results})
+
+
+def _ena_support(instance: Instance) -> bool | None:
+    """Enhanced networking is an attribute of the image, and so of what is launched from it (EC2 User Guide, ENA)."""
+    return getattr(instance.ec2_backend.amis.get(instance.image_id), "ena_support", None)

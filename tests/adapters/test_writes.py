@@ -178,6 +178,12 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         lambda a, f: auto_scaling.set_minimum(blue_side(a), 2, f),
         ["UpdateAutoScalingGroup"],
     ),
+    "auto_scaling.lower_maximum": (
+        "shift_traffic",
+        nothing,
+        lambda a, f: auto_scaling.lower_maximum(blue_side(a), 5, f),
+        ["UpdateAutoScalingGroup"],
+    ),
     "auto_scaling.raise_desired": (
         "shift_traffic",
         lower_blue,

@@ -398,6 +398,65 @@ def test_members_show_the_template_version_they_were_launched_from(world: World)
     assert member["InstanceType"] == "t3.large"
 
 
+def test_instances_have_the_metadata_options_and_the_interfaces_groups_of_their_template(
+    world: World,
+) -> None:
+    """moto leaves both behind in the template."""
+    group = world.ec2.create_security_group(GroupName="app", Description="app", VpcId=world.vpc)["GroupId"]
+    said = {
+        "ImageId": IMAGE,
+        "InstanceType": "t3.small",
+        "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
+        "NetworkInterfaces": [{"DeviceIndex": 0, "Groups": [group]}],
+    }
+    world.ec2.create_launch_template_version(LaunchTemplateId=world.template, LaunchTemplateData=said)
+    world.group(desired=1, LaunchTemplate={"LaunchTemplateId": world.template, "Version": "2"})
+    world.after(10)
+    (instance,) = launched(world)
+    assert instance["MetadataOptions"]["HttpTokens"] == "required"
+    assert instance["MetadataOptions"]["HttpPutResponseHopLimit"] == 2
+    assert [each["GroupId"] for each in instance["SecurityGroups"]] == [group]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"InstanceType": "t4g.small"}, "architecture 'arm64' of the specified instance type"),
+        (
+            {"SecurityGroupIds": ["sg-1"], "NetworkInterfaces": [{"DeviceIndex": 0}]},
+            "may not be specified on the same request",
+        ),
+    ],
+)
+def test_what_ec2_would_not_launch_fails_as_an_activity(
+    world: World, said: dict[str, Any], words: str
+) -> None:
+    """CreateLaunchTemplateVersion takes both: only the launch finds out (EC2 API reference)."""
+    data = {"ImageId": IMAGE, "InstanceType": "t3.small", **said}
+    world.ec2.create_launch_template_version(LaunchTemplateId=world.template, LaunchTemplateData=data)
+    world.group(desired=1, LaunchTemplate={"LaunchTemplateId": world.template, "Version": "2"})
+    world.after(10)
+    failed = world.activities(AutoScalingGroupName="shop-1")[0]
+    assert failed["StatusCode"] == "Failed"
+    assert words in failed["StatusMessage"]
+
+
+def test_a_mixed_group_launches_the_first_of_its_types(world: World) -> None:
+    """On demand, types are taken in the order of the list (Auto Scaling User Guide, allocation strategies)."""
+    specification = {"LaunchTemplateId": world.template, "Version": "1"}
+    overrides = [{"InstanceType": "t3a.small"}, {"InstanceType": "t3.small"}]
+    mixed = {"LaunchTemplate": {"LaunchTemplateSpecification": specification, "Overrides": overrides}}
+    groups = {"AutoScalingGroupName": "mixed", "MinSize": 1, "MaxSize": 1, "MixedInstancesPolicy": mixed}
+    world.groups.create_auto_scaling_group(**groups, VPCZoneIdentifier=",".join(world.subnets))
+    world.after(10)
+    assert [each["InstanceType"] for each in launched(world)] == ["t3a.small"]
+
+
+def launched(world: World) -> list[dict[str, Any]]:
+    found = world.ec2.describe_instances()["Reservations"]
+    return [instance for reservation in found for instance in reservation["Instances"]]
+
+
 def test_a_rule_reaches_the_data_plane_late(world: World) -> None:
     """aws-facts: fact 7."""
     green = world.target_group("green")

@@ -128,3 +128,17 @@ def test_snapshots_can_be_tagged_and_go_with_their_image(cloud: alone.World, bui
     assert answer["DeleteSnapshotResults"][0]["ReturnCode"] == "success"
     left = ec2.describe_snapshots(Filters=[{"Name": "tag:viridian:release", "Values": ["r1"]}])["Snapshots"]
     assert [kept in snapshot["Description"] for snapshot in left] == [True]
+
+
+@pytest.mark.parametrize("ena", [True, None])
+def test_enhanced_networking_goes_from_image_to_instance_to_image(
+    cloud: alone.World, builder: str, ena: bool | None
+) -> None:
+    """What a type with ENA asks of its image (EC2 User Guide: "enable enhanced networking with ENA")."""
+    ec2, asked = cloud.client("ec2"), {"EnaSupport": ena} if ena else {}
+    image = ec2.register_image(Name="other", RootDeviceName="/dev/xvda", **asked)["ImageId"]
+    made = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    shown = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"][0]
+    baked = bake(cloud, made)
+    images = ec2.describe_images(ImageIds=[image, baked])["Images"]
+    assert [each.get("EnaSupport") for each in (shown, *images)] == [ena] * 3

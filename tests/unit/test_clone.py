@@ -322,3 +322,61 @@ def test_what_green_would_silently_lack_is_refused_by_name() -> None:
     clone.ensure_carried("shop-1", {"a warm pool": [], "a scheduled action": []})
     with pytest.raises(Refusal, match="shop-1 has a scheduled action: night, morning"):
         clone.ensure_carried("shop-1", {"a warm pool": [], "a scheduled action": ["night", "morning"]})
+
+
+def test_a_group_of_one_type_becomes_a_mixed_one() -> None:
+    members = clone.members(BLUE, "9", ["t3.small", "t3a.small"])
+    assert "LaunchTemplate" not in members
+    assert members["MixedInstancesPolicy"]["LaunchTemplate"] == {
+        "LaunchTemplateSpecification": {"LaunchTemplateId": "lt-1", "Version": "9"},
+        "Overrides": [{"InstanceType": "t3.small"}, {"InstanceType": "t3a.small"}],
+    }
+
+
+def test_a_mixed_group_keeps_its_weights_and_its_distribution() -> None:
+    weighed = {"InstanceType": "m7g.large", "WeightedCapacity": "2"}
+    policy = {
+        "LaunchTemplate": {"LaunchTemplateSpecification": TEMPLATE, "Overrides": [weighed]},
+        "InstancesDistribution": {"OnDemandBaseCapacity": 1},
+    }
+    blue = {"AutoScalingGroupName": "shop-1", "MixedInstancesPolicy": policy}
+    mixed = clone.members(blue, "9", ["m7i.large", "m7g.large"])["MixedInstancesPolicy"]
+    assert mixed["InstancesDistribution"] == {"OnDemandBaseCapacity": 1}
+    assert mixed["LaunchTemplate"]["Overrides"] == [{"InstanceType": "m7i.large"}, weighed]
+    assert mixed["LaunchTemplate"]["LaunchTemplateSpecification"]["Version"] == "9"
+
+
+def test_a_target_that_is_asked_for_is_greens_and_the_others_are_blues() -> None:
+    def policy(name: str) -> dict[str, Any]:
+        metric = {"PredefinedMetricType": "ASGAverageCPUUtilization"}
+        tracking = {"PredefinedMetricSpecification": metric, "TargetValue": 50.0}
+        return {
+            "PolicyName": name,
+            "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingConfiguration": tracking,
+        }
+
+    blue = [policy("cpu"), policy("network")]
+    found = clone.policies(blue, "label", {"cpu": 60.0})
+    assert [each["TargetTrackingConfiguration"]["TargetValue"] for each in found] == [60.0, 50.0]
+    assert blue == [policy("cpu"), policy("network")]
+
+
+def test_a_setup_is_what_the_group_its_template_and_its_policies_say() -> None:
+    overrides = [{"InstanceType": "m7g.large", "WeightedCapacity": "2"}, {"InstanceType": "m7g.xlarge"}]
+    mixed = {"LaunchTemplate": {"LaunchTemplateSpecification": TEMPLATE, "Overrides": overrides}}
+    policies: list[dict[str, Any]] = [
+        {
+            "PolicyName": "cpu",
+            "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingConfiguration": {"TargetValue": 50.0},
+        },
+        {"PolicyName": "steps", "PolicyType": "StepScaling"},
+    ]
+    group = {"MinSize": 2, "MaxSize": 9, "MixedInstancesPolicy": mixed}
+    found = clone.setup(group, {"InstanceType": "m5.large"}, policies)
+    assert found.instance_types() == ("m7g.large", "m7g.xlarge")
+    assert (found.weighted, found.minimum, found.maximum) == (True, 2, 9)
+    assert found.targets == {"cpu": 50.0}
+    plain = clone.setup({"MinSize": 2, "MaxSize": 9}, {"InstanceType": "m5.large"}, [])
+    assert (plain.instance_types(), plain.weighted) == (("m5.large",), False)

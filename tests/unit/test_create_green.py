@@ -209,3 +209,44 @@ def test_a_slow_service_is_a_reason_to_try_again(account: Account) -> None:
         account.run("create_green")
     account.run("create_green")
     assert account.group("green")["DesiredCapacity"] == 3
+
+
+def test_green_is_upgraded_as_the_plan_says_and_blue_is_not(account: Account) -> None:
+    fleet = {
+        "instance_type": "t3.large",
+        "metadata": {"hop_limit": 2},
+        "min_size": 4,
+        "max_size": 18,
+        "targets": [{"policy": "requests", "value": 1200}],
+    }
+    account.upgrading("create_green", fleet)
+    blue = account.group("blue")
+    account.twice("create_green")
+    (version,) = account.requests("CreateLaunchTemplateVersion")
+    assert version["LaunchTemplateData"] == {
+        "ImageId": account.record().image,
+        "InstanceType": "t3.large",
+        "MetadataOptions": {
+            "HttpTokens": "required",
+            "HttpEndpoint": "enabled",
+            "HttpPutResponseHopLimit": 2,
+        },
+    }
+    (group,) = account.requests("CreateAutoScalingGroup")
+    assert (group["MinSize"], group["DesiredCapacity"], group["MaxSize"]) == (3, 3, 18)
+    (policy,) = account.requests("PutScalingPolicy")
+    assert policy["TargetTrackingConfiguration"]["TargetValue"] == 1200
+    changed = {key for key, value in account.group("blue").items() if value != blue[key]}
+    assert changed == {"MinSize"}, "its floor, as in every release"
+
+
+def test_a_mixed_green_launches_its_types_from_its_own_version(account: Account) -> None:
+    account.upgrading("create_green", {"instance_types": ["t3.large", "t3a.large"]}).run("create_green")
+    template = account.group("green")["MixedInstancesPolicy"]["LaunchTemplate"]
+    assert [each["InstanceType"] for each in template["Overrides"]] == ["t3.large", "t3a.large"]
+    assert template["LaunchTemplateSpecification"]["Version"] == "2"
+
+
+def test_a_lower_maximum_waits_for_promotion_since_the_need_may_rise_so_far(account: Account) -> None:
+    account.upgrading("create_green", {"max_size": 4}).run("create_green")
+    assert account.group("green")["MaxSize"] == 9

@@ -11,7 +11,16 @@ from viridian.errors import Refusal
 from viridian.fleet import Member, Side
 from viridian.plan import LaunchTemplate
 from viridian.preflight import Lent
-from viridian.request import AmiSource, Deadlines, Inconclusive, InstanceSource, Profile, Step, Waiver
+from viridian.request import (
+    AmiSource,
+    Deadlines,
+    Inconclusive,
+    InstanceSource,
+    Overrides,
+    Profile,
+    Step,
+    Waiver,
+)
 from viridian.verdict import AlarmState
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -302,3 +311,17 @@ def test_smoke_tests_use_a_host_that_the_rule_accepts(
     conditions: list[dict[str, Any]], host: str | None
 ) -> None:
     assert preflight.host(conditions) == host
+
+
+def test_an_image_that_is_not_there_yet_can_be_for_any_type_that_there_is() -> None:
+    found = {
+        "t4g.small": {
+            "ProcessorInfo": {"SupportedArchitectures": ["arm64"]},
+            "NetworkInfo": {"EnaSupport": "required"},
+        }
+    }
+    preflight.ensure_types(Overrides(instance_type="t4g.small"), found, {})
+    assert "t9.small" in str(refusal(preflight.ensure_types, Overrides(instance_type="t9.small"), found, {}))
+    without = {"Architecture": "arm64"}
+    assert "ENA" in str(refusal(preflight.ensure_types, Overrides(instance_type="t4g.small"), found, without))
+    preflight.ensure_types(Overrides(instance_type="t4g.small"), found, {**without, "EnaSupport": True})

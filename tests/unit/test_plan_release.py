@@ -401,3 +401,134 @@ def test_an_unavailable_service_is_a_reason_to_try_again_not_to_refuse(account: 
         pytest.raises(Busy, match="DescribeTargetHealth"),
     ):
         account.run("plan_release")
+
+
+def security_group(account: Account, *sources: str, vpc: str | None = None) -> str:
+    """A security group that lets these in, on port 80."""
+    ec2, name = account.client("ec2"), f"group-{len(account.calls)}"
+    made = ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc or account.shop.vpc_id)[
+        "GroupId"
+    ]
+    for source in sources:
+        rule = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": source}]}
+        ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=[rule])
+    return str(made)
+
+
+def other_vpc(account: Account) -> str:
+    return str(account.client("ec2").create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"])
+
+
+def instance_profile(account: Account, role: str | None) -> str:
+    """An instance profile called `app`, with this role in it."""
+    iam = account.client("iam")
+    iam.create_instance_profile(InstanceProfileName="app")
+    if role:
+        iam.add_role_to_instance_profile(InstanceProfileName="app", RoleName=role)
+    return "app"
+
+
+def other_role(account: Account) -> str:
+    account.client("iam").create_role(RoleName="admin", AssumeRolePolicyDocument="{}")
+    return "admin"
+
+
+def without_ena(account: Account) -> dict[str, Any]:
+    """Takes the attribute off the image that the builder runs."""
+    image: Any = ec2_backends[ACCOUNT][REGION].amis[account.shop.image_id]
+    image.ena_support = False
+    return {}
+
+
+def relaunch(account: Account, **data: Any) -> dict[str, Any]:
+    """Gives blue's group a launch template version that says this too."""
+    account.client("ec2").create_launch_template_version(
+        LaunchTemplateId=account.shop.launch_template_id, SourceVersion="1", LaunchTemplateData=data
+    )
+    template_version(account, "2")
+    return {}
+
+
+Asked = Callable[[Account], dict[str, Any]]
+WRONG_FLEETS: list[tuple[str, Asked, str, str]] = [
+    ("a type for another architecture", lambda _: {"instance_type": "t4g.small"}, "fleet.instance_type", "arm64"),
+    ("one such type of several", lambda _: {"instance_types": ["t3.small", "t4g.small"]}, "fleet.instance_types", "t4g.small"),
+    ("a type that the Region has not", lambda _: {"instance_type": "t9.small"}, "fleet.instance_type", "t9.small"),
+    ("a type whose network the image has no driver for", lambda a: without_ena(a) | {"instance_type": "t3.large"}, "fleet.instance_type", "ENA"),
+    ("a security group of another VPC", lambda a: {"security_groups": [security_group(a, vpc=other_vpc(a))]}, "fleet.security_groups", "is of vpc-"),
+    ("a security group that is not there", lambda _: {"security_groups": ["sg-00000000000000000"]}, "fleet.security_groups", "sg-0000"),
+    ("a profile that is not there", lambda _: {"instance_profile": "nothing"}, "fleet.instance_profile", "nothing"),
+    ("a profile without a role", lambda a: {"instance_profile": instance_profile(a, None)}, "fleet.instance_profile", "app"),
+    ("more at least than at most", lambda _: {"min_size": 6, "max_size": 5}, "fleet.min_size", "5"),
+    ("more at least than blue has at most", lambda _: {"min_size": 10}, "fleet.min_size", "9"),
+    ("less at most than blue has now", lambda _: {"max_size": 2}, "fleet.max_size", "3"),
+    ("a policy that blue has not", lambda _: {"targets": [{"policy": "cpu", "value": 50}]}, "fleet.targets", "cpu"),
+    ("an address without an interface", lambda _: {"public_address": True}, "fleet.public_address", "interface"),
+    ("IMDSv2 given up", lambda _: {"metadata": {"http_tokens": "optional"}}, "fleet.relax", "imdsv2"),
+    ("another role", lambda a: {"instance_profile": instance_profile(a, other_role(a))}, "fleet.relax", "role/admin"),
+    ("a disk that is not encrypted", lambda a: relaunch(a, BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True}}]) | {"block_devices": [{"device": "/dev/xvda", "encrypted": False}]}, "fleet.relax", "/dev/xvda"),
+    ("a public address", lambda a: relaunch(a, NetworkInterfaces=[{"DeviceIndex": 0}]) | {"public_address": True}, "fleet.relax", "public address"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "words"), [case[1:] for case in WRONG_FLEETS], ids=[case[0] for case in WRONG_FLEETS]
+)
+def test_a_fleet_that_cannot_stand_or_is_less_secure_is_refused(
+    account: Account, asked: Asked, field: str, words: str
+) -> None:
+    refused = refusal(account, fleet=asked(account))
+    assert refused.field == field
+    assert words in str(refused)
+
+
+def test_a_wider_security_group_is_refused_unless_it_is_named(account: Account) -> None:
+    blue, office = security_group(account, "10.0.0.0/8"), security_group(account, "0.0.0.0/0")
+    relaunch(account, SecurityGroupIds=[blue])
+    asked: dict[str, Any] = {"security_groups": [blue, office]}
+    refused = refusal(account, fleet=asked)
+    assert refused.field == "fleet.relax"
+    assert f"{office} lets in tcp 80 from 0.0.0.0/0" in str(refused)
+    named = {**asked, "relax": ["security_groups"], "reason": "the office has no fixed address"}
+    found = plan(account, fleet=named)["plan"]
+    assert (found["fleet"]["relax"], found["fleet"]["reason"]) == (named["relax"], named["reason"])
+    (change,) = (each for each in found["diff"] if each["field"] == "security groups")
+    assert (change["blue"], change["green"]) == (blue, f"{blue}, {office}")
+
+
+def test_a_tighter_security_group_and_the_same_role_need_no_name(account: Account) -> None:
+    tight, profile = security_group(account, "10.0.0.0/16"), instance_profile(account, "shop-instance")
+    found = plan(account, fleet={"security_groups": [tight], "instance_profile": profile})["plan"]
+    assert [each["field"] for each in found["diff"]] == ["image", "security groups", "instance profile"]
+
+
+def test_an_image_for_another_architecture_comes_with_a_type_for_it(account: Account) -> None:
+    made = account.client("ec2").register_image(Name="arm", Architecture="arm64", EnaSupport=True)
+    source = {"type": "ami", "image_id": made["ImageId"]}
+    assert refusal(account, source=source).field == "source.image_id"
+    for name in ("t3.small", "t3.large"):  # blue's own type, and another
+        refused = refusal(account, source=source, fleet={"instance_type": name})
+        assert refused.field == "fleet.instance_type"
+    found = plan(account, source=source, fleet={"instance_type": "t4g.small"})["plan"]
+    assert [each["green"] for each in found["diff"]] == [made["ImageId"], "t4g.small"]
+
+
+def test_what_nobody_asks_to_change_is_not_read(account: Account) -> None:
+    account.calls.clear()
+    plan(account)
+    read = {call["call"] for call in account.calls}
+    assert not read & {
+        "DescribeInstanceTypes",
+        "DescribeSecurityGroups",
+        "DescribeSecurityGroupRules",
+        "GetInstanceProfile",
+    }
+
+
+@pytest.mark.parametrize("sizes", [{"max_size": 3}, {"min_size": 9}, {"min_size": 3, "max_size": 3}])
+def test_limits_that_just_leave_room_for_what_blue_has_are_planned(
+    account: Account, sizes: dict[str, int]
+) -> None:
+    found = plan(account, fleet=sizes)["plan"]
+    assert found["fleet"] == sizes
+    assert len(found["diff"]) == 1 + len(sizes)

@@ -102,3 +102,34 @@ def test_a_release_that_was_promoted_shifts_no_more(account: Account) -> None:
         with pytest.raises(Fenced, match=f"release {RELEASE} has ended Promoted"):
             account.run(late)
     assert account.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "sizes", "writes"),
+    [
+        ({"min_size": 1, "max_size": 18}, (1, 18), 1),
+        ({"min_size": 3, "max_size": 4}, (3, 4), 1),
+        ({"min_size": 0, "max_size": 4}, (0, 4), 2),
+        ({"max_size": 3}, (2, 3), 2),
+        ({"min_size": 5}, (5, 9), 1),
+    ],
+)
+def test_green_gets_the_limits_that_were_asked_for(
+    account: Account, asked: dict[str, int], sizes: tuple[int, int], writes: int
+) -> None:
+    account.upgrading("promote", asked)
+    blue = account.group("blue")
+    account.twice("promote")
+    green = account.group("green")
+    assert (green["MinSize"], green["MaxSize"]) == sizes
+    assert account.writes().count("UpdateAutoScalingGroup") == writes
+    assert account.group("blue") == blue
+
+
+def test_a_maximum_never_takes_away_what_green_has_grown_to(account: Account) -> None:
+    account.upgrading("promote", {"max_size": 4})
+    account.client("autoscaling").set_desired_capacity(
+        AutoScalingGroupName=f"viridian-shop-{RELEASE}", DesiredCapacity=6
+    )
+    account.run("promote")
+    assert (account.group("green")["DesiredCapacity"], account.group("green")["MaxSize"]) == (6, 6)

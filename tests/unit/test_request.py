@@ -359,3 +359,48 @@ def test_whatever_is_registered_is_a_profile_or_a_refusal(document: Any) -> None
         assert found.field.startswith(("profile", "steps"))
     else:
         assert found.steps[-1].weight == 100
+
+
+FLEETS: list[tuple[str, dict[str, Any], str, str]] = [
+    ("an unknown field", {"instances": 3}, "fleet.instances", "3"),
+    ("a type that is none", {"instance_type": "t3"}, "fleet.instance_type", "t3"),
+    ("one type and several", {"instance_type": "t3.small", "instance_types": ["t3.large"]}, "fleet.instance_types", "t3.large"),
+    ("a type twice", {"instance_types": ["t3.small", "t3.small"]}, "fleet.instance_types", "t3.small"),
+    ("a group by its name", {"security_groups": ["web"]}, "fleet.security_groups[0]", "web"),
+    ("a group twice", {"security_groups": ["sg-0abc1234"] * 2}, "fleet.security_groups", "sg-0abc1234"),
+    ("a profile by its ARN", {"instance_profile": "arn:aws:iam::1:instance-profile/app"}, "fleet.instance_profile", "app"),
+    ("a script that is empty", {"user_data": ""}, "fleet.user_data", ""),
+    ("a script that is too long in bytes", {"user_data": "ü" * 9000}, "fleet.user_data", "16,384"),
+    ("tokens of no kind", {"metadata": {"http_tokens": "off"}}, "fleet.metadata.http_tokens", "off"),
+    ("too many hops", {"metadata": {"hop_limit": 65}}, "fleet.metadata.hop_limit", "65"),
+    ("a device of no kind", {"block_devices": [{"device": "disk"}]}, "fleet.block_devices[0].device", "disk"),
+    ("a device twice", {"block_devices": [{"device": "/dev/sdb"}] * 2}, "fleet.block_devices", "/dev/sdb"),
+    ("a key without encryption", {"block_devices": [{"device": "/dev/sdb", "kms_key": "k"}]}, "fleet.block_devices[0].kms_key", "encrypted"),
+    ("a target twice", {"targets": [{"policy": "cpu", "value": 1}] * 2}, "fleet.targets", "cpu"),
+    ("a target of nothing", {"targets": [{"policy": "cpu", "value": 0}]}, "fleet.targets[0].value", "0"),
+    ("no room at all", {"max_size": 0}, "fleet.max_size", "0"),
+    ("a relaxation of no kind", {"relax": ["all"], "reason": "because it is needed"}, "fleet.relax[0]", "all"),
+    ("a relaxation without a reason", {"relax": ["imdsv2"]}, "fleet.reason", "missing"),
+    ("a reason that says nothing", {"relax": ["imdsv2"], "reason": "legacy"}, "fleet.reason", "legacy"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fleet", "field", "value"), [case[1:] for case in FLEETS], ids=[case[0] for case in FLEETS]
+)
+def test_a_wrong_fleet_is_refused_by_field_value_and_fix(
+    fleet: dict[str, Any], field: str, value: str
+) -> None:
+    refused = refusal({**LEAST, "fleet": fleet})
+    assert refused.field == field
+    assert value in str(refused)
+    assert refused.fix
+
+
+def test_a_release_that_asks_for_no_other_fleet_is_told_of_none() -> None:
+    assert msgspec.to_builtins(request.parse(LEAST).fleet) == {}
+
+
+def test_a_profile_has_no_fleet_of_its_own() -> None:
+    with pytest.raises(Refusal, match="fleet"):
+        request.merge(request.parse(LEAST), {**PROFILE, "fleet": {"instance_type": "t3.small"}})

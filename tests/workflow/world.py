@@ -181,6 +181,7 @@ class World:
             Name=f"ready-{version}-{len(self.cloud.calls.entries)}",
             Architecture="x86_64",
             RootDeviceName="/dev/xvda",
+            EnaSupport=True,
             TagSpecifications=[{"ResourceType": "image", "Tags": [disk]}],
         )
         return {"type": "ami", "image_id": made["ImageId"]}

@@ -52,15 +52,21 @@ def give_standby_back(record: Record) -> None:
 
 
 def make_group(record: Record, target_group: str) -> None:
-    """Green's group on its own launch template version, with all that hangs on blue's but what waits for promotion."""
+    """Green's group on its own launch template version: all that hangs on blue's but what waits for promotion, and what is
+    asked for instead.
+    """
     plan, fence = record.plan, record.fence()
     blue = auto_scaling.find(plan.blue.group)
     if blue is None:
         raise Drifted(f"blue's group {plan.blue.group} is gone")
-    version = images.version_for(plan.blue_launch_template, record.image or "", plan.release, fence)
+    version = images.version_for(
+        plan.blue_launch_template, record.image or "", plan.release, fence, plan.fleet
+    )
     if record.launch_template_version != version:
         ledger.note(fence, launch_template_version=version, green_at=datetime.now(UTC))
-    auto_scaling.make_green(plan.green_group, blue, version, target_group, record.need, tags(record), fence)
+    auto_scaling.make_green(
+        plan.green_group, blue, version, target_group, record.need, tags(record), fence, plan.fleet
+    )
     auto_scaling.copy_suspensions(plan.green_group, blue, fence)
     auto_scaling.copy_metrics(plan.green_group, blue, fence)
     auto_scaling.copy_notifications(plan.green_group, plan.blue.group, fence)
@@ -71,7 +77,7 @@ def _make_scaling(record: Record, target_group: str) -> None:
     """Blue's scaling policies on green, and alarms of its own that drive them."""
     plan, fence = record.plan, record.fence()
     swap = _swap(record, target_group)
-    auto_scaling.copy_policies(plan.green_group, plan.blue.group, swap, fence)
+    auto_scaling.copy_policies(plan.green_group, plan.blue.group, swap, fence, plan.fleet)
     blue = auto_scaling.policies(plan.blue.group)
     if told := clone.driving(blue):
         arns = {
@@ -136,14 +142,16 @@ def count_in_dns(record: Record) -> None:
 
 
 def promote(record: Record, green: Side) -> Record:
-    """Green gets the floor blue had, blue stays where one write reaches it until its time, and the route is free.
+    """Green gets the floor blue had, or the one asked for; blue stays in reach until its time; the route is free.
 
     What would have changed green's size by itself comes now: scheduled actions write sizes outright (aws-facts A16), and
     a warm pool is launched up to the largest size.
     """
     plan, fence = record.plan, record.fence()
     set_standby(record, green.target_group, green_weight=0)
-    auto_scaling.set_minimum(green, plan.blue.minimum, fence)
+    auto_scaling.set_minimum(green, plan.minimum(), fence)
+    if plan.fleet.max_size is not None:
+        auto_scaling.lower_maximum(green, plan.fleet.max_size, fence)
     if (blue := auto_scaling.find(plan.blue.group)) is not None:
         auto_scaling.copy_schedule(green.group, plan.blue.group, datetime.now(UTC), fence)
         auto_scaling.copy_warm_pool(green.group, blue, fence)

@@ -8,13 +8,14 @@ from msgspec.structs import replace
 
 from viridian import clone as cloning
 from viridian import names, plan, preflight, traffic
+from viridian.acts import overrides
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
 from viridian.plan import LaunchTemplate, Plan
 from viridian.preflight import Lent
-from viridian.request import AmiSource, InstanceSource, Profile, Request, Resume
+from viridian.request import AmiSource, Profile, Request, Resume
 
 
 def make_plan(
@@ -40,13 +41,18 @@ def make_plan(
     )
     preflight.ensure_numeric(launches, group["AutoScalingGroupName"])
     _ensure_lent(service, route, target_group, group, launches)
-    blue_image = images.template_image(launches)
+    template = images.template_data(launches)
+    blue_image = template.get("ImageId")
     preflight.ensure_pinned_image(blue_image, launches)
     auto_scaling.ensure_clonable(group, blue_arn, service)
     blue = auto_scaling.side(group, blue_arn)
     preflight.ensure_serving(blue)
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
-    _ensure_source(request, launches)
+    image = (images.find(blue_image) if blue_image else None) or {}
+    made_of = _ensure_source(request, image)
+    setup = auto_scaling.setup(group, template)
+    vpc = target_group.description["VpcId"]
+    wanted = overrides.check(request.fleet, setup, blue, vpc, image, made_of)
     taken = load_balancer.priorities(route.listener, service)
     deadline = plan.times(profile, started_at)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
@@ -70,7 +76,7 @@ def make_plan(
         blue_launch_template=launches,
         blue_owner=preflight.iac_owner(auto_scaling.tags(group)),
         blue_image=blue_image,
-        blue_version=_version_of(blue_image),
+        blue_version=_version_of(image),
         before=route.forward,
         sticky_seconds=target_group.sticky_seconds(),
         cross_zone=target_groups.cross_zone(target_group, route.load_balancer),
@@ -85,6 +91,8 @@ def make_plan(
             *cloning.falls_inside(auto_scaling.scheduled(blue.group), started_at, deadline),
         ),
         keeps=plan.keeps(blue, profile),
+        fleet=request.fleet,
+        diff=overrides.changes(setup, wanted, _image(request, release)),
     )
 
 
@@ -110,10 +118,9 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
     return replace(record.plan, execution=execution, started_at=started_at, deadline=deadline, resumed=shown)
 
 
-def _version_of(image: str | None) -> str | None:
+def _version_of(image: dict[str, Any]) -> str | None:
     """The version that an image says it is; one that no release made may not say it."""
-    found = images.find(image) if image else None
-    tags = {tag["Key"]: tag["Value"] for tag in (found or {}).get("Tags", [])}
+    tags = {tag["Key"]: tag["Value"] for tag in image.get("Tags", [])}
     return tags.get(names.VERSION)
 
 
@@ -137,22 +144,31 @@ def _ensure_lent(
     )
 
 
-def _ensure_source(request: Request, launches: LaunchTemplate) -> None:
+def _ensure_source(request: Request, blue: dict[str, Any]) -> dict[str, Any]:
+    """What green's image is, or is made of; a Refusal if that can't serve."""
     source = request.source
-    if isinstance(source, InstanceSource):
-        field = "source.instance_id"
-        instance = images.find_instance(source.instance_id, field)
-        tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-        preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id))
-        preflight.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
-    else:
-        _ensure_image(source, launches)
+    if isinstance(source, AmiSource):
+        retyped = request.fleet.instance_type or request.fleet.instance_types
+        return _ensure_image(source, None if retyped else blue.get("Architecture"))
+    field = "source.instance_id"
+    instance = images.find_instance(source.instance_id, field)
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id))
+    preflight.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
+    return instance
 
 
-def _ensure_image(source: AmiSource, launches: LaunchTemplate) -> None:
+def _ensure_image(source: AmiSource, architecture: str | None) -> dict[str, Any]:
     field = "source.image_id"
     if (image := images.find(source.image_id)) is None:
         raise Refusal(field, source.image_id, "Use an image that exists in this account and Region.")
-    blue_image = images.template_image(launches)
-    blue = images.find(blue_image) if blue_image and blue_image.startswith("ami-") else None
-    preflight.ensure_usable_image(image, field, (blue or {}).get("Architecture"))
+    preflight.ensure_usable_image(image, field, architecture)
+    return image
+
+
+def _image(request: Request, release: str) -> str:
+    """Green's image in words: it may not be there yet."""
+    source = request.source
+    if isinstance(source, AmiSource):
+        return source.image_id
+    return f"{names.image(request.service, release)}, made of {source.instance_id}"

@@ -9,7 +9,10 @@ from viridian.aws import alarms, clients, ledger, target_groups
 from viridian.errors import Busy, Refusal
 from viridian.fence import Fence
 from viridian.fleet import Member, Side
+from viridian.overrides import Setup, targets
+from viridian.request import Overrides
 
+_AS_BLUE = Overrides()
 _STANDS = ("InService", "Pending", "Pending:Wait", "Pending:Proceed", "Standby", "EnteringStandby")
 
 
@@ -76,6 +79,11 @@ def find_sides(target_groups: dict[str, str]) -> dict[str, Side]:
     return {name: side(group, target_groups[name]) for name, group in groups.items()}
 
 
+def setup(group: dict[str, Any], template: dict[str, Any]) -> Setup:
+    """What a group launches from, given its launch template version, and how it scales."""
+    return clone.setup(group, template, policies(group["AutoScalingGroupName"]))
+
+
 def tags(group: dict[str, Any]) -> dict[str, str]:
     """A group's tags."""
     return {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
@@ -106,8 +114,12 @@ def make_green(
     need: int,
     tags: dict[str, str],
     fence: Fence,
+    fleet: Overrides = _AS_BLUE,
 ) -> None:
-    """Green's group: blue's clone on its own target group, at the need from the first hour; an earlier try's is kept."""
+    """Green's group: blue's clone on its own target group, at the need from the first hour; an earlier try's is kept.
+
+    While the release runs its MaxSize is blue's at least, since so far the need may rise.
+    """
     if (found := find(name)) is None:
         blue_name = blue["AutoScalingGroupName"]
         hooks = clients.reader("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=blue_name)
@@ -116,10 +128,10 @@ def make_green(
         ):
             clients.writer("autoscaling").create_auto_scaling_group(
                 AutoScalingGroupName=name,
-                **clone.members(blue, version),
+                **clone.members(blue, version, fleet.instance_types),
                 MinSize=need,
                 DesiredCapacity=need,
-                MaxSize=int(blue["MaxSize"]),
+                MaxSize=max(int(blue["MaxSize"]), fleet.max_size or 0),
                 TargetGroupARNs=[target_group],
                 Tags=clone.tags(blue, tags, name),
                 LifecycleHookSpecificationList=clone.hooks(hooks["LifecycleHooks"]),
@@ -138,10 +150,12 @@ def copy_metrics(name: str, blue: dict[str, Any], fence: Fence) -> None:
             )
 
 
-def copy_policies(name: str, blue: str, swap: dict[str, str], fence: Fence) -> None:
-    """Blue's scaling policies on green; one that is there already is left."""
+def copy_policies(
+    name: str, blue: str, swap: dict[str, str], fence: Fence, fleet: Overrides = _AS_BLUE
+) -> None:
+    """Blue's scaling policies on green, at the targets that are asked for; one that is there already is left."""
     standing = {policy["PolicyName"] for policy in policies(name)}
-    for policy in clone.policies(policies(blue), swap):
+    for policy in clone.policies(policies(blue), swap, targets(fleet)):
         if policy["PolicyName"] not in standing:
             with ledger.mutation(fence, "PutScalingPolicy", f"{name}/{policy['PolicyName']}"):
                 clients.writer("autoscaling").put_scaling_policy(AutoScalingGroupName=name, **policy)
@@ -206,6 +220,20 @@ def set_minimum(side: Side, minimum: int, fence: Fence) -> None:
             raise Busy(
                 f"wrote MinSize {minimum}, {side.group} shows {shown}: it is written again unless that is late"
             )
+
+
+def lower_maximum(side: Side, maximum: int, fence: Fence) -> None:
+    """Sets a group's ceiling, if that is lower than it was; AWS would scale in what is above, so never below that."""
+    wanted = max(maximum, side.desired)
+    if wanted < side.maximum:
+        before, after = {"MaxSize": side.maximum}, {"MaxSize": wanted}
+        with ledger.mutation(
+            fence, "UpdateAutoScalingGroup", side.group, before=before, after=after
+        ) as entry:
+            clients.writer("autoscaling").update_auto_scaling_group(
+                AutoScalingGroupName=side.group, MaxSize=wanted
+            )
+            entry.shown = {"MaxSize": int((find(side.group) or {}).get("MaxSize", -1))}
 
 
 def raise_desired(side: Side, need: int, fence: Fence) -> None:

@@ -4,11 +4,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from viridian import names
+from viridian import names, overrides
 from viridian.aws import clients, ledger
 from viridian.errors import Refusal
 from viridian.fence import Fence
 from viridian.plan import LaunchTemplate, Plan
+from viridian.request import Overrides
+
+_AS_BLUE = Overrides()
 
 
 def find(image: str) -> dict[str, Any] | None:
@@ -125,17 +128,20 @@ def delete_snapshots(wanted: dict[str, str], fence: Fence) -> None:
             clients.writer("ec2").delete_snapshot(SnapshotId=snapshot)
 
 
-def version_for(blue: LaunchTemplate, image: str, release: str, fence: Fence) -> str:
-    """The number of a version of blue's launch template that differs in the image alone; an earlier try's is kept."""
+def version_for(
+    blue: LaunchTemplate, image: str, release: str, fence: Fence, fleet: Overrides = _AS_BLUE
+) -> str:
+    """The number of a version of blue's launch template with this image and what else is asked for; a try's is kept."""
     description = f"viridian {release}"
     if (found := find_version(blue.template, release)) is not None:
         return found
+    asked = overrides.template(template_data(blue), fleet) if fleet != _AS_BLUE else {}
     with ledger.mutation(fence, "CreateLaunchTemplateVersion", blue.template, before=blue.version) as entry:
         made = clients.writer("ec2").create_launch_template_version(
             LaunchTemplateId=blue.template,
             SourceVersion=blue.version,
             VersionDescription=description,
-            LaunchTemplateData={"ImageId": image},
+            LaunchTemplateData={"ImageId": image, **asked},
             ClientToken=release,
         )
         entry.shown = str(made["LaunchTemplateVersion"]["VersionNumber"])
@@ -175,7 +181,12 @@ def template_tags(template: str) -> dict[str, str]:
 
 def template_image(launch_template: LaunchTemplate) -> str | None:
     """The image that a launch template version names."""
+    return template_data(launch_template).get("ImageId")
+
+
+def template_data(launch_template: LaunchTemplate) -> dict[str, Any]:
+    """What a launch template version says; a version never changes."""
     found = clients.reader("ec2").describe_launch_template_versions(
         LaunchTemplateId=launch_template.template, Versions=[launch_template.version]
     )["LaunchTemplateVersions"]
-    return found[0]["LaunchTemplateData"].get("ImageId") if found else None
+    return dict(found[0]["LaunchTemplateData"]) if found else {}

@@ -131,7 +131,13 @@ def small_pages(clean: Clean) -> Iterator[Run]:
     for scenario in (*SCENARIOS, "baked"):
         for size in (1, 2, 3):
             faults = (Fault("paged", None, {"size": size}), Fault("crowded", None, {"things": 12}))
-            yield Run("F74", scenario, faults, size, ends=BACK if scenario in ("bad", "ordered", "revived") else GOOD)
+            yield Run(
+                "F74",
+                scenario,
+                faults,
+                size,
+                ends=BACK if scenario in ("bad", "ordered", "revived") else GOOD,
+            )
 
 
 LACKING: Mapping[str, tuple[str, ...]] = {
