@@ -71,6 +71,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     makes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
+    timetable: tuple[str, ...] = ()
+    head_room: tuple[str, ...] = ()
+    cost: tuple[str, ...] = ()
 
     def split(self, green: str, weight: int, now: Forward) -> Forward:
         """The rule as it is to be with green at `weight` percent."""

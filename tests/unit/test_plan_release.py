@@ -324,7 +324,7 @@ STANDING: list[tuple[str, Act, str, str]] = [
         "not lent to service shop",
     ),
     ("weights on two groups", lambda a: a.set_weights(blue=50, third=50), "route", "third"),
-    ("a rule full of target groups", five_groups, "route", "5"),
+    ("a rule full of target groups", five_groups, "quota", "target groups in the rule: 5 in use"),
     (
         "a rule that forwards nowhere",
         lambda a: a.client("elbv2").modify_rule(

@@ -7,7 +7,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from viridian import clone as cloning
-from viridian import names, plan, preflight, traffic
+from viridian import head_room, names, plan, preflight, timetable, traffic
+from viridian.acts import forecast
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
@@ -28,10 +29,6 @@ def make_plan(
     _ensure_hands_on(profile.route)
     route = load_balancer.find_route(profile.route)
     blue_arn = traffic.find_blue(route.forward)
-    if len(route.forward.weights) >= 5:
-        raise Refusal(
-            "route", f"the rule lists {len(route.forward.weights)} target groups", "Leave room: AWS allows 5."
-        )
     target_group = target_groups.find(blue_arn)
     group = auto_scaling.attached(blue_arn)
     specification = cloning.launch_template(group)
@@ -40,21 +37,27 @@ def make_plan(
     )
     preflight.ensure_numeric(launches, group["AutoScalingGroupName"])
     _ensure_lent(service, route, target_group, group, launches)
-    preflight.ensure_pinned_image(images.template_image(launches), launches)
+    blue_image = images.template_image(launches)
+    preflight.ensure_pinned_image(blue_image, launches)
     auto_scaling.ensure_clonable(group["AutoScalingGroupName"])
     blue = auto_scaling.side(group, blue_arn)
     preflight.ensure_serving(blue)
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
-    _ensure_source(request, launches)
+    _ensure_source(request, blue_image)
     taken = load_balancer.priorities(route.listener, service)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
+    standby_before = load_balancer.standby_forward(route.listener, service)
+    quotas = tuple(forecast.head_room(route, group, launches, has_standby=standby_before is not None))
+    head_room.ensure_fits(quotas)
+    deadline = plan.times(profile, started_at)
+    phases = timetable.phases(profile, started_at, deadline, bakes=isinstance(request.source, InstanceSource))
     return Plan(
         service=service,
         release=release,
         version=request.version,
         execution=execution,
         started_at=started_at,
-        deadline=plan.times(profile, started_at),
+        deadline=deadline,
         route=profile.route,
         listener=route.listener,
         load_balancer=route.load_balancer,
@@ -73,11 +76,14 @@ def make_plan(
         green_group=names.group(service, release),
         green_target_group=names.target_group(service, release),
         standby=standby,
-        standby_before=load_balancer.standby_forward(route.listener, service),
+        standby_before=standby_before,
         steps=plan.in_words(profile),
         makes=plan.makes(service, release, request.source, launches),
         changes=plan.changes(profile.route, blue),
         keeps=plan.keeps(blue, profile),
+        timetable=timetable.in_words(phases, profile, deadline),
+        head_room=tuple(quota.in_words() for quota in quotas),
+        cost=forecast.dollars(profile.route, group, blue_image, phases),
     )
 
 
@@ -96,8 +102,16 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
     ]:
         fix = 'Give all weight to blue, or start the rollback machine with "overwrite" or "resolve".'
         raise Refusal("route", f"the rule shows {traffic.describe(shown)}, written by somebody else", fix)
-    deadline = plan.times(record.plan.profile, started_at)
-    return replace(record.plan, execution=execution, started_at=started_at, deadline=deadline, resumed=shown)
+    profile, deadline = record.plan.profile, plan.times(record.plan.profile, started_at)
+    phases = timetable.phases(profile, started_at, deadline, bakes=False)
+    return replace(
+        record.plan,
+        execution=execution,
+        started_at=started_at,
+        deadline=deadline,
+        resumed=shown,
+        timetable=timetable.in_words(phases, profile, deadline),
+    )
 
 
 def _ensure_hands_on(route: str) -> None:
@@ -120,7 +134,7 @@ def _ensure_lent(
     )
 
 
-def _ensure_source(request: Request, launches: LaunchTemplate) -> None:
+def _ensure_source(request: Request, blue_image: str | None) -> None:
     source = request.source
     if isinstance(source, InstanceSource):
         field = "source.instance_id"
@@ -129,13 +143,12 @@ def _ensure_source(request: Request, launches: LaunchTemplate) -> None:
         preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id))
         preflight.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
     else:
-        _ensure_image(source, launches)
+        _ensure_image(source, blue_image)
 
 
-def _ensure_image(source: AmiSource, launches: LaunchTemplate) -> None:
+def _ensure_image(source: AmiSource, blue_image: str | None) -> None:
     field = "source.image_id"
     if (image := images.find(source.image_id)) is None:
         raise Refusal(field, source.image_id, "Use an image that exists in this account and Region.")
-    blue_image = images.template_image(launches)
-    blue = images.find(blue_image) if blue_image and blue_image.startswith("ami-") else None
+    blue = images.find(blue_image) if blue_image else None
     preflight.ensure_usable_image(image, field, (blue or {}).get("Architecture"))

@@ -1,5 +1,6 @@
 """EC2 Auto Scaling: the groups behind a route, their clones, floors and ends."""
 
+from collections import Counter
 from typing import Any
 
 from viridian import clone
@@ -72,6 +73,17 @@ def find_sides(target_groups: dict[str, str]) -> dict[str, Side]:
     )
     groups = {group["AutoScalingGroupName"]: dict(group) for group in found["AutoScalingGroups"]}
     return {name: side(group, target_groups[name]) for name, group in groups.items()}
+
+
+def instance_types(group: dict[str, Any]) -> dict[str, int]:
+    """How many instances of each type a group has."""
+    return dict(Counter(instance["InstanceType"] for instance in group.get("Instances", [])))
+
+
+def limits() -> tuple[int, int]:
+    """How many groups the account has in the Region, and how many it may have."""
+    found = clients.reader("autoscaling").describe_account_limits()
+    return int(found["NumberOfAutoScalingGroups"]), int(found["MaxNumberOfAutoScalingGroups"])
 
 
 def tags(group: dict[str, Any]) -> dict[str, str]:

@@ -29,6 +29,11 @@ def find_by_name(name: str) -> dict[str, Any] | None:
     return dict(found[0]) if found else None
 
 
+def usage_operation(image: str | None) -> str:
+    """What instances of an image are billed as; Linux without more, if the image isn't to be seen."""
+    return str(((image and find(image)) or {}).get("UsageOperation", "RunInstances"))
+
+
 def is_of(image: dict[str, Any], wanted: dict[str, str]) -> bool:
     """Whether an image carries these tags."""
     return wanted.items() <= {tag["Key"]: tag["Value"] for tag in image.get("Tags", [])}.items()
@@ -154,6 +159,16 @@ def find_version(template: str, release: str) -> str | None:
             if version.get("VersionDescription") == f"viridian {release}":
                 return str(version["VersionNumber"])
     return None
+
+
+def count_versions(template: str) -> int:
+    """How many versions a launch template has."""
+    pages = (
+        clients.reader("ec2")
+        .get_paginator("describe_launch_template_versions")
+        .paginate(LaunchTemplateId=template, PaginationConfig={"PageSize": 200})
+    )
+    return sum(len(page["LaunchTemplateVersions"]) for page in pages)
 
 
 def delete_version(template: str, release: str, fence: Fence) -> None:

@@ -73,15 +73,17 @@ def healthy(target_group: str) -> int:
     return sum(state == "healthy" for state, _ in health(target_group).values())
 
 
+def everywhere() -> list[dict[str, Any]]:
+    """Every target group of the Region, as AWS shows it."""
+    pages = clients.reader("elbv2").get_paginator("describe_target_groups").paginate()
+    return [group for page in pages for group in page["TargetGroups"]]
+
+
 def serving(instance: str) -> str | None:
     """A target group in which an instance is registered, if any; EC2 can't tell, so all of them are asked."""
-    client = clients.reader("elbv2")
-    for page in client.get_paginator("describe_target_groups").paginate():
-        for group in page["TargetGroups"]:
-            if group.get("TargetType", "instance") == "instance" and instance in health(
-                group["TargetGroupArn"]
-            ):
-                return str(group["TargetGroupName"])
+    for group in everywhere():
+        if group.get("TargetType", "instance") == "instance" and instance in health(group["TargetGroupArn"]):
+            return str(group["TargetGroupName"])
     return None
 
 
