@@ -29,8 +29,8 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     """One quota; what isn't known of it is None, and `why` says why."""
 
     name: str
-    more: int
     used: int | None = None
+    more: int | None = None
     limit: int | None = None
     why: str = ""
     fix: str = _ASK
@@ -38,14 +38,15 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     def in_words(self) -> str:
         """Use, need and limit, or what of it isn't known."""
         used = "use not known" if self.used is None else f"{self.used} in use"
+        more = "need not known" if self.more is None else f"{self.more} more needed"
         limit = "limit not known" if self.limit is None else f"{self.limit} allowed"
-        return f"{self.name}: {used}, {self.more} more needed, {limit}{f' ({self.why})' if self.why else ''}"
+        return f"{self.name}: {used}, {more}, {limit}{f' ({self.why})' if self.why else ''}"
 
 
 def ensure_fits(quotas: Iterable[Quota]) -> None:
     """Refuses a release that AWS would stop half way; what isn't known is no reason to."""
     for quota in quotas:
-        if quota.limit is not None and (quota.used or 0) + quota.more > quota.limit:
+        if quota.more and quota.limit is not None and (quota.used or 0) + quota.more > quota.limit:
             raise Refusal("quota", quota.in_words(), quota.fix)
 
 

@@ -25,11 +25,7 @@ NEEDED_BY: Mapping[str, tuple[str, ...]] = {
     "kms:Decrypt": ("GetItem", *LEDGER_WRITES),
     "kms:GenerateDataKey*": (*LEDGER_WRITES, "Publish"),
 }
-SERVICES: Mapping[str, str] = {
-    "elasticloadbalancing": "elbv2",
-    "servicequotas": "service-quotas",
-    "states": "stepfunctions",
-}
+SERVICES: Mapping[str, str] = {"elasticloadbalancing": "elbv2", "states": "stepfunctions"}
 # What only the machines' roles hold, or what no call of a function's is refused for in any scenario of ours.
 ELSEWHERE = ("lambda", "logs", "xray")
 

@@ -68,7 +68,7 @@ def _vcpus(blue: Mapping[str, Any], instances: Mapping[str, int]) -> Iterator[Qu
     try:
         needed = vcpus_by_quota(instances, instance_types.vcpus(instances))
     except NotKnown as unknown:
-        yield Quota(name="On-Demand vCPUs", more=0, why=str(unknown))
+        yield Quota(name="On-Demand vCPUs", why=str(unknown))
         return
     for code, more in needed.items():
         yield _vcpu_quota(blue, code, more)

@@ -11,7 +11,7 @@ from viridian import head_room, names, plan, preflight, timetable, traffic
 from viridian.acts import forecast
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.aws.load_balancer import Route
-from viridian.aws.target_groups import TargetGroup
+from viridian.aws.target_groups import Health, TargetGroup
 from viridian.errors import Refusal
 from viridian.plan import LaunchTemplate, Plan
 from viridian.preflight import Lent
@@ -40,10 +40,11 @@ def make_plan(
     blue_image = images.template_image(launches)
     preflight.ensure_pinned_image(blue_image, launches)
     auto_scaling.ensure_clonable(group["AutoScalingGroupName"])
-    blue = auto_scaling.side(group, blue_arn)
+    health = target_groups.health(blue_arn)
+    blue = auto_scaling.side(group, blue_arn, health)
     preflight.ensure_serving(blue)
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
-    _ensure_source(request, blue_image)
+    _ensure_source(request, blue_image, {blue_arn: health})
     taken = load_balancer.priorities(route.listener, service)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
     standby_before = load_balancer.standby_forward(route.listener, service)
@@ -134,13 +135,13 @@ def _ensure_lent(
     )
 
 
-def _ensure_source(request: Request, blue_image: str | None) -> None:
+def _ensure_source(request: Request, blue_image: str | None, known: dict[str, Health]) -> None:
     source = request.source
     if isinstance(source, InstanceSource):
         field = "source.instance_id"
         instance = images.find_instance(source.instance_id, field)
         tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-        preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id))
+        preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id, known))
         preflight.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
     else:
         _ensure_image(source, blue_image)

@@ -5,6 +5,7 @@ from typing import Any
 
 from viridian import clone
 from viridian.aws import clients, ledger, target_groups
+from viridian.aws.target_groups import Health
 from viridian.errors import Busy, Refusal
 from viridian.fence import Fence
 from viridian.fleet import Member, Side
@@ -42,9 +43,9 @@ def find(name: str) -> dict[str, Any] | None:
     return dict(found["AutoScalingGroups"][0]) if found["AutoScalingGroups"] else None
 
 
-def side(group: dict[str, Any], target_group: str) -> Side:
+def side(group: dict[str, Any], target_group: str, health: Health | None = None) -> Side:
     """A fleet as it is now: the group's sizes, and each instance with its state in the target group."""
-    states = target_groups.health(target_group)
+    states = target_groups.health(target_group) if health is None else health
     members = tuple(
         Member(
             instance=instance["InstanceId"],
