@@ -36,11 +36,9 @@ class Counted:
 
 def count(instances: int) -> Counted:
     """Releases a service of so many instances, from an account that may have twice as many."""
-    sizes = {"minimum": instances, "instances": instances, "maximum": 2 * instances}
-    with opened(rate=0.0, tracking="none", thresholds={"minimum_requests": 1}, **sizes) as world:
+    with opened(minimum=instances, instances=instances, maximum=2 * instances, tracking="none") as world:
         quotas.grant("targets-per-application-load-balancer", 4 * instances)
         quotas.grant("L-1216C47A", 8 * instances + 256)
-        world.traffic(20.0)
         release = world.release()
         asked = [e for e in world.cloud.calls.of(release.arn) if e["principal"].endswith("Function")]
         sides = Counter(
@@ -64,14 +62,16 @@ def ratio(counted: Sequence[Counted]) -> float:
 def table(counted: Sequence[Counted]) -> str:
     """The calls of each function, side by side."""
     functions = sorted({name for each in counted for name in each.calls})
-    rows: list[tuple[str, list[object]]] = [
-        ("instances", [each.instances for each in counted]),
-        *((name, [each.calls.get(name, 0) for each in counted]) for name in functions),
-        ("calls in all", [each.total for each in counted]),
-        ("DescribeTargetHealth per side and check", [each.health_per_side for each in counted]),
-        ("end", [each.end.split()[0] for each in counted]),
-    ]
-    return "\n".join(f"{name:<42}{''.join(f'{cell!s:>10}' for cell in cells)}" for name, cells in rows)
+    rows: dict[str, list[object]] = {
+        "instances": [each.instances for each in counted],
+        **{name: [each.calls.get(name, 0) for each in counted] for name in functions},
+        "calls in all": [each.total for each in counted],
+        "DescribeTargetHealth per side and check": [each.health_per_side for each in counted],
+        "end": [each.end.split()[0] for each in counted],
+    }
+    return "\n".join(
+        f"{name:<42}{''.join(f'{cell!s:>10}' for cell in cells)}" for name, cells in rows.items()
+    )
 
 
 def main() -> int:

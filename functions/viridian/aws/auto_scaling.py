@@ -1,6 +1,7 @@
 """EC2 Auto Scaling: the groups behind a route, their clones, floors and ends."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from viridian import clone
@@ -76,7 +77,7 @@ def find_sides(target_groups: dict[str, str]) -> dict[str, Side]:
     return {name: side(group, target_groups[name]) for name, group in groups.items()}
 
 
-def instance_types(group: dict[str, Any]) -> dict[str, int]:
+def instance_types(group: Mapping[str, Any]) -> dict[str, int]:
     """How many instances of each type a group has."""
     return dict(Counter(instance["InstanceType"] for instance in group.get("Instances", [])))
 

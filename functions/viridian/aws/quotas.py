@@ -42,4 +42,4 @@ def used(quota: dict[str, Any]) -> int:
         )["MetricDataResults"]
     if not found or not found[0]["Values"]:
         raise NotKnown(f"{metric['MetricNamespace']} has no figure of the last half hour")
-    return round(found[0]["Values"][0])
+    return int(found[0]["Values"][0])
