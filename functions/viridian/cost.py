@@ -17,7 +17,7 @@ def in_words(
         f"green: {_priced(green, prices)}",
         f"both for {_long(soonest)}, the soonest that blue can retire: {_dollars(hourly, soonest)}",
         f"both for {_long(latest)}, the longest: {_dollars(hourly, latest)}",
-        "list prices of On-Demand instances alone: without volumes, traffic, and discounts of yours",
+        "list prices of On-Demand instances, shared tenancy: without volumes, traffic, and discounts of yours",
     )
 
 

@@ -159,7 +159,7 @@ def test_what_cannot_be_known_is_said_and_refuses_nothing(
         assert plan(account)["plan"][part][-1] == words
 
 
-def test_a_group_that_may_buy_spot_instances_is_not_held_against_on_demand_vcpus(account: Account) -> None:
+def buy_a_mix(account: Account) -> None:
     template = {"LaunchTemplateId": account.shop.launch_template_id, "Version": "1"}
     account.client("autoscaling").update_auto_scaling_group(
         AutoScalingGroupName="shop-1",
@@ -168,8 +168,25 @@ def test_a_group_that_may_buy_spot_instances_is_not_held_against_on_demand_vcpus
             "InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 50},
         },
     )
+
+
+def buy_spot(account: Account) -> None:
+    account.client("ec2").create_launch_template_version(
+        LaunchTemplateId=account.shop.launch_template_id,
+        SourceVersion="1",
+        LaunchTemplateData={"InstanceMarketOptions": {"MarketType": "spot"}},
+    )
+    template_version(account, "2")
+
+
+@pytest.mark.parametrize("buy", [buy_a_mix, buy_spot])
+def test_a_group_that_may_buy_spot_instances_is_not_held_against_on_demand_vcpus(
+    account: Account, buy: Callable[[Account], object]
+) -> None:
     quotas.grant("L-1216C47A", 1)
-    assert plan(account)["plan"]["head_room"][-1].endswith("may buy Spot Instances instead)")
+    assert refusal(account).field == "quota"
+    buy(account)
+    assert "may buy Spot Instances" in plan(account)["plan"]["head_room"][-1]
 
 
 QUOTAS: list[tuple[str, str, int, str]] = [

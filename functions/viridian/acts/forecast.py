@@ -15,7 +15,12 @@ _PRICED = 3  # so many instance types are asked for: a plan may not wait for a p
 
 
 def head_room(
-    route: Route, blue: Mapping[str, Any], launches: LaunchTemplate, *, has_standby: bool
+    route: Route,
+    blue: Mapping[str, Any],
+    launches: LaunchTemplate,
+    data: Mapping[str, Any],
+    *,
+    has_standby: bool,
 ) -> Iterator[Quota]:
     """What a release makes, against what AWS allows; `blue` is blue's group, green will have as many instances."""
     limits, groups = load_balancer.limits(), target_groups.everywhere()
@@ -58,29 +63,29 @@ def head_room(
         limit=TEMPLATE_VERSIONS,
         fix="Delete versions that no group launches.",
     )
-    yield from _vcpus(blue, instances)
+    yield from _vcpus(
+        instances, may_be_spot="MixedInstancesPolicy" in blue or "InstanceMarketOptions" in data
+    )
 
 
-def _vcpus(blue: Mapping[str, Any], instances: Mapping[str, int]) -> Iterator[Quota]:
+def _vcpus(instances: Mapping[str, int], *, may_be_spot: bool) -> Iterator[Quota]:
     """The On-Demand vCPUs that green needs beside everything that runs."""
-    if not instances:
-        return
     try:
+        if may_be_spot:
+            raise NotKnown("the group may buy Spot Instances, which have quotas of their own")
         needed = vcpus_by_quota(instances, instance_types.vcpus(instances))
     except NotKnown as unknown:
         yield Quota(name="On-Demand vCPUs", why=str(unknown))
         return
     for code, more in needed.items():
-        yield _vcpu_quota(blue, code, more)
+        yield _vcpu_quota(code, more)
 
 
-def _vcpu_quota(blue: Mapping[str, Any], code: str | None, more: int) -> Quota:
+def _vcpu_quota(code: str | None, more: int) -> Quota:
     name = f"On-Demand vCPUs{f' ({code})' if code else ''}"
     try:
         if code is None:
             raise NotKnown("no quota of this instance family is known here")
-        if "MixedInstancesPolicy" in blue:
-            raise NotKnown("the group's mixed instances policy may buy Spot Instances instead")
         quota = quotas.find(code)
         limit = int(quota["Value"])
     except NotKnown as unknown:

@@ -188,9 +188,9 @@ def template_tags(template: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
 
 
-def template_image(launch_template: LaunchTemplate) -> str | None:
-    """The image that a launch template version names."""
+def template_data(launch_template: LaunchTemplate) -> dict[str, Any]:
+    """What a launch template version says of the instances it launches."""
     found = clients.reader("ec2").describe_launch_template_versions(
         LaunchTemplateId=launch_template.template, Versions=[launch_template.version]
     )["LaunchTemplateVersions"]
-    return found[0]["LaunchTemplateData"].get("ImageId") if found else None
+    return dict(found[0]["LaunchTemplateData"]) if found else {}
