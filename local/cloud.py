@@ -36,6 +36,7 @@ from local.fleet.scaling import Scaling
 from local.metrics.alarms import Alarms
 from local.metrics.metrics import Metrics
 from local.metrics.services import ServiceMetrics
+from local.metrics.usage import Usage
 from local.plane import network
 from local.plane.balancer import HAProxyPlane
 from local.plane.plane import ModelPlane
@@ -156,6 +157,7 @@ class Cloud:
         self.scaling = self._installed(Scaling(clock, reality))
         self.metrics = self._installed(Metrics(clock, reality, self.plane))
         self.services = self._installed(ServiceMetrics(clock, reality, self.functions))
+        self.usage = self._installed(Usage(reality))
         self.alarms = self._installed(Alarms(clock, reality))
         if self._port is not None:
             self._serve(self._port)
@@ -182,7 +184,7 @@ class Cloud:
 
     def _tick(self) -> None:
         """In this order within one instant: instances, then what they served, then who looks at it."""
-        parts = [self.images, self.fleet, self.metrics, self.services, self.alarms]
+        parts = [self.images, self.fleet, self.metrics, self.services, self.usage, self.alarms]
         parts += [self.scaling, self.events]
         seconds = TICK_SECONDS
         if self._port is not None:

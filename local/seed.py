@@ -138,7 +138,7 @@ def _network(cloud: Any, name: str) -> tuple[str, list[str], str]:
     ec2 = cloud.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{index}.0/24", AvailabilityZone=zone)["Subnet"][
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{16 * index}.0/20", AvailabilityZone=zone)["Subnet"][
             "SubnetId"
         ]
         for index, zone in enumerate(ZONES)

@@ -385,7 +385,7 @@ class Account:
     @contextmanager
     def hooked(self, when: str, service: str, call: str, act: Callable[[], Any]) -> Iterator[None]:
         """Does something `before-call` or `after-call`, in AWS's place or in somebody else's."""
-        known = [clients.reader(service), clients.writer(service)]
+        known = [clients.brief(service), clients.reader(service), clients.writer(service)]
         name = f"{when}.{known[0].meta.service_model.service_id.hyphenize()}.{call}"
 
         def hook(**_: Any) -> Any:

@@ -27,6 +27,11 @@ def alarm(near: str, name: str) -> str:
     return f"arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"
 
 
+def region(arn: str) -> str:
+    """The Region that an ARN lies in."""
+    return _place(arn)[1]
+
+
 def _place(arn: str) -> tuple[str, str, str]:
     _, partition, _, region, account, *_ = [*arn.split(":", 5), "", "", "", ""]
     return partition, region, account

@@ -36,6 +36,10 @@ class NotPermitted(Exception):
     """AWS denied a call; the message names the action."""
 
 
+class NotKnown(Exception):
+    """What a release can do without could not be had of AWS; the message says why."""
+
+
 class NotKept(Exception):
     """What AWS shows after a write is not what was written."""
 

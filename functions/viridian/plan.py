@@ -76,6 +76,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     keeps: tuple[str, ...] = ()
     fleet: Overrides = Overrides()
     diff: tuple[Change, ...] = ()
+    timetable: tuple[str, ...] = ()
+    head_room: tuple[str, ...] = ()
+    cost: tuple[str, ...] = ()
 
     def minimum(self) -> int:
         """Green's MinSize once it is promoted: what is asked for, or else what blue's was."""

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from moto.autoscaling.models import autoscaling_backends
 from moto.ec2.models import ec2_backends
-from moto.ec2.models.instances import Instance
+from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.elbv2.models import elbv2_backends
 
 from local.fleet.groups import Groups
@@ -54,6 +54,8 @@ class Fleet:
     def install(self) -> None:
         self.targets.install(self._hooks)
         self.groups.install(self._hooks)
+        self._hooks.set(InstanceBackend, "get_instance_by_id", _by_id)
+        self._hooks.wrap(InstanceBackend, "get_instance", _named)
         if self._reality.instances_boot:
             self._hooks.wrap(Instance, "__init__", self._launched)
             self._hooks.wrap(Instance, "start", self._started)
@@ -121,6 +123,19 @@ class Fleet:
     def _boot(self, instance: Any) -> None:
         running = self._clock.now() + self._reality.launch_seconds
         self._lives[instance.id] = Life(running, running + self._reality.boot_seconds)
+
+
+def _by_id(backend: Any, instance_id: str) -> Any:
+    """moto copies every reservation to find one instance, and a large fleet's are looked for one by one."""
+    known = vars(backend).setdefault("known_instances", {})
+    if instance_id not in known:
+        reservations = list(backend.reservations.values())
+        known.update({each.id: each for reservation in reservations for each in reservation.instances})
+    return known.get(instance_id)
+
+
+def _named(original: Any, backend: Any, instance_id: str) -> Any:
+    return _by_id(backend, instance_id) or original(backend, instance_id)
 
 
 def _show(instance: Any, name: str, code: int) -> None:

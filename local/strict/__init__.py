@@ -1,4 +1,4 @@
-"""Makes moto refuse what AWS refuses, and keep what AWS keeps; one part per service."""
+"""Makes moto refuse what AWS refuses, keep what AWS keeps and answer what AWS answers; one part per service."""
 
 from typing import Any
 
@@ -8,13 +8,24 @@ from local.strict import cloudwatch as strict_cloudwatch
 from local.strict import dynamodb as strict_dynamodb
 from local.strict import ec2 as strict_ec2
 from local.strict import elbv2 as strict_elbv2
+from local.strict import pricing as strict_pricing
+from local.strict import quotas as strict_quotas
 
+PARTS: tuple[Any, ...] = (
+    strict_elbv2,
+    strict_ec2,
+    strict_autoscaling,
+    strict_cloudwatch,
+    strict_dynamodb,
+    strict_pricing,
+    strict_quotas,
+)
 hooks = Hooks()
 
 
 def install(reality: Any) -> None:
     if reality.requests_are_checked:
-        for part in (strict_elbv2, strict_ec2, strict_autoscaling, strict_cloudwatch, strict_dynamodb):
+        for part in PARTS:
             part.install(hooks)
 
 

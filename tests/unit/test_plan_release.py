@@ -1,6 +1,7 @@
 """PlanRelease: the whole plan, and not a thing touched; or one refusal that says what to mend."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -8,6 +9,9 @@ import pytest
 from moto.ec2.models import ec2_backends
 
 from local import seed
+from local.metrics.usage import Usage
+from local.reality import Reality
+from local.strict import quotas
 from tests.account import ACCOUNT, REGION, RELEASE, Account
 from viridian.errors import Busy, Refusal
 from viridian.plan import Plan
@@ -27,7 +31,7 @@ def refusal(account: Account, **request: Any) -> Refusal:
     account.calls.clear()
     with pytest.raises(Refusal) as refused:
         plan(account, **request)
-    assert account.writes() == []
+    assert [call["call"] for call in account.calls if call["mutating"]] == []
     assert account.world() == stood
     assert refused.value.fix, "a refusal says what to do"
     assert refused.value.fix in str(refused.value)
@@ -63,10 +67,175 @@ def test_the_fields_of_a_request_override_the_registered_profile(account: Accoun
     assert found["route"] == account.shop.route_arn
 
 
-def test_a_dry_run_is_planned_in_full(account: Account) -> None:
+def test_a_dry_run_is_planned_in_full_and_sends_no_call_that_changes_anything(account: Account) -> None:
     answer = plan(account, dry_run=True)
     assert answer["dry_run"] is True
-    assert answer["plan"]["makes"]
+    for part in ("steps", "makes", "changes", "keeps", "timetable", "head_room", "cost"):
+        assert answer["plan"][part], part
+        assert all(isinstance(line, str) for line in answer["plan"][part])
+    assert account.calls
+    assert [call["call"] for call in account.calls if call["mutating"]] == []
+
+
+def test_the_plan_holds_each_quota_against_what_the_release_makes(account: Account) -> None:
+    Usage(Reality()).tick(account.now().timestamp())
+    account.later(minutes=1)
+    found = plan(account)["plan"]["head_room"]
+    template = account.shop.launch_template_id
+    assert found == [
+        "rules of the load balancer: 1 in use, 1 more needed, 100 allowed",
+        "target groups in the rule: 1 in use, 1 more needed, 5 allowed",
+        "target groups of the load balancer: 1 in use, 1 more needed, 100 allowed",
+        "target groups in the Region: 1 in use, 1 more needed, 3000 allowed",
+        "targets of the load balancer, blue's alone: 3 in use, 3 more needed, 1000 allowed",
+        "Auto Scaling groups in the Region: 1 in use, 1 more needed, 200 allowed",
+        f"versions of launch template {template}: 1 in use, 1 more needed, 10000 allowed",
+        "On-Demand vCPUs (L-1216C47A): 8 in use, 6 more needed, 256 allowed",
+    ]
+
+
+def test_a_standby_rule_that_stands_is_not_made_again(account: Account) -> None:
+    account.promoted()
+    account.later(minutes=1)
+    account.serve("green", 0)
+    quotas.grant("rules-per-application-load-balancer", 2)
+    builder = seed.builder(account, "3.0.0")
+    source = {"type": "instance", "instance_id": builder}
+    found = plan(account, version="3.0.0", source=source, waive=None)["plan"]["head_room"]
+    assert found[0] == "rules of the load balancer: 2 in use, 0 more needed, 2 allowed"
+
+
+def test_the_times_are_those_of_this_release(account: Account) -> None:
+    found = plan(account)["plan"]
+    assert found["timetable"][0].startswith("image available: 2026-01-05T09:")
+    assert [line.split(":")[0] for line in found["timetable"][2:-1]] == [
+        "10% observed",
+        "50% observed",
+        "100% observed",
+        "promoted",
+        "blue retires",
+    ]
+    assert (
+        datetime.fromisoformat(found["deadline"]).strftime("%H:%M:%SZ at the latest")
+        in found["timetable"][-3]
+    )
+
+
+def test_the_cost_is_that_of_blues_own_instances_twice(account: Account) -> None:
+    found = plan(account)["plan"]["cost"]
+    assert found[0] == "blue: 3 t3.small at $0.0208: $0.0624 an hour"
+    assert found[1] == "green: 3 t3.small at $0.0208: $0.0624 an hour"
+    assert found[2].startswith("both for 1 h 30 min, the soonest that blue can retire: $0.19")
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "part", "words"),
+    [
+        ("pricing", "GetProducts", "cost", "not known: GetProducts: AccessDenied"),
+        (
+            "service-quotas",
+            "GetServiceQuota",
+            "head_room",
+            "On-Demand vCPUs (L-1216C47A): use not known, 6 more needed, limit not known (GetServiceQuota: AccessDenied)",
+        ),
+        (
+            "ec2",
+            "DescribeInstanceTypes",
+            "head_room",
+            "On-Demand vCPUs: use not known, need not known, limit not known (DescribeInstanceTypes: AccessDenied)",
+        ),
+        (
+            "cloudwatch",
+            "GetMetricData",
+            "head_room",
+            "On-Demand vCPUs (L-1216C47A): use not known, 6 more needed, 256 allowed (GetMetricData: AccessDenied)",
+        ),
+    ],
+)
+def test_what_cannot_be_known_is_said_and_refuses_nothing(
+    account: Account, service: str, call: str, part: str, words: str
+) -> None:
+    with account.failing(service, call, "AccessDenied", 403):
+        assert plan(account)["plan"][part][-1] == words
+
+
+def buy_a_mix(account: Account) -> None:
+    template = {"LaunchTemplateId": account.shop.launch_template_id, "Version": "1"}
+    account.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName="shop-1",
+        MixedInstancesPolicy={
+            "LaunchTemplate": {"LaunchTemplateSpecification": template},
+            "InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 50},
+        },
+    )
+
+
+def buy_spot(account: Account) -> None:
+    account.client("ec2").create_launch_template_version(
+        LaunchTemplateId=account.shop.launch_template_id,
+        SourceVersion="1",
+        LaunchTemplateData={"InstanceMarketOptions": {"MarketType": "spot"}},
+    )
+    template_version(account, "2")
+
+
+@pytest.mark.parametrize("buy", [buy_a_mix, buy_spot])
+def test_a_group_that_may_buy_spot_instances_is_not_held_against_on_demand_vcpus(
+    account: Account, buy: Callable[[Account], object]
+) -> None:
+    quotas.grant("L-1216C47A", 1)
+    assert refusal(account).field == "quota"
+    buy(account)
+    assert "may buy Spot Instances" in plan(account)["plan"]["head_room"][-1]
+
+
+QUOTAS: list[tuple[str, str, int, str]] = [
+    (
+        "rules",
+        "rules-per-application-load-balancer",
+        1,
+        "rules of the load balancer: 1 in use, 1 more needed, 1 all",
+    ),
+    (
+        "groups of a balancer",
+        "target-groups-per-application-load-balancer",
+        1,
+        "target groups of the load balancer: 1",
+    ),
+    ("target groups", "target-groups", 1, "target groups in the Region: 1 in use, 1 more needed, 1 allowed"),
+    (
+        "targets",
+        "targets-per-application-load-balancer",
+        5,
+        "blue's alone: 3 in use, 3 more needed, 5 allowed",
+    ),
+    ("groups", "groups", 1, "Auto Scaling groups in the Region: 1 in use, 1 more needed, 1 allowed"),
+    ("vCPUs", "L-1216C47A", 5, "On-Demand vCPUs (L-1216C47A): use not known, 6 more needed, 5 allowed"),
+]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize(
+    ("name", "limit", "words"), [case[1:] for case in QUOTAS], ids=[case[0] for case in QUOTAS]
+)
+def test_a_release_that_aws_would_stop_half_way_is_refused(
+    account: Account, name: str, limit: int, words: str, dry_run: bool
+) -> None:
+    quotas.grant(name, limit)
+    refused = refusal(account, dry_run=dry_run)
+    assert refused.field == "quota"
+    assert words in str(refused)
+    quotas.grant(name, limit + 1)
+    assert plan(account, dry_run=dry_run)["plan"]["head_room"]
+
+
+def test_vcpus_in_use_elsewhere_count(account: Account) -> None:
+    Usage(Reality()).tick(account.now().timestamp())
+    account.later(minutes=1)
+    quotas.grant("L-1216C47A", 13)
+    assert "8 in use, 6 more needed, 13 allowed" in str(refusal(account))
+    quotas.grant("L-1216C47A", 14)
+    assert plan(account)
 
 
 def test_a_listener_can_be_the_route(account: Account) -> None:
@@ -308,7 +477,7 @@ STANDING: list[tuple[str, Act, str, str]] = [
         "not lent to service shop",
     ),
     ("weights on two groups", lambda a: a.set_weights(blue=50, third=50), "route", "third"),
-    ("a rule full of target groups", five_groups, "route", "5"),
+    ("a rule full of target groups", five_groups, "quota", "target groups in the rule: 5 in use"),
     (
         "a rule that forwards nowhere",
         lambda a: a.client("elbv2").modify_rule(

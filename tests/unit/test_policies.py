@@ -27,7 +27,8 @@ CHANGES_NO_FLEET = {
 }
 MUTATING = {"Write", "Tagging", "Permissions management"}
 OWN = {"dynamodb", "kms", "states"}  # the ledger and its key, our own machines
-SERVICES = {"elbv2": "elasticloadbalancing", "stepfunctions": "states"}  # botocore's name, IAM's name
+# botocore's name, IAM's name
+SERVICES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas", "stepfunctions": "states"}
 # What AWS asks for beyond the call itself.
 COMES_WITH = {
     "autoscaling:CreateAutoScalingGroup": {
@@ -260,7 +261,7 @@ def _client(node: ast.AST) -> Iterator[str]:
     if (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and node.func.attr in ("reader", "writer")
+        and node.func.attr in ("brief", "reader", "writer")
     ):
         yield from (
             arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)

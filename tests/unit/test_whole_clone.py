@@ -253,16 +253,26 @@ def test_what_drives_green_goes_before_green_is_emptied(account: Account) -> Non
     assert "scaling-out-1" in str(deleted[0])
 
 
-def test_a_group_that_retires_takes_its_alarms_and_its_warm_pool_along(account: Account) -> None:
+def test_a_group_that_may_be_brought_back_keeps_its_alarms_and_its_warm_pool(account: Account) -> None:
     furnish(account, account.shop, account.now())
     account.before("promote")
     fence = account.record().fence()
     auto_scaling.copy_warm_pool(GREEN, account.group("blue"), fence)
     account.calls.clear()
     auto_scaling.empty(GREEN, {"viridian:managed": "true"}, fence)
+    assert account.writes() == ["SetInstanceProtection", "UpdateAutoScalingGroup"]
+
+
+def test_a_group_that_goes_for_good_takes_its_alarms_and_its_warm_pool_along(account: Account) -> None:
+    furnish(account, account.shop, account.now())
+    account.before("promote")
+    fence = account.record().fence()
+    auto_scaling.copy_warm_pool(GREEN, account.group("blue"), fence)
+    account.calls.clear()
+    auto_scaling.empty(GREEN, OURS, fence)
     let_go = ["DeleteAlarms", "DeleteWarmPool", "SetInstanceProtection", "UpdateAutoScalingGroup"]
     assert account.writes() == let_go
-    auto_scaling.empty(GREEN, {"viridian:managed": "true"}, fence)
+    auto_scaling.empty(GREEN, OURS, fence)
     assert account.writes() == let_go
     assert auto_scaling.delete(GREEN, OURS, fence) is True
     assert account.writes() == [*let_go, "DeleteAutoScalingGroup"]
@@ -279,7 +289,7 @@ def test_what_its_owner_gave_a_group_stays_with_it(account: Account) -> None:
 def test_a_group_is_not_deleted_before_its_warm_pool_has_gone(account: Account) -> None:
     furnish(account, account.shop, account.now())
     fence = account.before("promote").record().fence()
-    auto_scaling.empty(GREEN, {"viridian:managed": "true"}, fence)
+    auto_scaling.empty(GREEN, OURS, fence)
     auto_scaling.copy_warm_pool(GREEN, account.group("blue"), fence)
     accepted = (SimpleNamespace(status_code=200), {"ResponseMetadata": {"HTTPStatusCode": 200}})
     with (

@@ -18,7 +18,7 @@ from local.control.calls import _principal
 LEDGER = ("TransactWriteItems", "UpdateItem")
 _QUERY = "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{words}</Message></Error></ErrorResponse>"
 _EC2 = "<Response><Errors><Error><Code>{code}</Code><Message>{words}</Message></Error></Errors></Response>"
-_JSON = ("dynamodb", "cloudwatch", "ssm", "sfn")
+_JSON = ("cloudwatch", "dynamodb", "pricing", "service-quotas", "sfn", "ssm")
 
 
 @dataclass

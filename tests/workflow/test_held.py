@@ -64,6 +64,8 @@ def test_a_held_release_resumes_from_its_first_step_and_makes_nothing_twice(worl
     resumed = world.resume(release).wait()
     assert (resumed.execution.status, resumed.end) == ("SUCCEEDED", "Promoted"), resumed.cause
     assert resumed.id == release.id
+    assert resumed.plan["deadline"][:16] in resumed.plan["timetable"][-1]
+    assert resumed.plan["deadline"][:16] not in release.plan["timetable"][-1]
     assert resumed.wrote_weights() == [{"shop-1": 50, release.green: 50}, {release.green: 100}]
     made = [call["call"] for call in world.mutations()]
     assert [made.count(call) for call in ONCE] == [1] * len(ONCE)

@@ -113,10 +113,11 @@ def wanted_alarms(record: Record, target_group: str) -> list[Alarm]:
 
 def follow_need(record: Record) -> Record:
     """The need as blue's size has it, while blue still has all the traffic; it only rises."""
-    blue, _ = seen(record)
-    if blue is None or record.first_weight_at is not None or blue.desired <= record.need:
+    blue = auto_scaling.find(record.plan.blue.group) or {}
+    desired = int(blue.get("DesiredCapacity", 0))
+    if record.first_weight_at is not None or desired <= record.need:
         return record
-    ledger.watch(record, need=blue.desired)
+    ledger.watch(record, need=desired)
     return ledger.read(record.plan.service, record.plan.release, record.epoch)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from viridian import clone as cloning
-from viridian import names, plan, preflight, traffic
-from viridian.acts import overrides
+from viridian import head_room, names, plan, preflight, timetable, traffic
+from viridian.acts import budget, overrides
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.aws.load_balancer import Route
-from viridian.aws.target_groups import TargetGroup
+from viridian.aws.target_groups import Health, TargetGroup
 from viridian.errors import Refusal
 from viridian.plan import LaunchTemplate, Plan
 from viridian.preflight import Lent
@@ -29,10 +29,6 @@ def make_plan(
     _ensure_hands_on(profile.route)
     route = load_balancer.find_route(profile.route)
     blue_arn = traffic.find_blue(route.forward)
-    if len(route.forward.weights) >= 5:
-        raise Refusal(
-            "route", f"the rule lists {len(route.forward.weights)} target groups", "Leave room: AWS allows 5."
-        )
     target_group = target_groups.find(blue_arn)
     group = auto_scaling.attached(blue_arn)
     specification = cloning.launch_template(group)
@@ -45,17 +41,22 @@ def make_plan(
     blue_image = template.get("ImageId")
     preflight.ensure_pinned_image(blue_image, launches)
     auto_scaling.ensure_clonable(group, blue_arn, service)
-    blue = auto_scaling.side(group, blue_arn)
+    health = target_groups.health(blue_arn)
+    blue = auto_scaling.side(group, blue_arn, health)
     preflight.ensure_serving(blue)
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
     image = (images.find(blue_image) if blue_image else None) or {}
-    made_of = _ensure_source(request, image)
+    made_of = _ensure_source(request, image, {blue_arn: health})
     setup = auto_scaling.setup(group, template)
     vpc = target_group.description["VpcId"]
     wanted = overrides.check(request.fleet, setup, blue, vpc, image, made_of)
     taken = load_balancer.priorities(route.listener, service)
-    deadline = plan.times(profile, started_at)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
+    standby_before = load_balancer.standby_forward(route.listener, service)
+    quotas = tuple(budget.head_room(route, group, launches, template, has_standby=standby_before is not None))
+    head_room.ensure_fits(quotas)
+    deadline = plan.times(profile, started_at)
+    phases = timetable.phases(profile, started_at, deadline, bakes=not isinstance(request.source, AmiSource))
     return Plan(
         service=service,
         release=release,
@@ -83,7 +84,7 @@ def make_plan(
         green_group=names.group(service, release),
         green_target_group=names.target_group(service, release),
         standby=standby,
-        standby_before=load_balancer.standby_forward(route.listener, service),
+        standby_before=standby_before,
         steps=plan.in_words(profile),
         makes=plan.makes(service, release, request.source, launches),
         changes=(
@@ -93,6 +94,9 @@ def make_plan(
         keeps=plan.keeps(blue, profile),
         fleet=request.fleet,
         diff=overrides.changes(setup, wanted, _image(request, release)),
+        timetable=timetable.in_words(phases, profile, deadline),
+        head_room=tuple(quota.in_words() for quota in quotas),
+        cost=budget.dollars(profile.route, group, blue_image, phases),
     )
 
 
@@ -114,8 +118,16 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
     ]:
         fix = 'Give all weight to blue, or start the rollback machine with "overwrite" or "resolve".'
         raise Refusal("route", f"the rule shows {traffic.describe(shown)}, written by somebody else", fix)
-    deadline = plan.times(record.plan.profile, started_at)
-    return replace(record.plan, execution=execution, started_at=started_at, deadline=deadline, resumed=shown)
+    profile, deadline = record.plan.profile, plan.times(record.plan.profile, started_at)
+    phases = timetable.phases(profile, started_at, deadline, bakes=False)
+    return replace(
+        record.plan,
+        execution=execution,
+        started_at=started_at,
+        deadline=deadline,
+        resumed=shown,
+        timetable=timetable.in_words(phases, profile, deadline),
+    )
 
 
 def _version_of(image: dict[str, Any]) -> str | None:
@@ -144,7 +156,7 @@ def _ensure_lent(
     )
 
 
-def _ensure_source(request: Request, blue: dict[str, Any]) -> dict[str, Any]:
+def _ensure_source(request: Request, blue: dict[str, Any], known: dict[str, Health]) -> dict[str, Any]:
     """What green's image is, or is made of; a Refusal if that can't serve."""
     source = request.source
     if isinstance(source, AmiSource):
@@ -153,7 +165,7 @@ def _ensure_source(request: Request, blue: dict[str, Any]) -> dict[str, Any]:
     field = "source.instance_id"
     instance = images.find_instance(source.instance_id, field)
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-    preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id))
+    preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id, known))
     preflight.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
     return instance
 

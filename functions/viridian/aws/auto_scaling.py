@@ -1,11 +1,14 @@
 """EC2 Auto Scaling: the groups behind a route, their clones, floors and ends."""
 
+from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from viridian import clone, forecast, names
 from viridian.arns import suffix
 from viridian.aws import alarms, clients, ledger, target_groups
+from viridian.aws.target_groups import Health
 from viridian.errors import Busy, Refusal
 from viridian.fence import Fence
 from viridian.fleet import Member, Side
@@ -46,9 +49,9 @@ def find(name: str) -> dict[str, Any] | None:
     return dict(found["AutoScalingGroups"][0]) if found["AutoScalingGroups"] else None
 
 
-def side(group: dict[str, Any], target_group: str) -> Side:
+def side(group: dict[str, Any], target_group: str, health: Health | None = None) -> Side:
     """A fleet as it is now: the group's sizes, and each instance with its state in the target group."""
-    states = target_groups.health(target_group)
+    states = target_groups.health(target_group) if health is None else health
     members = tuple(
         Member(
             instance=instance["InstanceId"],
@@ -82,6 +85,17 @@ def find_sides(target_groups: dict[str, str]) -> dict[str, Side]:
 def setup(group: dict[str, Any], template: dict[str, Any]) -> Setup:
     """What a group launches from, given its launch template version, and how it scales."""
     return clone.setup(group, template, policies(group["AutoScalingGroupName"]))
+
+
+def instance_types(group: Mapping[str, Any]) -> dict[str, int]:
+    """How many instances of each type a group has."""
+    return dict(Counter(instance["InstanceType"] for instance in group.get("Instances", [])))
+
+
+def limits() -> tuple[int, int]:
+    """How many groups the account has in the Region, and how many it may have."""
+    found = clients.reader("autoscaling").describe_account_limits()
+    return int(found["NumberOfAutoScalingGroups"]), int(found["MaxNumberOfAutoScalingGroups"])
 
 
 def tags(group: dict[str, Any]) -> dict[str, str]:

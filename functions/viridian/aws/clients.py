@@ -1,4 +1,4 @@
-"""boto3 clients, two kinds: those that read and may ask again, those that write and send once.
+"""boto3 clients: those that read and may ask again, those that write and send once, those that ask once and briefly.
 
 What AWS refused for want of rate was not carried out: that alone is sent again, and only while the fence still holds.
 """
@@ -12,6 +12,9 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from viridian.errors import NotKnown
 
 THROTTLED = frozenset(
     {
@@ -39,6 +42,14 @@ _WRITE = Config(
     read_timeout=5,
     user_agent_extra="viridian",
 )
+# For what a plan can do without: it may not wait for it.
+_BRIEF = Config(
+    retries={"mode": "standard", "total_max_attempts": 1},
+    connect_timeout=1,
+    read_timeout=2,
+    user_agent_extra="viridian",
+)
+_REGIONS = {"pricing": "us-east-1"}  # the Price List has no endpoint in most Regions
 
 
 _client: Any = boto3.client  # its overloads list every service by name; here the name is a variable
@@ -48,6 +59,24 @@ _client: Any = boto3.client  # its overloads list every service by name; here th
 def reader(service: str) -> Any:
     """The client that reads from one service."""
     return _client(service, config=_READ)
+
+
+@cache
+def brief(service: str) -> Any:
+    """The client that asks one service once, and gives up soon."""
+    return _client(service, config=_BRIEF, region_name=_REGIONS.get(service))
+
+
+@contextmanager
+def spared() -> Iterator[None]:
+    """Whatever AWS doesn't answer in here is not known, which stops nothing."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "Unknown")
+        raise NotKnown(f"{error.operation_name}: {code}") from error
+    except BotoCoreError as error:
+        raise NotKnown(str(error)) from error
 
 
 @cache

@@ -32,6 +32,11 @@ def find_by_name(name: str) -> dict[str, Any] | None:
     return dict(found[0]) if found else None
 
 
+def usage_operation(image: str | None) -> str:
+    """What instances of an image are billed as; Linux without more, if the image isn't to be seen."""
+    return str(((image and find(image)) or {}).get("UsageOperation", "RunInstances"))
+
+
 def is_of(image: dict[str, Any], wanted: dict[str, str]) -> bool:
     """Whether an image carries these tags."""
     return wanted.items() <= {tag["Key"]: tag["Value"] for tag in image.get("Tags", [])}.items()
@@ -162,6 +167,16 @@ def find_version(template: str, release: str) -> str | None:
     return None
 
 
+def count_versions(template: str) -> int:
+    """How many versions a launch template has."""
+    pages = (
+        clients.reader("ec2")
+        .get_paginator("describe_launch_template_versions")
+        .paginate(LaunchTemplateId=template, PaginationConfig={"PageSize": 200})
+    )
+    return sum(len(page["LaunchTemplateVersions"]) for page in pages)
+
+
 def delete_version(template: str, release: str, fence: Fence) -> None:
     """Deletes the launch template version that a release made, if it is there."""
     if (version := find_version(template, release)) is not None:
@@ -185,7 +200,7 @@ def template_image(launch_template: LaunchTemplate) -> str | None:
 
 
 def template_data(launch_template: LaunchTemplate) -> dict[str, Any]:
-    """What a launch template version says; a version never changes."""
+    """What a launch template version says of the instances it launches; a version never changes."""
     found = clients.reader("ec2").describe_launch_template_versions(
         LaunchTemplateId=launch_template.template, Versions=[launch_template.version]
     )["LaunchTemplateVersions"]

@@ -105,6 +105,21 @@ def endpoint(route: Route, host: str | None) -> Endpoint:
     )
 
 
+def limits() -> dict[str, int]:
+    """What the account is allowed of Elastic Load Balancing, by AWS's names."""
+    pages = clients.reader("elbv2").get_paginator("describe_account_limits").paginate()
+    return {limit["Name"]: int(limit["Max"]) for page in pages for limit in page["Limits"]}
+
+
+def count_rules(load_balancer: str) -> int:
+    """How many rules a load balancer has; default ones don't count."""
+    pages = (
+        clients.reader("elbv2").get_paginator("describe_listeners").paginate(LoadBalancerArn=load_balancer)
+    )
+    listeners = [str(listener["ListenerArn"]) for page in pages for listener in page["Listeners"]]
+    return sum(not rule["IsDefault"] for listener in listeners for rule in _rules(listener))
+
+
 def priorities(listener: str, service: str) -> frozenset[int]:
     """The rule priorities a listener has given away, this service's own standby rule's apart."""
     own = (find_standby(listener, service) or {}).get("Priority")

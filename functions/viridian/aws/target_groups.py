@@ -1,5 +1,6 @@
 """Elastic Load Balancing: target groups, their health, and their clones."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -30,6 +31,9 @@ _CLONED = (
 )
 
 
+Health = dict[str, tuple[str, str]]  # state and reason, by instance id
+
+
 class TargetGroup(msgspec.Struct, frozen=True, kw_only=True):
     """A target group: its description, attributes and tags as AWS shows them."""
 
@@ -57,8 +61,8 @@ def find(arn: str) -> TargetGroup:
     )
 
 
-def health(target_group: str) -> dict[str, tuple[str, str]]:
-    """State and reason of each target, by instance id; DescribeTargetHealth has no pages (aws-facts E13)."""
+def health(target_group: str) -> Health:
+    """Every target as the load balancer sees it; DescribeTargetHealth has no pages (aws-facts E13)."""
     found = clients.reader("elbv2").describe_target_health(TargetGroupArn=target_group)[
         "TargetHealthDescriptions"
     ]
@@ -73,15 +77,18 @@ def healthy(target_group: str) -> int:
     return sum(state == "healthy" for state, _ in health(target_group).values())
 
 
-def serving(instance: str) -> str | None:
-    """A target group in which an instance is registered, if any; EC2 can't tell, so all of them are asked."""
-    client = clients.reader("elbv2")
-    for page in client.get_paginator("describe_target_groups").paginate():
-        for group in page["TargetGroups"]:
-            if group.get("TargetType", "instance") == "instance" and instance in health(
-                group["TargetGroupArn"]
-            ):
-                return str(group["TargetGroupName"])
+def everywhere() -> list[dict[str, Any]]:
+    """Every target group of the Region, as AWS shows it."""
+    pages = clients.reader("elbv2").get_paginator("describe_target_groups").paginate()
+    return [group for page in pages for group in page["TargetGroups"]]
+
+
+def serving(instance: str, known: Mapping[str, Health]) -> str | None:
+    """A target group in which an instance is registered, if any; EC2 can't tell, so all are asked but the known ones."""
+    for group in everywhere():
+        arn = group["TargetGroupArn"]
+        if group.get("TargetType", "instance") == "instance" and instance in (known.get(arn) or health(arn)):
+            return str(group["TargetGroupName"])
     return None
 
 

@@ -1,0 +1,112 @@
+"""What a release will take of the account: of its quotas, and in dollars. Reads only."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from viridian import arns, cost
+from viridian.aws import auto_scaling, images, instance_types, load_balancer, prices, quotas, target_groups
+from viridian.aws.load_balancer import Route
+from viridian.errors import NotKnown
+from viridian.head_room import TEMPLATE_VERSIONS, Quota, vcpus_by_quota
+from viridian.plan import LaunchTemplate
+from viridian.timetable import Phase
+
+_PRICED = 3  # so many instance types are asked for: a plan may not wait for a price list
+
+
+def head_room(
+    route: Route,
+    blue: Mapping[str, Any],
+    launches: LaunchTemplate,
+    data: Mapping[str, Any],
+    *,
+    has_standby: bool,
+) -> Iterator[Quota]:
+    """What a release makes, against what AWS allows; `blue` is blue's group, green will have as many instances."""
+    limits, groups = load_balancer.limits(), target_groups.everywhere()
+    instances = auto_scaling.instance_types(blue)
+    count, in_use = sum(instances.values()), auto_scaling.limits()
+    yield Quota(
+        name="rules of the load balancer",
+        used=load_balancer.count_rules(route.load_balancer),
+        more=0 if has_standby else 1,
+        limit=limits.get("rules-per-application-load-balancer"),
+    )
+    yield Quota(
+        name="target groups in the rule",
+        used=len(route.forward.weights),
+        more=1,
+        limit=limits.get("target-groups-per-action-on-application-load-balancer"),
+        fix="Take one out of the rule: AWS raises this for nobody.",
+    )
+    yield Quota(
+        name="target groups of the load balancer",
+        used=sum(route.load_balancer in group["LoadBalancerArns"] for group in groups),
+        more=1,
+        limit=limits.get("target-groups-per-application-load-balancer"),
+        fix="Take one out of all its rules: AWS raises this for nobody.",
+    )
+    yield Quota(
+        name="target groups in the Region", used=len(groups), more=1, limit=limits.get("target-groups")
+    )
+    yield Quota(
+        name="targets of the load balancer, blue's alone",
+        used=count,
+        more=count,
+        limit=limits.get("targets-per-application-load-balancer"),
+    )
+    yield Quota(name="Auto Scaling groups in the Region", used=in_use[0], more=1, limit=in_use[1])
+    yield Quota(
+        name=f"versions of launch template {launches.template}",
+        used=images.count_versions(launches.template),
+        more=1,
+        limit=TEMPLATE_VERSIONS,
+        fix="Delete versions that no group launches.",
+    )
+    yield from _vcpus(
+        instances, may_be_spot="MixedInstancesPolicy" in blue or "InstanceMarketOptions" in data
+    )
+
+
+def _vcpus(instances: Mapping[str, int], *, may_be_spot: bool) -> Iterator[Quota]:
+    """The On-Demand vCPUs that green needs beside everything that runs."""
+    try:
+        if may_be_spot:
+            raise NotKnown("the group may buy Spot Instances, which have quotas of their own")
+        needed = vcpus_by_quota(instances, instance_types.vcpus(instances))
+    except NotKnown as unknown:
+        yield Quota(name="On-Demand vCPUs", why=str(unknown))
+        return
+    for code, more in needed.items():
+        yield _vcpu_quota(code, more)
+
+
+def _vcpu_quota(code: str | None, more: int) -> Quota:
+    name = f"On-Demand vCPUs{f' ({code})' if code else ''}"
+    try:
+        if code is None:
+            raise NotKnown("no quota of this instance family is known here")
+        quota = quotas.find(code)
+        limit = int(quota["Value"])
+    except NotKnown as unknown:
+        return Quota(name=name, more=more, why=str(unknown))
+    try:
+        return Quota(name=name, used=quotas.used(quota), more=more, limit=limit)
+    except NotKnown as unknown:
+        return Quota(name=name, more=more, limit=limit, why=str(unknown))
+
+
+def dollars(
+    route: str, blue: Mapping[str, Any], image: str | None, phases: tuple[Phase, ...]
+) -> tuple[str, ...]:
+    """What both fleets cost while both run, or why that isn't known."""
+    instances, last = auto_scaling.instance_types(blue), phases[-1]
+    try:
+        if len(instances) > _PRICED:
+            raise NotKnown(f"blue has {len(instances)} instance types")
+        operation = images.usage_operation(image)
+        priced = {kind: prices.hourly(kind, arns.region(route), operation) for kind in instances}
+    except NotKnown as unknown:
+        return (f"not known: {unknown}",)
+    began = phases[0].soonest
+    return cost.in_words(instances, instances, priced, last.soonest - began, last.latest - began)

@@ -1,0 +1,56 @@
+"""When each part of a release is over, at the soonest and at the latest."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from viridian.request import Profile
+
+
+class Phase(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of a release and when it is over: at the soonest nothing has to be waited for but the steps."""
+
+    what: str
+    soonest: datetime
+    latest: datetime
+
+
+def phases(profile: Profile, started_at: datetime, deadline: datetime, *, bakes: bool) -> tuple[Phase, ...]:
+    """The parts of a release in their order; the last one ends with blue's retirement."""
+    *before, promoted = _until_promoted(profile, started_at, deadline, bakes=bakes)
+    kept = timedelta(minutes=profile.keep_minutes)
+    retires = Phase(what="blue retires", soonest=promoted.soonest + kept, latest=promoted.latest + kept)
+    return (*before, promoted, retires)
+
+
+def _until_promoted(
+    profile: Profile, started_at: datetime, deadline: datetime, *, bakes: bool
+) -> Iterator[Phase]:
+    soonest = latest = started_at
+    if bakes:
+        latest += timedelta(minutes=profile.deadlines.image_minutes)
+        yield Phase(what="image available", soonest=soonest, latest=latest)
+    latest += timedelta(minutes=profile.deadlines.healthy_minutes)
+    yield Phase(what="green healthy and smoke-tested", soonest=soonest, latest=latest)
+    for step in profile.steps:
+        soonest += timedelta(minutes=step.observe_minutes)
+        latest += timedelta(minutes=step.observe_minutes + profile.inconclusive.minutes)
+        yield Phase(what=f"{step.weight}% observed", soonest=soonest, latest=latest)
+    yield Phase(what="promoted", soonest=soonest, latest=deadline)
+
+
+def in_words(phases: Sequence[Phase], profile: Profile, deadline: datetime) -> tuple[str, ...]:
+    """The same as a person would say it, and what becomes of a release that fails."""
+    back = deadline + timedelta(minutes=profile.deadlines.rollback_minutes)
+    return (
+        *(
+            f"{each.what}: {_at(each.soonest)} at the soonest, {_at(each.latest)} at the latest"
+            for each in phases
+        ),
+        f"not promoted by {_at(deadline)}: it goes back to blue, and by {_at(back)} a person is paged",
+    )
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
