@@ -687,7 +687,6 @@ def test_what_nobody_asks_to_change_is_not_read(account: Account) -> None:
     plan(account)
     read = {call["call"] for call in account.calls}
     assert not read & {
-        "DescribeInstanceTypes",
         "DescribeSecurityGroups",
         "DescribeSecurityGroupRules",
         "GetInstanceProfile",
