@@ -14,7 +14,7 @@ def lambda_handler(ask: BakeImage) -> ImageBaked:
     if isinstance(source, InstanceSource):
         image = images.bake(record.plan, source.instance_id, record.fence())
     else:
-        image = source.image_id
+        image = record.plan.ready
     if record.image != image:
         ledger.note(record.fence(), image=image, image_is_ours=isinstance(source, InstanceSource))
     return ImageBaked(image=image)

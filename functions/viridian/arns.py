@@ -15,6 +15,11 @@ def own(field: str, arn: str, function_arn: str) -> str:
     return arn
 
 
+def account(arn: str) -> str:
+    """The account that a resource belongs to."""
+    return _place(arn)[2]
+
+
 def suffix(arn: str) -> str:
     """The part of a load balancer's or target group's ARN that CloudWatch uses as a dimension."""
     resource = arn.split(":", 5)[5]

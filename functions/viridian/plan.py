@@ -7,7 +7,7 @@ import msgspec
 
 from viridian import names, traffic
 from viridian.fleet import Side
-from viridian.request import AmiSource, Build, InstanceSource, Profile, Waiver
+from viridian.request import Build, Profile, ReadySource, Source, Waiver
 from viridian.traffic import Forward
 
 
@@ -38,7 +38,8 @@ class Standby(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One release, decided: copied into the record, and read from there by every later state.
 
-    `resumed` is what the rule showed when a Held release was resumed.
+    `resumed` is what the rule showed when a Held release was resumed. `image` is the one that is ready, whatever its
+    parameter says later; `unchecked` is what could not be seen of it.
     """
 
     service: str
@@ -53,7 +54,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
     profile: Profile
     profile_version: int
-    source: InstanceSource | AmiSource
+    source: Source
     build: Build
     waive: Waiver | None
     blue: Side
@@ -71,6 +72,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     makes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     keeps: tuple[str, ...] = ()
+    image: str | None = None
+    unchecked: tuple[str, ...] = ()
+
+    @property
+    def ready(self) -> str:
+        """The image of a source that needs no baking; plans made before it was pinned have it in the source."""
+        return str(self.image or getattr(self.source, "image_id", ""))
 
     def split(self, green: str, weight: int, now: Forward) -> Forward:
         """The rule as it is to be with green at `weight` percent."""
@@ -92,11 +100,9 @@ def in_words(profile: Profile) -> tuple[str, ...]:
     return tuple(f"{step.weight}% for {step.observe_minutes} min" for step in profile.steps)
 
 
-def makes(
-    service: str, release: str, source: InstanceSource | AmiSource, blue: LaunchTemplate
-) -> tuple[str, ...]:
+def makes(service: str, release: str, source: Source, blue: LaunchTemplate) -> tuple[str, ...]:
     """What a release makes, in the order it is made."""
-    baked = (f"image {names.image(service, release)}",) if isinstance(source, InstanceSource) else ()
+    baked = () if isinstance(source, ReadySource) else (f"image {names.image(service, release)}",)
     return (
         *baked,
         f"target group {names.target_group(service, release)}",

@@ -22,6 +22,8 @@ ROUTE = (
     r"(listener/app/[^/\s]+(/[0-9a-f]+){2}|listener-rule/app/[^/\s]+(/[0-9a-f]+){3})$(?!\n)"
 )
 
+PARAMETER = r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*(:[A-Za-z0-9_.-]{1,100})?$(?!\n)"
+
 ServiceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$(?!\n)")]
 Version = Annotated[str, Meta(pattern=SEMVER, max_length=40)]
 Text = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)", max_length=256)]
@@ -79,10 +81,26 @@ class InstanceSource(Document, frozen=True, tag_field="type", tag="instance"):
     instance_id: Annotated[str, Meta(pattern=r"^i-[0-9a-f]{8,17}$(?!\n)")]
 
 
+Owner = Annotated[str, Meta(pattern=r"^(self|amazon|aws-marketplace|[0-9]{12})$(?!\n)")]
+Owners = Annotated[tuple[Owner, ...], Meta(min_length=1, max_length=10)]
+
+
 class AmiSource(Document, frozen=True, tag_field="type", tag="ami"):
-    """An image that is ready."""
+    """An image that is ready, and whose it may be."""
 
     image_id: Annotated[str, Meta(pattern=r"^ami-[0-9a-f]{8,17}$(?!\n)")]
+    owners: Owners = ("self",)
+
+
+class AmiParameterSource(Document, frozen=True, tag_field="type", tag="ami_parameter"):
+    """A Parameter Store parameter that holds the id of an image that is ready; it is read once, by the plan."""
+
+    parameter: Annotated[str, Meta(pattern=PARAMETER, max_length=1011)]
+    owners: Owners = ("self",)
+
+
+ReadySource = AmiSource | AmiParameterSource
+Source = InstanceSource | AmiSource | AmiParameterSource
 
 
 class Build(Document, frozen=True):
@@ -139,7 +157,7 @@ class Request(Document, frozen=True):
 
     service: ServiceName
     version: Version
-    source: InstanceSource | AmiSource
+    source: Source
     build: Build = Build()
     waive: Waiver | None = None
     dry_run: bool = False
@@ -175,7 +193,10 @@ class Order(Document, frozen=True):
 FIXES = {
     "service": "Use the name it is registered by: 2-20 of a-z, 0-9 and '-', beginning with a letter.",
     "version": "Use a semantic version such as 1.4.2 or 2.0.0-rc.1, at most 40 characters.",
-    "source": 'Use {"type": "instance", "instance_id": "i-..."} or {"type": "ami", "image_id": "ami-..."}.',
+    "source": (
+        'Use {"type": "instance", "instance_id": "i-..."}, {"type": "ami", "image_id": "ami-..."} or '
+        '{"type": "ami_parameter", "parameter": "/..."}; the last two with "owners": "self", "amazon" or account ids.'
+    ),
     "route": "Use the ARN of an Application Load Balancer's listener or listener rule.",
     "steps": "List 1-20 of {weight: 1-100, observe_minutes: 1-1440}, rising to 100.",
     "guards": "List up to 10 names of CloudWatch alarms.",

@@ -128,3 +128,24 @@ def test_snapshots_can_be_tagged_and_go_with_their_image(cloud: alone.World, bui
     assert answer["DeleteSnapshotResults"][0]["ReturnCode"] == "success"
     left = ec2.describe_snapshots(Filters=[{"Name": "tag:viridian:release", "Values": ["r1"]}])["Snapshots"]
     assert [kept in snapshot["Description"] for snapshot in left] == [True]
+
+
+def test_an_image_says_that_it_is_encrypted_and_its_snapshot_with_what(cloud: alone.World) -> None:
+    """DescribeImages names no key; DescribeSnapshots does (EC2 API Reference)."""
+    ec2, key = cloud.client("ec2"), cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=8, Encrypted=True, KmsKeyId=key)[
+        "VolumeId"
+    ]
+    snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    disks = [{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}]
+    image = ec2.register_image(Name="encrypted", RootDeviceName="/dev/xvda", BlockDeviceMappings=disks)[
+        "ImageId"
+    ]
+    shown = ec2.describe_images(ImageIds=[image])["Images"][0]
+    (disk,) = shown["BlockDeviceMappings"]
+    assert (disk["Ebs"]["SnapshotId"], disk["Ebs"]["Encrypted"], shown["RootDeviceType"]) == (
+        snapshot,
+        True,
+        "ebs",
+    )
+    assert ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["KmsKeyId"] == key

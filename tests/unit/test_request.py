@@ -14,7 +14,16 @@ from msgspec import UNSET
 from tests.stack import ROOT
 from viridian import request
 from viridian.errors import Refusal
-from viridian.request import AmiSource, InstanceSource, Order, Profile, Request, Resume, Step
+from viridian.request import (
+    AmiParameterSource,
+    AmiSource,
+    InstanceSource,
+    Order,
+    Profile,
+    Request,
+    Resume,
+    Step,
+)
 
 SAMPLE = json.loads((ROOT / "events" / "release.json").read_text())
 RULE = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
@@ -57,6 +66,7 @@ def test_what_a_service_and_its_release_leave_out_has_a_default() -> None:
     ("source", "kind"),
     [
         ({"type": "ami", "image_id": "ami-0abc1234"}, AmiSource),
+        ({"type": "ami_parameter", "parameter": "/golden/shop:3", "owners": ["amazon"]}, AmiParameterSource),
         ({"type": "instance", "instance_id": "i-0abc1234"}, InstanceSource),
     ],
 )

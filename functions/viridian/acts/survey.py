@@ -8,13 +8,14 @@ from msgspec.structs import replace
 
 from viridian import clone as cloning
 from viridian import names, plan, preflight, traffic
+from viridian.acts import sources
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
 from viridian.plan import LaunchTemplate, Plan
 from viridian.preflight import Lent
-from viridian.request import AmiSource, InstanceSource, Profile, Request, Resume
+from viridian.request import Profile, Request, Resume
 
 
 def make_plan(
@@ -45,7 +46,7 @@ def make_plan(
     blue = auto_scaling.side(group, blue_arn)
     preflight.ensure_serving(blue)
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
-    _ensure_source(request, launches)
+    ready = sources.survey(request, group, execution)
     taken = load_balancer.priorities(route.listener, service)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
     return Plan(
@@ -78,6 +79,8 @@ def make_plan(
         makes=plan.makes(service, release, request.source, launches),
         changes=plan.changes(profile.route, blue),
         keeps=plan.keeps(blue, profile),
+        image=ready.image,
+        unchecked=ready.unchecked,
     )
 
 
@@ -118,24 +121,3 @@ def _ensure_lent(
         Lent(kind="autoscaling", id=group["AutoScalingGroupName"], tags=auto_scaling.tags(group)),
         Lent(kind="ec2", id=launches.template, tags=images.template_tags(launches.template)),
     )
-
-
-def _ensure_source(request: Request, launches: LaunchTemplate) -> None:
-    source = request.source
-    if isinstance(source, InstanceSource):
-        field = "source.instance_id"
-        instance = images.find_instance(source.instance_id, field)
-        tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-        preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id))
-        preflight.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
-    else:
-        _ensure_image(source, launches)
-
-
-def _ensure_image(source: AmiSource, launches: LaunchTemplate) -> None:
-    field = "source.image_id"
-    if (image := images.find(source.image_id)) is None:
-        raise Refusal(field, source.image_id, "Use an image that exists in this account and Region.")
-    blue_image = images.template_image(launches)
-    blue = images.find(blue_image) if blue_image and blue_image.startswith("ami-") else None
-    preflight.ensure_usable_image(image, field, (blue or {}).get("Architecture"))

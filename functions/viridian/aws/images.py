@@ -1,5 +1,6 @@
 """EC2: images, the instances they are made from, and launch template versions."""
 
+from collections.abc import Collection
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -45,6 +46,28 @@ def find_instance(instance: str, field: str) -> dict[str, Any]:
     if not found:
         raise Refusal(field, instance, "Use an instance that exists in this account and Region.")
     return dict(found[0]["Instances"][0])
+
+
+def instance_types(types: Collection[str]) -> list[dict[str, Any]]:
+    """Instance types as AWS shows them: what they boot."""
+    pages = clients.reader("ec2").get_paginator("describe_instance_types")
+    found = pages.paginate(InstanceTypes=sorted(types)) if types else []
+    return [dict(kind) for page in found for kind in page["InstanceTypes"]]
+
+
+def snapshot_keys(image: dict[str, Any]) -> dict[str, str | None]:
+    """The KMS key of each encrypted snapshot of an image; None where the snapshot isn't shown to us."""
+    disks = [mapping["Ebs"] for mapping in image.get("BlockDeviceMappings", []) if "Ebs" in mapping]
+    snapshots = sorted(
+        disk["SnapshotId"] for disk in disks if disk.get("Encrypted") and disk.get("SnapshotId")
+    )
+    if not snapshots:
+        return {}
+    filters = [
+        {"Name": "snapshot-id", "Values": snapshots}
+    ]  # asked by id, a snapshot that is hidden is an error
+    found = clients.reader("ec2").describe_snapshots(Filters=filters)["Snapshots"]
+    return {**dict.fromkeys(snapshots), **{each["SnapshotId"]: each.get("KmsKeyId") for each in found}}
 
 
 def console(instance: str) -> str:

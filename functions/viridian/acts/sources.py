@@ -1,0 +1,62 @@
+"""What a release's image is to come from, checked before anything is touched."""
+
+from typing import Any
+
+import msgspec
+
+from viridian import arns, preflight
+from viridian.aws import images, keys, parameters, target_groups
+from viridian.errors import Refusal
+from viridian.preflight import Lent
+from viridian.request import AmiParameterSource, InstanceSource, ReadySource, Request
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """An image that needs no baking, and what could not be seen of it."""
+
+    image: str | None = None
+    unchecked: tuple[str, ...] = ()
+
+
+def survey(request: Request, group: dict[str, Any], execution: str) -> Ready:
+    """Checks the source of a release whose blue is this group; a Refusal says what is wrong with it. Reads only."""
+    source = request.source
+    if isinstance(source, InstanceSource):
+        _survey_instance(source, request.service)
+        return Ready()
+    return _survey_image(source, group, arns.account(execution))
+
+
+def _survey_instance(source: InstanceSource, service: str) -> None:
+    field = "source.instance_id"
+    instance = images.find_instance(source.instance_id, field)
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id))
+    preflight.ensure_lent(field, service, Lent(kind="ec2", id=source.instance_id, tags=tags))
+
+
+def _survey_image(source: ReadySource, group: dict[str, Any], account: str) -> Ready:
+    field, id_ = "source.image_id", ""
+    if isinstance(source, AmiParameterSource):
+        field, id_ = "source.parameter", parameters.image(source.parameter)
+    else:
+        id_ = source.image_id
+    if (image := images.find(id_)) is None:
+        raise Refusal(field, id_, "Use an image that exists in this account and Region.")
+    preflight.ensure_usable_image(image, field, source.owners, account)
+    types = {instance["InstanceType"] for instance in group["Instances"]}
+    preflight.ensure_bootable(image, field, images.instance_types(types))
+    return Ready(image=id_, unchecked=_survey_keys(image, field, group["ServiceLinkedRoleARN"]))
+
+
+def _survey_keys(image: dict[str, Any], field: str, role: str) -> tuple[str, ...]:
+    """Checks the keys of an image's snapshots, and answers with what it was not let see."""
+    unseen = []
+    for snapshot, key in images.snapshot_keys(image).items():
+        if key is None:
+            unseen.append(f"the key of snapshot {snapshot}: whether {role} may use it")
+        elif (found := keys.find(key)) is None:
+            unseen.append(f"the policy and grants of key {key}: whether {role} may use it")
+        else:
+            preflight.ensure_usable_key(found, field, role)
+    return tuple(unseen)
