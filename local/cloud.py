@@ -30,6 +30,7 @@ from local.control.functions import Functions
 from local.control.redrive import Redrive
 from local.control.session import ACCOUNT, REGION, client, session
 from local.control.topics import Published, Topics
+from local.fleet.commands import Commands
 from local.fleet.fleet import Fleet
 from local.fleet.images import Images
 from local.fleet.scaling import Scaling
@@ -152,6 +153,7 @@ class Cloud:
         strict.install(reality)
         self._stack.callback(strict.uninstall)
         self.images = self._installed(Images(clock, reality))
+        self._installed(Commands(clock, reality))
         self.fleet = self._installed(Fleet(clock, self.plane, reality, self.images))
         self.scaling = self._installed(Scaling(clock, reality))
         self.metrics = self._installed(Metrics(clock, reality, self.plane))

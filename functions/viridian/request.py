@@ -76,9 +76,10 @@ class Deadlines(Document, frozen=True):
 
 
 class InstanceSource(Document, frozen=True, tag_field="type", tag="instance"):
-    """An instance to make the image from; it must not serve, nor belong to a group."""
+    """An instance to make the image from, patched first if asked for; it must not serve, nor belong to a group."""
 
     instance_id: Annotated[str, Meta(pattern=r"^i-[0-9a-f]{8,17}$(?!\n)")]
+    patch: bool = False
 
 
 Owner = Annotated[str, Meta(pattern=r"^(self|amazon|aws-marketplace|[0-9]{12})$(?!\n)")]

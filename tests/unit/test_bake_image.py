@@ -3,7 +3,7 @@
 import pytest
 
 from tests.account import RELEASE, Account
-from viridian.errors import Busy, Fenced, Refusal
+from viridian.errors import Busy, Fenced, ImageFailed, Refusal
 
 
 def test_an_image_is_made_once(account: Account) -> None:
@@ -56,6 +56,69 @@ def test_an_image_that_is_ready_is_taken_as_it_is(account: Account) -> None:
     assert account.twice("bake_image") == {"image": account.shop.image_id}
     assert account.writes() == []
     assert not account.record().image_is_ours
+
+
+def patching(account: Account) -> Account:
+    """A release that has its route, of an instance that is to be patched first."""
+    plan = account.event("acquire_lock")["plan"]
+    account.run("acquire_lock", {"plan": {**plan, "source": {**plan["source"], "patch": True}}})
+    account.calls.clear()
+    return account
+
+
+def test_an_instance_is_patched_before_its_image_is_made(account: Account) -> None:
+    assert patching(account).twice("bake_image") == {"image": None}
+    assert account.writes() == ["SendCommand"]
+    (asked,) = account.requests("SendCommand")
+    assert asked["InstanceIds"] == [account.builder]
+    assert asked["DocumentName"] == "AWS-RunPatchBaseline"
+    assert asked["Parameters"] == {"Operation": ["Install"], "RebootOption": ["RebootIfNeeded"]}
+    account.later(minutes=1)
+    assert account.twice("check_image") == {"image": None, "state": "pending"}
+    account.later(minutes=2)
+    assert account.twice("check_image") == {"image": None, "state": "due"}
+    image = account.twice("bake_image")["image"]
+    assert account.writes() == ["SendCommand", "CreateImage"]
+    assert account.record().image == image
+    account.later(minutes=5)
+    assert account.twice("check_image") == {"image": image, "state": "available"}
+
+
+def test_a_patch_command_whose_answer_was_lost_is_found_by_its_comment(account: Account) -> None:
+    def cut() -> None:
+        raise ConnectionResetError("the answer was lost")
+
+    patching(account)
+    ours = account.client("ssm").send_command(
+        InstanceIds=[account.builder], DocumentName="AWS-RunPatchBaseline", Comment="somebody else's"
+    )["Command"]["CommandId"]
+    with account.hooked("after-call", "ssm", "SendCommand", cut), pytest.raises(ConnectionResetError):
+        account.run("bake_image")
+    assert account.record().bake is None
+    account.run("bake_image")
+    assert account.writes() == ["SendCommand", "SendCommand"], "theirs and ours"
+    assert account.record().bake not in (None, ours)
+
+
+def test_a_patch_that_fails_makes_no_image_and_says_what_its_first_failed_step_did(account: Account) -> None:
+    patching(account).run("bake_image")
+    words = {"Key": "local:patch", "Value": "E: unmet dependencies"}
+    account.client("ec2").create_tags(Resources=[account.builder], Tags=[words])
+    account.later(minutes=5)
+    for stem in ("check_image", "bake_image"):
+        with pytest.raises(ImageFailed, match=r"is Failed: PatchLinux: E: unmet dependencies"):
+            account.run(stem)
+    assert account.requests("CreateImage") == []
+
+
+def test_a_patch_that_nobody_takes_makes_no_image(account: Account) -> None:
+    patching(account).run("bake_image")
+    account.client("ec2").stop_instances(InstanceIds=[account.builder])
+    account.later(minutes=5)
+    assert account.run("check_image")["state"] == "pending"
+    account.later(minutes=6)
+    with pytest.raises(ImageFailed, match=r"TimedOut: .*Delivery Timed Out"):
+        account.run("check_image")
 
 
 def test_nothing_is_made_under_an_epoch_that_has_passed(account: Account) -> None:

@@ -10,6 +10,7 @@ import time_machine
 from tests.unit.test_record import PLAN
 from viridian import image
 from viridian.errors import DeadlinePassed, ImageFailed
+from viridian.image import Making
 from viridian.request import Deadlines
 
 STARTED = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -44,6 +45,38 @@ def test_an_image_that_is_there_is_never_late() -> None:
 def test_an_image_that_is_not_there_in_time_is_too_late(found: dict[str, Any] | None) -> None:
     with pytest.raises(DeadlinePassed, match=r"ami-1 is still .* after 30 minutes"):
         judge(found, LATE)
+
+
+def follow(status: str, now: datetime = STARTED, reason: str = "") -> str:
+    profile = msgspec.structs.replace(PLAN.profile, deadlines=Deadlines(image_minutes=30))
+    plan = msgspec.structs.replace(PLAN, started_at=STARTED, profile=profile)
+    with time_machine.travel(now, tick=False):
+        return image.follow(plan, Making(what="patch command 1", status=status, reason=reason))
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        *((status, "pending") for status in ("Pending", "InProgress", "Delayed", "Cancelling")),
+        ("Success", "due"),
+    ],
+)
+def test_what_comes_before_an_image_is_done_or_under_way(status: str, state: str) -> None:
+    assert follow(status) == state
+
+
+@pytest.mark.parametrize("status", ["Failed", "TimedOut", "Cancelled", "of-the-future"])
+def test_what_failed_before_an_image_is_the_end_of_it(status: str) -> None:
+    with pytest.raises(ImageFailed, match=f"patch command 1 is {status}: no mirror"):
+        follow(status, reason="no mirror")
+    with pytest.raises(ImageFailed, match="no reason given"):
+        follow(status)
+
+
+def test_what_comes_before_an_image_shares_its_deadline() -> None:
+    assert follow("Success", LATE) == "due"
+    with pytest.raises(DeadlinePassed, match="patch command 1 is still InProgress after 30 minutes"):
+        follow("InProgress", LATE)
 
 
 @pytest.mark.parametrize("state", ["failed", "error", "invalid", "deregistered", "disabled", "of-the-future"])

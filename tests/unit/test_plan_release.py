@@ -409,6 +409,18 @@ def test_an_image_must_run_on_what_blue_runs_on(account: Account) -> None:
     assert "x86_64" in refused.fix
 
 
+def test_an_instance_that_is_to_be_patched_must_take_commands(account: Account) -> None:
+    source = {"type": "instance", "instance_id": account.builder, "patch": True}
+    assert plan(account, source=source)["plan"]["source"] == source
+    account.client("ec2").create_tags(
+        Resources=[account.builder], Tags=[{"Key": "local:agent", "Value": "none"}]
+    )
+    refused = refusal(account, source=source)
+    assert refused.field == "source.patch"
+    assert account.builder in str(refused)
+    assert plan(account, source={**source, "patch": False})
+
+
 def parameter(
     account: Account, value: str, name: str = "/golden/shop", kind: str = "String"
 ) -> dict[str, str]:

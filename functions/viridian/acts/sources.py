@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from viridian import arns, preflight
-from viridian.aws import images, keys, parameters, target_groups
+from viridian.aws import commands, images, keys, parameters, target_groups
 from viridian.errors import Refusal
 from viridian.preflight import Lent
 from viridian.request import AmiParameterSource, InstanceSource, ReadySource, Request
@@ -23,6 +23,9 @@ def survey(request: Request, group: dict[str, Any], execution: str) -> Ready:
     source = request.source
     if isinstance(source, InstanceSource):
         _survey_instance(source, request.service)
+        if source.patch and not commands.takes(source.instance_id):
+            fix = "Use a running instance whose SSM agent is online, with a role that lets it."
+            raise Refusal("source.patch", f"{source.instance_id} takes no commands of Systems Manager", fix)
         return Ready()
     return _survey_image(source, group, arns.account(execution))
 
