@@ -20,6 +20,11 @@ def account(arn: str) -> str:
     return _place(arn)[2]
 
 
+def region(arn: str) -> str:
+    """The Region that a resource is in."""
+    return _place(arn)[1]
+
+
 def suffix(arn: str) -> str:
     """The part of a load balancer's or target group's ARN that CloudWatch uses as a dimension."""
     resource = arn.split(":", 5)[5]

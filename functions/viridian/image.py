@@ -10,27 +10,63 @@ from viridian.errors import DeadlinePassed, ImageFailed
 from viridian.plan import Plan
 
 _ON_THE_WAY = ("pending", "transient")
-# The words of Run Command.
-_UNDER_WAY = ("Pending", "InProgress", "Delayed", "Cancelling")
-_DONE = ("Success",)
+# The words of Run Command, then of Image Builder.
+_UNDER_WAY = (
+    *("Pending", "InProgress", "Delayed", "Cancelling"),
+    *("PENDING", "CREATING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING"),
+)
+_DONE = ("Success", "AVAILABLE")
 
 
 class Making(msgspec.Struct, frozen=True, kw_only=True):
-    """What an image is made by, or after, as its service shows it: what it is, its status, and why it failed."""
+    """What an image is made by, or after, as its service shows it.
 
+    `reason` is the first part of it that failed; `image` what it has made since it `began`; `stands` if it is something
+    to remove.
+    """
+
+    id: str
     what: str
     status: str
     reason: str = ""
+    began: datetime | None = None
+    image: str | None = None
+    stands: bool = False
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it has not ended yet, well or badly."""
+        return self.status in _UNDER_WAY
 
 
 def follow(plan: Plan, making: Making) -> Literal["due", "pending"]:
-    """The next step is due once this one is done, and pending until then; any other status is the end of it."""
-    if making.status in _DONE:
-        return "due"
-    if making.status not in _UNDER_WAY:
+    """The next step is due once this one is done, and pending until then; any other status is the end of it.
+
+    A part that failed condemns the whole, whatever its service makes of it.
+    """
+    if making.under_way:
+        _ensure_in_time(plan, making.what, making.status)
+        return "pending"
+    if making.status not in _DONE or making.reason:
         raise ImageFailed(f"{making.what} is {making.status}: {making.reason or 'no reason given'}")
-    _ensure_in_time(plan, making.what, making.status)
-    return "pending"
+    return "due"
+
+
+def is_made(making: Making, found: Mapping[str, Any] | None, account: str) -> bool:
+    """Whether an image was made by this, in our account: nothing that stood before is tagged, and so ever deleted."""
+    if not found or not making.began or found.get("OwnerId") != account:
+        return False
+    return datetime.fromisoformat(found["CreationDate"]) >= making.began
+
+
+def ensure_made(making: Making, found: dict[str, Any] | None, account: str) -> dict[str, Any]:
+    """The image that was made; raises ImageFailed if what made it names none of its own."""
+    if found is None or not is_made(making, found, account):
+        named = making.image or "none"
+        raise ImageFailed(
+            f"{making.what} is {making.status}, and the image that it names is none of its own: {named}"
+        )
+    return found
 
 
 def judge(plan: Plan, image: str | None, found: Mapping[str, Any] | None) -> Literal["available", "pending"]:

@@ -36,6 +36,11 @@ def work(service: str, release_id: str) -> str:
     return f"viridian {service} {release_id}"
 
 
+def token(service: str, release_id: str) -> str:
+    """With this, a service that is asked twice for the same release does it once."""
+    return f"viridian-{_digest(f'{service}/{release_id}', 32)}"
+
+
 def alarm(service: str, release_id: str, signal: str) -> str:
     """One of green's own alarms."""
     return f"viridian-{service}-{release_id}-{signal}"

@@ -7,7 +7,7 @@ import msgspec
 
 from viridian import names, traffic
 from viridian.fleet import Side
-from viridian.request import Build, Profile, ReadySource, Source, Waiver
+from viridian.request import Build, ImageBuilderSource, Profile, ReadySource, Source, Waiver
 from viridian.traffic import Forward
 
 
@@ -102,7 +102,7 @@ def in_words(profile: Profile) -> tuple[str, ...]:
 
 def makes(service: str, release: str, source: Source, blue: LaunchTemplate) -> tuple[str, ...]:
     """What a release makes, in the order it is made."""
-    baked = () if isinstance(source, ReadySource) else (f"image {names.image(service, release)}",)
+    baked = () if isinstance(source, ReadySource) else (_baked(service, release, source),)
     return (
         *baked,
         f"target group {names.target_group(service, release)}",
@@ -111,6 +111,12 @@ def makes(service: str, release: str, source: Source, blue: LaunchTemplate) -> t
         f"Auto Scaling group {names.group(service, release)}",
         f"alarms {names.alarm(service, release, '*')}",
     )
+
+
+def _baked(service: str, release: str, source: Source) -> str:
+    if isinstance(source, ImageBuilderSource):
+        return f"image of {source.pipeline_arn}"
+    return f"image {names.image(service, release)}"
 
 
 def changes(route: str, blue: Side) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ IAC_TAGS = ("aws:cloudformation:stack-name", "terraform", "Terraform", "ManagedB
 class Lent(msgspec.Struct, frozen=True, kw_only=True):
     """Something a service must lend to be released: what it is, its id, and its tags; `shared` ones name no service."""
 
-    kind: Literal["elbv2", "ec2", "autoscaling"]
+    kind: Literal["elbv2", "ec2", "autoscaling", "other"]
     id: str
     tags: dict[str, str]
     shared: bool = False
@@ -61,6 +61,9 @@ def _lend(thing: Lent, service: str) -> str:
         return f"aws elbv2 add-tags --resource-arns {thing.id} --tags {pairs}"
     if thing.kind == "ec2":
         return f"aws ec2 create-tags --resources {thing.id} --tags {pairs}"
+    if thing.kind == "other":
+        pairs = ",".join(f"{key}={value}" for key, value in tags.items())
+        return f"aws resourcegroupstaggingapi tag-resources --resource-arn-list {thing.id} --tags {pairs}"
     group = f"ResourceId={thing.id},ResourceType=auto-scaling-group,PropagateAtLaunch=false"
     return "aws autoscaling create-or-update-tags --tags " + " ".join(
         f"{group},Key={key},Value={value}" for key, value in tags.items()

@@ -22,6 +22,7 @@ ROUTE = (
     r"(listener/app/[^/\s]+(/[0-9a-f]+){2}|listener-rule/app/[^/\s]+(/[0-9a-f]+){3})$(?!\n)"
 )
 
+PIPELINE = r"^arn:aws[a-z-]*:imagebuilder:[a-z0-9-]+:[0-9]{12}:image-pipeline/[a-z0-9_-]+$(?!\n)"
 PARAMETER = r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*(:[A-Za-z0-9_.-]{1,100})?$(?!\n)"
 
 ServiceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$(?!\n)")]
@@ -100,8 +101,14 @@ class AmiParameterSource(Document, frozen=True, tag_field="type", tag="ami_param
     owners: Owners = ("self",)
 
 
+class ImageBuilderSource(Document, frozen=True, tag_field="type", tag="image_builder"):
+    """An EC2 Image Builder pipeline that makes the image and tests it."""
+
+    pipeline_arn: Annotated[str, Meta(pattern=PIPELINE, max_length=1024)]
+
+
 ReadySource = AmiSource | AmiParameterSource
-Source = InstanceSource | AmiSource | AmiParameterSource
+Source = InstanceSource | AmiSource | AmiParameterSource | ImageBuilderSource
 
 
 class Build(Document, frozen=True):
@@ -195,8 +202,9 @@ FIXES = {
     "service": "Use the name it is registered by: 2-20 of a-z, 0-9 and '-', beginning with a letter.",
     "version": "Use a semantic version such as 1.4.2 or 2.0.0-rc.1, at most 40 characters.",
     "source": (
-        'Use {"type": "instance", "instance_id": "i-..."}, {"type": "ami", "image_id": "ami-..."} or '
-        '{"type": "ami_parameter", "parameter": "/..."}; the last two with "owners": "self", "amazon" or account ids.'
+        'Use {"type": "instance", "instance_id": "i-..."}, {"type": "ami", "image_id": "ami-..."}, '
+        '{"type": "ami_parameter", "parameter": "/..."} or {"type": "image_builder", "pipeline_arn": "arn:..."}; '
+        'an image that is ready with "owners": "self", "amazon" or account ids.'
     ),
     "route": "Use the ARN of an Application Load Balancer's listener or listener rule.",
     "steps": "List 1-20 of {weight: 1-100, observe_minutes: 1-1440}, rising to 100.",

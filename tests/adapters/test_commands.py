@@ -34,4 +34,6 @@ def test_a_command_that_isnt_shown_yet_is_on_its_way(account: Account) -> None:
     nothing = SimpleNamespace(status_code=200), {"CommandInvocations": []}
     with account.hooked("before-call", "ssm", "ListCommandInvocations", lambda: nothing):
         making = commands.follow(COMMAND, account.builder)
-    assert making == Making(what=f"patch command {COMMAND} on {account.builder}", status="Pending")
+    assert making == Making(
+        id=COMMAND, what=f"patch command {COMMAND} on {account.builder}", status="Pending"
+    )

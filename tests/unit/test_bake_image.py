@@ -1,7 +1,10 @@
 """BakeImage: one image per release, tagged with what it is, or the one that is ready."""
 
+from typing import Any
+
 import pytest
 
+from local import seed
 from tests.account import RELEASE, Account
 from viridian.errors import Busy, Fenced, ImageFailed, Refusal
 
@@ -119,6 +122,70 @@ def test_a_patch_that_nobody_takes_makes_no_image(account: Account) -> None:
     account.later(minutes=6)
     with pytest.raises(ImageFailed, match=r"TimedOut: .*Delivery Timed Out"):
         account.run("check_image")
+
+
+def asking(account: Account, source: dict[str, Any]) -> Account:
+    """A release that has its route, and this source."""
+    plan = account.event("acquire_lock")["plan"]
+    account.run("acquire_lock", {"plan": {**plan, "source": source}})
+    account.calls.clear()
+    return account
+
+
+def running(account: Account, **fails: str) -> Account:
+    """A release of what an Image Builder pipeline makes."""
+    return asking(
+        account, {"type": "image_builder", "pipeline_arn": seed.pipeline(account, "2.0.0", **fails)}
+    )
+
+
+def tags_of(thing: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in thing["Tags"]}
+
+
+def test_a_pipeline_runs_once_and_its_image_gets_the_tags_of_the_release(account: Account) -> None:
+    assert running(account).twice("bake_image") == {"image": None}
+    (asked,) = account.requests("StartImagePipelineExecution")
+    assert asked["tags"]["viridian:release"] == RELEASE
+    assert 1 <= len(asked["clientToken"]) <= 64
+    assert account.twice("check_image") == {"image": None, "state": "pending"}
+    account.later(minutes=8)
+    assert account.twice("check_image") == {"image": None, "state": "due"}
+    image = account.twice("bake_image")["image"]
+    assert account.writes() == ["StartImagePipelineExecution", "CreateTags"]
+    assert account.twice("check_image") == {"image": image, "state": "available"}
+    ec2 = account.client("ec2")
+    found = ec2.describe_images(ImageIds=[image])["Images"][0]
+    assert tags_of(found)["viridian:version-major"] == "2"
+    assert tags_of(found)["viridian:build-commit"] == "9f1c2d7e5a64b0c3"
+    assert tags_of(found)["CreatedBy"] == "EC2 Image Builder", "what was there stays"
+    disk = found["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
+    (snapshot,) = ec2.describe_snapshots(SnapshotIds=[disk])["Snapshots"]
+    assert tags_of(snapshot)["viridian:release"] == RELEASE
+    assert account.record().image == image
+    assert account.record().image_is_ours
+
+
+def test_a_run_whose_answer_was_lost_is_found_by_its_tags(account: Account) -> None:
+    def cut() -> None:
+        raise ConnectionResetError("the answer was lost")
+
+    running(account)
+    call = ("imagebuilder", "StartImagePipelineExecution")
+    with account.hooked("after-call", *call, cut), pytest.raises(ConnectionResetError):
+        account.run("bake_image")
+    account.run("bake_image")
+    assert account.writes() == ["StartImagePipelineExecution"]
+    assert account.record().bake
+
+
+@pytest.mark.parametrize(("stage", "words"), [("build", "no disk space"), ("test", "port 80 is closed")])
+def test_a_stage_that_fails_fails_the_image_with_its_words(account: Account, stage: str, words: str) -> None:
+    running(account, **{stage: words}).run("bake_image")
+    account.later(minutes=8)
+    for stem in ("check_image", "bake_image"):
+        with pytest.raises(ImageFailed, match=f"is FAILED: {stage.upper()}: {words}"):
+            account.run(stem)
 
 
 def test_nothing_is_made_under_an_epoch_that_has_passed(account: Account) -> None:

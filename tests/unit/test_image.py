@@ -51,26 +51,68 @@ def follow(status: str, now: datetime = STARTED, reason: str = "") -> str:
     profile = msgspec.structs.replace(PLAN.profile, deadlines=Deadlines(image_minutes=30))
     plan = msgspec.structs.replace(PLAN, started_at=STARTED, profile=profile)
     with time_machine.travel(now, tick=False):
-        return image.follow(plan, Making(what="patch command 1", status=status, reason=reason))
+        return image.follow(plan, Making(id="1", what="patch command 1", status=status, reason=reason))
 
 
 @pytest.mark.parametrize(
     ("status", "state"),
     [
         *((status, "pending") for status in ("Pending", "InProgress", "Delayed", "Cancelling")),
+        *((status, "pending") for status in ("PENDING", "CREATING", "BUILDING")),
+        *((status, "pending") for status in ("TESTING", "DISTRIBUTING", "INTEGRATING")),
         ("Success", "due"),
+        ("AVAILABLE", "due"),
     ],
 )
 def test_what_comes_before_an_image_is_done_or_under_way(status: str, state: str) -> None:
     assert follow(status) == state
 
 
-@pytest.mark.parametrize("status", ["Failed", "TimedOut", "Cancelled", "of-the-future"])
+@pytest.mark.parametrize(
+    "status", ["Failed", "TimedOut", "Cancelled", "FAILED", "CANCELLED", "DELETED", "of-the-future"]
+)
 def test_what_failed_before_an_image_is_the_end_of_it(status: str) -> None:
     with pytest.raises(ImageFailed, match=f"patch command 1 is {status}: no mirror"):
         follow(status, reason="no mirror")
     with pytest.raises(ImageFailed, match="no reason given"):
         follow(status)
+
+
+def test_a_part_that_failed_condemns_the_whole() -> None:
+    with pytest.raises(ImageFailed, match="AVAILABLE: TEST: port 80 is closed"):
+        follow("AVAILABLE", reason="TEST: port 80 is closed")
+
+
+def made(**changes: str) -> dict[str, Any]:
+    return {
+        "ImageId": "ami-1",
+        "OwnerId": "123456789012",
+        "CreationDate": "2026-01-05T09:00:00.000Z",
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("found", "is_made"),
+    [
+        (made(), True),
+        (made(CreationDate="2026-01-05T09:10:00.000Z"), True),
+        (made(CreationDate="2026-01-05T08:59:59.000Z"), False),
+        (made(OwnerId="999999999999"), False),
+        (None, False),
+    ],
+)
+def test_only_what_was_made_since_it_was_asked_for_is_taken_for_ours(
+    found: dict[str, Any] | None, is_made: bool
+) -> None:
+    making = Making(id="1", what="build 1", status="AVAILABLE", began=STARTED, image="ami-1")
+    assert image.is_made(making, found, "123456789012") is is_made
+    assert not image.is_made(msgspec.structs.replace(making, began=None), found, "123456789012")
+    if is_made:
+        assert image.ensure_made(making, found, "123456789012") == found
+    else:
+        with pytest.raises(ImageFailed, match=r"build 1 is AVAILABLE, .* none of its own: ami-1"):
+            image.ensure_made(making, found, "123456789012")
 
 
 def test_what_comes_before_an_image_shares_its_deadline() -> None:

@@ -421,6 +421,29 @@ def test_an_instance_that_is_to_be_patched_must_take_commands(account: Account) 
     assert plan(account, source={**source, "patch": False})
 
 
+def test_a_pipeline_must_exist_make_images_and_be_lent(account: Account) -> None:
+    arn = seed.pipeline(account, "2.0.0")
+    source = {"type": "image_builder", "pipeline_arn": arn}
+    found = plan(account, source=source)["plan"]
+    assert found["makes"][0] == f"image of {arn}"
+    assert found["image"] is None
+
+    refused = refusal(account, source={**source, "pipeline_arn": f"{arn}-none"})
+    assert (refused.field, refused.value) == ("source.pipeline_arn", f"{arn}-none")
+    elsewhere = arn.replace("us-east-1", "us-east-2")
+    assert "us-east-1" in refusal(account, source={**source, "pipeline_arn": elsewhere}).fix
+    base = {
+        "infrastructureConfigurationArn": "arn:aws:imagebuilder:us-east-1:123456789012:infrastructure-configuration/x"
+    }
+    builder = account.client("imagebuilder")
+    for name, more, words in (
+        ("alien", {"imageRecipeArn": f"{arn.rsplit(':', 1)[0]}:image-recipe/x/1.0.0"}, "tag-resources"),
+        ("containers", {}, "makes AMIs"),
+    ):
+        made = builder.create_image_pipeline(name=name, **base, **more)["imagePipelineArn"]
+        assert words in refusal(account, source={**source, "pipeline_arn": made}).fix
+
+
 def parameter(
     account: Account, value: str, name: str = "/golden/shop", kind: str = "String"
 ) -> dict[str, str]:

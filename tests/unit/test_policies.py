@@ -37,6 +37,7 @@ COMES_WITH = {
     "dynamodb:TransactWriteItems": {"dynamodb:ConditionCheckItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
     "ec2:CreateImage": {"ec2:CreateTags"},
     "ec2:DeregisterImage": {"ec2:DeleteSnapshot"},
+    "imagebuilder:StartImagePipelineExecution": {"imagebuilder:GetImagePipeline", "imagebuilder:TagResource"},
     "elasticloadbalancing:CreateRule": {"elasticloadbalancing:AddTags"},
     "elasticloadbalancing:CreateTargetGroup": {"elasticloadbalancing:AddTags"},
 }  # fmt: skip
@@ -59,6 +60,9 @@ TEMPLATE = f"{EC2}:launch-template/lt-1"
 LENT = {"aws:ResourceTag/viridian:managed": "true"}
 OURS = {**LENT, "aws:ResourceTag/viridian:release": "2.0.0-1"}
 TAGGED = {"aws:RequestTag/viridian:managed": "true", "aws:RequestTag/viridian:release": "2.0.0-1"}
+ADOPTED = {**TAGGED, "ec2:Owner": "123456789012"}
+BUILDER = "arn:aws:imagebuilder:us-east-1:123456789012"
+PIPELINE, BUILT = f"{BUILDER}:image-pipeline/shop", f"{BUILDER}:image/shop/1.0.0/1"
 NUMBERED = {"autoscaling:LaunchTemplateVersionSpecified": "true"}
 
 
@@ -192,6 +196,14 @@ MAY = [
     ("BakeImage", "ec2:CreateImage", INSTANCE, LENT, {}),
     ("BakeImage", "ssm:SendCommand", INSTANCE, LENT, {}),
     ("BakeImage", "ec2:CreateImage", IMAGE, TAGGED, {}),
+    ("BakeImage", "ec2:CreateTags", IMAGE, ADOPTED, {**ADOPTED, "ec2:Owner": "999999999999"}),
+    ("BakeImage", "ec2:CreateTags", IMAGE, ADOPTED, {**ADOPTED, "aws:ResourceTag/viridian:release": "1.0.0-1"}),
+    ("BakeImage", "imagebuilder:StartImagePipelineExecution", PIPELINE, {**LENT, **TAGGED}, TAGGED),
+    ("BakeImage", "imagebuilder:TagResource", BUILT, TAGGED, OURS),
+    ("CheckImage", "imagebuilder:GetImage", BUILT, LENT, {}),
+    ("Converge", "imagebuilder:CancelImageCreation", BUILT, OURS, LENT),
+    ("Converge", "imagebuilder:DeleteImage", BUILT, OURS, LENT),
+    ("Converge", "ec2:CreateTags", IMAGE, ADOPTED, LENT),
     ("Converge", "ec2:DeregisterImage", IMAGE, OURS, LENT),
     ("Converge", "autoscaling:DeleteAutoScalingGroup", f"{ASG}/viridian-shop-2", OURS, LENT),
     ("Converge", "elasticloadbalancing:DeleteRule", RULE, OURS, LENT),
@@ -221,6 +233,7 @@ def test_a_tag_makes_the_difference(
         ("CreateGreen", "iam:PassRole", f"{ROLE}/admin", {"iam:PassedToService": "ec2.amazonaws.com"}),
         ("CreateGreen", "ec2:RunInstances", TEMPLATE, {"ec2:LaunchTemplate": TEMPLATE}),
         ("CreateGreen", "elasticloadbalancing:ModifyRule", RULE, LENT),
+        ("BakeImage", "ec2:CreateTags", INSTANCE, ADOPTED),
         ("BakeImage", "ssm:SendCommand", "arn:aws:ssm:us-east-1::document/AWS-RunShellScript", LENT),
         ("RestoreBlue", "autoscaling:DeleteAutoScalingGroup", f"{ASG}/viridian-shop-2", OURS),
         ("JudgeGreen", "elasticloadbalancing:ModifyRule", RULE, OURS),

@@ -1,5 +1,8 @@
 """Wherever an image comes from: it is released as it was checked, or nothing of it is left behind."""
 
+import pytest
+
+from local import seed
 from tests.workflow.world import Release, World
 
 WRONG = [{"path": "/", "contains": "3.0.0"}]
@@ -41,11 +44,53 @@ def test_a_patch_that_fails_is_rolled_back_and_leaves_no_image(world: World) -> 
     ensure_gone(world, release, "PatchLinux: E: unmet dependencies")
 
 
+def test_what_a_pipeline_made_and_tested_is_promoted_with_the_tags_of_its_release(world: World) -> None:
+    release = world.release(source=image_of(world))
+    assert release.end == "Promoted"
+    assert world.cloud.plane.by_version()["2.0.0"].requests > 0
+    assert {"image", "snapshot"} <= {left.split()[0] for left in world.leftovers(release)}
+    assert release.states.count("BakeImage") == 2
+
+
+@pytest.mark.parametrize(("stage", "words"), [("build", "no disk space"), ("test", "port 80 is closed")])
+def test_a_pipeline_that_fails_is_rolled_back_and_leaves_nothing(
+    world: World, stage: str, words: str
+) -> None:
+    release = world.release(source=image_of(world, **{stage: words}))
+    ensure_gone(world, release, f"{stage.upper()}: {words}")
+
+
+def test_a_pipeline_that_takes_too_long_is_cancelled(world: World) -> None:
+    release = world.release(source=image_of(world), deadlines={"image_minutes": 3})
+    assert (release.end, release.cause.split(":")[0]) == ("RolledBack", "DeadlinePassed")
+    assert "CancelImageCreation" in [call["call"] for call in release.mutations()]
+    ensure_bare(world, release)
+
+
+def test_a_green_that_is_no_good_takes_its_pipelines_image_along(world: World) -> None:
+    release = world.release(source=image_of(world), smoke_tests=WRONG)
+    assert release.end == "RolledBack"
+    assert release.record["image"] is not None
+    ensure_bare(world, release)
+
+
+def image_of(world: World, **fails: str) -> dict[str, str]:
+    return {"type": "image_builder", "pipeline_arn": seed.pipeline(world.cloud, "2.0.0", **fails)}
+
+
 def ensure_gone(world: World, release: Release, words: str) -> None:
     """It was rolled back for this reason, and nothing it had made is left."""
     assert release.end == "RolledBack"
     assert release.cause.startswith("ImageFailed")
     assert words in release.cause
+    ensure_bare(world, release)
+
+
+def ensure_bare(world: World, release: Release) -> None:
+    """No trace of it, whoever made it for it; blue has all the traffic."""
     assert world.leftovers(release) == []
     assert not world.has_group(release.group)
     assert world.weights() == {"shop-1": 100}
+    images = world.cloud.client("ec2").describe_images(Owners=["self"])["Images"]
+    assert [image["Name"] for image in images] == ["shop-1.0.0"]
+    assert world.cloud.pipelines._images == {}

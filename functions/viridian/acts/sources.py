@@ -5,10 +5,10 @@ from typing import Any
 import msgspec
 
 from viridian import arns, preflight
-from viridian.aws import commands, images, keys, parameters, target_groups
+from viridian.aws import commands, images, keys, parameters, pipelines, target_groups
 from viridian.errors import Refusal
 from viridian.preflight import Lent
-from viridian.request import AmiParameterSource, InstanceSource, ReadySource, Request
+from viridian.request import AmiParameterSource, ImageBuilderSource, InstanceSource, ReadySource, Request
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +21,9 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
 def survey(request: Request, group: dict[str, Any], execution: str) -> Ready:
     """Checks the source of a release whose blue is this group; a Refusal says what is wrong with it. Reads only."""
     source = request.source
+    if isinstance(source, ImageBuilderSource):
+        _survey_pipeline(arns.own("source.pipeline_arn", source.pipeline_arn, execution), request.service)
+        return Ready()
     if isinstance(source, InstanceSource):
         _survey_instance(source, request.service)
         if source.patch and not commands.takes(source.instance_id):
@@ -36,6 +39,12 @@ def _survey_instance(source: InstanceSource, service: str) -> None:
     tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
     preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id))
     preflight.ensure_lent(field, service, Lent(kind="ec2", id=source.instance_id, tags=tags))
+
+
+def _survey_pipeline(pipeline: str, service: str) -> None:
+    found = pipelines.find_pipeline(pipeline)
+    lent = Lent(kind="other", id=pipeline, tags=found.get("tags", {}), shared=True)
+    preflight.ensure_lent("source.pipeline_arn", service, lent)
 
 
 def _survey_image(source: ReadySource, group: dict[str, Any], account: str) -> Ready:

@@ -7,6 +7,7 @@ from viridian.image import Making
 from viridian.plan import Plan
 
 _DOCUMENT = "AWS-RunPatchBaseline"
+_FAILED = ("Failed", "TimedOut", "Cancelled")
 _DELIVERY_SECONDS = 600  # an agent that hasn't taken the command by then is not there
 
 
@@ -44,15 +45,16 @@ def follow(command: str, instance: str) -> Making:
     )["CommandInvocations"]
     what = f"patch command {command} on {instance}"
     if not found:
-        return Making(what=what, status="Pending")  # SSM shows a new command only after a moment
-    status = str(found[0]["Status"])
-    failed = next(
-        (each for each in found[0]["CommandPlugins"] if each["Status"] == status and each["Output"]), None
-    )
-    words = (
-        f"{failed['Name']}: {failed['Output'].strip()[-500:]}" if failed else str(found[0]["StatusDetails"])
-    )
-    return Making(what=what, status=status, reason=words)
+        return Making(id=command, what=what, status="Pending")  # SSM shows a new command only after a moment
+    status, words = str(found[0]["Status"]), ""
+    if status in _FAILED:
+        failed = [step for step in found[0]["CommandPlugins"] if step["Status"] in _FAILED and step["Output"]]
+        words = (
+            f"{failed[0]['Name']}: {failed[0]['Output'].strip()[-500:]}"
+            if failed
+            else found[0]["StatusDetails"]
+        )
+    return Making(id=command, what=what, status=status, reason=words)
 
 
 def _find(instance: str, comment: str) -> str | None:

@@ -121,6 +121,20 @@ def tags(plan: Plan) -> dict[str, str]:
     }
 
 
+def adopt(image: dict[str, Any], plan: Plan, fence: Fence) -> None:
+    """Puts the release's tags on an image that others made for it, and on its snapshots, where they lack them."""
+    ours = names.tags(plan.service, plan.release)
+    disks = [mapping["Ebs"]["SnapshotId"] for mapping in image["BlockDeviceMappings"] if "Ebs" in mapping]
+    filters = [{"Name": "snapshot-id", "Values": disks}]
+    found = clients.reader("ec2").describe_snapshots(Filters=filters)["Snapshots"] if disks else []
+    things = {image["ImageId"]: image, **{snapshot["SnapshotId"]: snapshot for snapshot in found}}
+    if lacking := [id_ for id_, thing in things.items() if not is_of(thing, ours)]:
+        with ledger.mutation(fence, "CreateTags", image["ImageId"], after=tags(plan)):
+            clients.writer("ec2").create_tags(
+                Resources=lacking, Tags=[{"Key": key, "Value": value} for key, value in tags(plan).items()]
+            )
+
+
 def deregister(image: str, ours: dict[str, str], fence: Fence) -> None:
     """Removes an image that this release made, with its snapshots; one that is gone already is fine."""
     found = find(image)
