@@ -30,6 +30,7 @@ from local.control.functions import Functions
 from local.control.redrive import Redrive
 from local.control.session import ACCOUNT, REGION, client, session
 from local.control.topics import Published, Topics
+from local.fleet.builds import Builds
 from local.fleet.commands import Commands
 from local.fleet.fleet import Fleet
 from local.fleet.images import Images
@@ -156,6 +157,7 @@ class Cloud:
         self.images = self._installed(Images(clock, reality))
         self._installed(Commands(clock, reality))
         self.pipelines = self._installed(Pipelines(clock, reality))
+        self.builds = self._installed(Builds(clock, reality))
         self.fleet = self._installed(Fleet(clock, self.plane, reality, self.images))
         self.scaling = self._installed(Scaling(clock, reality))
         self.metrics = self._installed(Metrics(clock, reality, self.plane))
@@ -186,7 +188,15 @@ class Cloud:
 
     def _tick(self) -> None:
         """In this order within one instant: instances, then what they served, then who looks at it."""
-        parts = [self.images, self.pipelines, self.fleet, self.metrics, self.services, self.alarms]
+        parts = [
+            self.images,
+            self.pipelines,
+            self.builds,
+            self.fleet,
+            self.metrics,
+            self.services,
+            self.alarms,
+        ]
         parts += [self.scaling, self.events]
         seconds = TICK_SECONDS
         if self._port is not None:

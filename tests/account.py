@@ -18,7 +18,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 
 from local import seed, strict
 from local.control.calls import Calls
-from local.fleet import commands, images, pipelines
+from local.fleet import builds, commands, images, pipelines
 from local.metrics.metrics import Metrics
 from local.reality import Reality
 from tests import stack
@@ -413,8 +413,8 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     metrics = Metrics(clock, reality, None)
     with time_machine.travel(NOW) as traveller, mock_aws():
         strict.install(reality)
-        makers = (commands.Commands(clock, reality), pipelines.Pipelines(clock, reality))
-        parts = (pending, *makers, calls, metrics)
+        makers = [made(clock, reality) for made in (builds.Builds, commands.Commands, pipelines.Pipelines)]
+        parts: tuple[Any, ...] = (pending, *makers, calls, metrics)
         for part in parts:
             part.install()
         try:

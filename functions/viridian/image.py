@@ -1,8 +1,9 @@
 """What the state of an image, or of what makes it, means for a release."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import msgspec
 
@@ -10,12 +11,13 @@ from viridian.errors import DeadlinePassed, ImageFailed
 from viridian.plan import Plan
 
 _ON_THE_WAY = ("pending", "transient")
-# The words of Run Command, then of Image Builder.
+# The words of Run Command, of Image Builder, and of CodeBuild.
 _UNDER_WAY = (
     *("Pending", "InProgress", "Delayed", "Cancelling"),
     *("PENDING", "CREATING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING"),
+    "IN_PROGRESS",
 )
-_DONE = ("Success", "AVAILABLE")
+_DONE = ("Success", "AVAILABLE", "SUCCEEDED")
 
 
 class Making(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +54,16 @@ def follow(plan: Plan, making: Making) -> Literal["due", "pending"]:
     return "due"
 
 
+def is_id(text: str | None) -> TypeGuard[str]:
+    """Whether this is the id of an image."""
+    return text is not None and re.fullmatch(r"ami-[0-9a-f]{8,17}", text) is not None
+
+
 def is_made(making: Making, found: Mapping[str, Any] | None, account: str) -> bool:
     """Whether an image was made by this, in our account: nothing that stood before is tagged, and so ever deleted."""
     if not found or not making.began or found.get("OwnerId") != account:
         return False
-    return datetime.fromisoformat(found["CreationDate"]) >= making.began
+    return datetime.fromisoformat(found["CreationDate"]) > making.began
 
 
 def ensure_made(making: Making, found: dict[str, Any] | None, account: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import msgspec
 
 from viridian import names, traffic
 from viridian.fleet import Side
-from viridian.request import Build, ImageBuilderSource, Profile, ReadySource, Source, Waiver
+from viridian.request import Build, ImageBuilderSource, PackerSource, Profile, ReadySource, Source, Waiver
 from viridian.traffic import Forward
 
 
@@ -116,6 +116,8 @@ def makes(service: str, release: str, source: Source, blue: LaunchTemplate) -> t
 def _baked(service: str, release: str, source: Source) -> str:
     if isinstance(source, ImageBuilderSource):
         return f"image of {source.pipeline_arn}"
+    if isinstance(source, PackerSource):
+        return f"image of CodeBuild project {source.project}"
     return f"image {names.image(service, release)}"
 
 

@@ -23,6 +23,7 @@ ROUTE = (
 )
 
 PIPELINE = r"^arn:aws[a-z-]*:imagebuilder:[a-z0-9-]+:[0-9]{12}:image-pipeline/[a-z0-9_-]+$(?!\n)"
+CONTAINER = r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9_.-]{1,128})?(@sha256:[0-9a-f]{64})?$(?!\n)"
 PARAMETER = r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*(:[A-Za-z0-9_.-]{1,100})?$(?!\n)"
 
 ServiceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$(?!\n)")]
@@ -107,8 +108,29 @@ class ImageBuilderSource(Document, frozen=True, tag_field="type", tag="image_bui
     pipeline_arn: Annotated[str, Meta(pattern=PIPELINE, max_length=1024)]
 
 
+class S3Artifact(Document, frozen=True, tag_field="type", tag="s3"):
+    """A build artifact in S3; its characters are none that a shell would read as more than a name."""
+
+    bucket: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$(?!\n)")]
+    key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9/_.+=@-]+$(?!\n)", max_length=1024)]
+    version_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$(?!\n)", max_length=1024)] | None = None
+
+
+class ContainerArtifact(Document, frozen=True, tag_field="type", tag="container"):
+    """A build artifact that is a container image."""
+
+    uri: Annotated[str, Meta(pattern=CONTAINER, max_length=512)]
+
+
+class PackerSource(Document, frozen=True, tag_field="type", tag="packer"):
+    """A CodeBuild project that runs Packer on a build artifact, and exports the image's id as AMI_ID."""
+
+    project: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{1,149}$(?!\n)")]
+    artifact: S3Artifact | ContainerArtifact
+
+
 ReadySource = AmiSource | AmiParameterSource
-Source = InstanceSource | AmiSource | AmiParameterSource | ImageBuilderSource
+Source = InstanceSource | AmiSource | AmiParameterSource | ImageBuilderSource | PackerSource
 
 
 class Build(Document, frozen=True):
@@ -203,8 +225,9 @@ FIXES = {
     "version": "Use a semantic version such as 1.4.2 or 2.0.0-rc.1, at most 40 characters.",
     "source": (
         'Use {"type": "instance", "instance_id": "i-..."}, {"type": "ami", "image_id": "ami-..."}, '
-        '{"type": "ami_parameter", "parameter": "/..."} or {"type": "image_builder", "pipeline_arn": "arn:..."}; '
-        'an image that is ready with "owners": "self", "amazon" or account ids.'
+        '{"type": "ami_parameter", "parameter": "/..."}, {"type": "image_builder", "pipeline_arn": "arn:..."} or '
+        '{"type": "packer", "project": "...", "artifact": {"type": "s3", "bucket": "...", "key": "..."}}, or with '
+        '{"type": "container", "uri": "..."} as the artifact; an image that is ready with "owners": "self", "amazon" or account ids.'
     ),
     "route": "Use the ARN of an Application Load Balancer's listener or listener rule.",
     "steps": "List 1-20 of {weight: 1-100, observe_minutes: 1-1440}, rising to 100.",

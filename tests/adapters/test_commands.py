@@ -31,7 +31,7 @@ def test_a_command_is_found_on_any_page(account: Account) -> None:
 
 
 def test_a_command_that_isnt_shown_yet_is_on_its_way(account: Account) -> None:
-    nothing = SimpleNamespace(status_code=200), {"CommandInvocations": []}
+    nothing: Any = SimpleNamespace(status_code=200), {"CommandInvocations": []}
     with account.hooked("before-call", "ssm", "ListCommandInvocations", lambda: nothing):
         making = commands.follow(COMMAND, account.builder)
     assert making == Making(

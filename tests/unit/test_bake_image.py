@@ -188,6 +188,70 @@ def test_a_stage_that_fails_fails_the_image_with_its_words(account: Account, sta
             account.run(stem)
 
 
+def building(account: Account, **more: str) -> Account:
+    """A release of what Packer makes of a build artifact, in a CodeBuild project."""
+    artifact = {"type": "s3", "bucket": "shop-builds", "key": "shop/2.0.0.zip", "version_id": "3HL4"}
+    project = seed.project(account, "2.0.0", **more)
+    return asking(account, {"type": "packer", "project": project, "artifact": artifact})
+
+
+def test_a_build_runs_once_on_its_artifact_and_its_image_gets_the_tags_of_the_release(
+    account: Account,
+) -> None:
+    assert building(account).twice("bake_image") == {"image": None}
+    (asked,) = account.requests("StartBuild")
+    assert asked["idempotencyToken"]
+    told = {each["name"]: each["value"] for each in asked["environmentVariablesOverride"]}
+    assert told == {
+        "VIRIDIAN_SERVICE": "shop",
+        "VIRIDIAN_RELEASE": RELEASE,
+        "VIRIDIAN_VERSION": "2.0.0",
+        "ARTIFACT": "s3://shop-builds/shop/2.0.0.zip",
+        "ARTIFACT_VERSION": "3HL4",
+    }
+    account.later(minutes=4)
+    assert account.twice("check_image") == {"image": None, "state": "pending"}
+    account.later(minutes=2)
+    assert account.twice("check_image") == {"image": None, "state": "due"}
+    image = account.twice("bake_image")["image"]
+    assert account.writes() == ["StartBuild", "CreateTags"]
+    found = account.client("ec2").describe_images(ImageIds=[image])["Images"][0]
+    assert tags_of(found)["viridian:release"] == RELEASE
+    assert tags_of(found)["viridian:version"] == "2.0.0"
+
+
+def test_a_build_whose_answer_was_lost_is_found_after_its_token_is_forgotten(account: Account) -> None:
+    def cut() -> None:
+        raise ConnectionResetError("the answer was lost")
+
+    building(account)
+    with account.hooked("after-call", "codebuild", "StartBuild", cut), pytest.raises(ConnectionResetError):
+        account.run("bake_image")
+    account.later(minutes=6)
+    account.run("bake_image")
+    assert account.writes() == ["StartBuild"]
+
+
+def test_a_build_that_fails_fails_the_image_with_the_words_of_its_phase(account: Account) -> None:
+    building(account, packer="no such source AMI").run("bake_image")
+    account.later(minutes=6)
+    with pytest.raises(ImageFailed, match="is FAILED: BUILD: no such source AMI"):
+        account.run("check_image")
+
+
+@pytest.mark.parametrize("exported", ["", "us-east-1:ami-0abc1234", "ami-00000000000000000", "blue's own"])
+def test_a_build_that_exports_no_image_of_its_own_fails_and_nothing_is_tagged(
+    account: Account, exported: str
+) -> None:
+    named = exported.replace("blue's own", account.shop.image_id)
+    building(account, ami=named).run("bake_image")
+    account.later(minutes=6)
+    assert account.run("check_image")["state"] == "due"
+    with pytest.raises(ImageFailed, match=f"none of its own: {named or 'none'}"):
+        account.run("bake_image")
+    assert account.writes() == ["StartBuild"]
+
+
 def test_nothing_is_made_under_an_epoch_that_has_passed(account: Account) -> None:
     account.before("bake_image").move_epoch_on()
     with pytest.raises(Fenced, match="epoch 2"):

@@ -62,6 +62,8 @@ def follow(status: str, now: datetime = STARTED, reason: str = "") -> str:
         *((status, "pending") for status in ("TESTING", "DISTRIBUTING", "INTEGRATING")),
         ("Success", "due"),
         ("AVAILABLE", "due"),
+        ("IN_PROGRESS", "pending"),
+        ("SUCCEEDED", "due"),
     ],
 )
 def test_what_comes_before_an_image_is_done_or_under_way(status: str, state: str) -> None:
@@ -69,7 +71,18 @@ def test_what_comes_before_an_image_is_done_or_under_way(status: str, state: str
 
 
 @pytest.mark.parametrize(
-    "status", ["Failed", "TimedOut", "Cancelled", "FAILED", "CANCELLED", "DELETED", "of-the-future"]
+    "status",
+    [
+        "Failed",
+        "TimedOut",
+        "Cancelled",
+        "FAILED",
+        "CANCELLED",
+        "DELETED",
+        "FAULT",
+        "STOPPED",
+        "of-the-future",
+    ],
 )
 def test_what_failed_before_an_image_is_the_end_of_it(status: str) -> None:
     with pytest.raises(ImageFailed, match=f"patch command 1 is {status}: no mirror"):
@@ -87,7 +100,7 @@ def made(**changes: str) -> dict[str, Any]:
     return {
         "ImageId": "ami-1",
         "OwnerId": "123456789012",
-        "CreationDate": "2026-01-05T09:00:00.000Z",
+        "CreationDate": "2026-01-05T09:10:00.000Z",
         **changes,
     }
 
@@ -96,8 +109,8 @@ def made(**changes: str) -> dict[str, Any]:
     ("found", "is_made"),
     [
         (made(), True),
-        (made(CreationDate="2026-01-05T09:10:00.000Z"), True),
-        (made(CreationDate="2026-01-05T08:59:59.000Z"), False),
+        (made(CreationDate="2026-01-05T09:00:00.001Z"), True),
+        (made(CreationDate="2026-01-05T09:00:00.000Z"), False),
         (made(OwnerId="999999999999"), False),
         (None, False),
     ],
@@ -113,6 +126,13 @@ def test_only_what_was_made_since_it_was_asked_for_is_taken_for_ours(
     else:
         with pytest.raises(ImageFailed, match=r"build 1 is AVAILABLE, .* none of its own: ami-1"):
             image.ensure_made(making, found, "123456789012")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_id"), [("ami-0abc1234", True), ("us-east-1:ami-0abc1234", False), ("", False), (None, False)]
+)
+def test_the_id_of_an_image_has_one_form(text: str | None, is_id: bool) -> None:
+    assert image.is_id(text) is is_id
 
 
 def test_what_comes_before_an_image_shares_its_deadline() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from moto.codebuild.models import codebuild_backends
 from moto.ec2.models import ec2_backends
 
 from local import seed
@@ -442,6 +443,24 @@ def test_a_pipeline_must_exist_make_images_and_be_lent(account: Account) -> None
     ):
         made = builder.create_image_pipeline(name=name, **base, **more)["imagePipelineArn"]
         assert words in refusal(account, source={**source, "pipeline_arn": made}).fix
+
+
+def test_a_project_must_exist_and_be_lent(account: Account) -> None:
+    artifact = {"type": "container", "uri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:2.0.0"}
+    source = {"type": "packer", "project": seed.project(account, "2.0.0"), "artifact": artifact}
+    found = plan(account, source=source)["plan"]
+    assert found["makes"][0] == "image of CodeBuild project shop-packer"
+
+    refused = refusal(account, source={**source, "project": "none"})
+    assert (refused.field, refused.value) == ("source.project", "none")
+    account.client("codebuild").delete_project(name="shop-packer")
+    codebuild_backends[ACCOUNT][REGION].codebuild_projects.clear()
+    seed.project(account, "2.0.0", service="alien")
+    project = codebuild_backends[ACCOUNT][REGION].codebuild_projects["alien-packer"]
+    project.project_metadata["tags"] = []
+    refused = refusal(account, source={**source, "project": "alien-packer"})
+    assert refused.field == "source.project"
+    assert f"tag-resources --resource-arn-list {project.arn} --tags viridian:managed=true" in refused.fix
 
 
 def parameter(

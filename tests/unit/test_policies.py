@@ -61,6 +61,7 @@ LENT = {"aws:ResourceTag/viridian:managed": "true"}
 OURS = {**LENT, "aws:ResourceTag/viridian:release": "2.0.0-1"}
 TAGGED = {"aws:RequestTag/viridian:managed": "true", "aws:RequestTag/viridian:release": "2.0.0-1"}
 ADOPTED = {**TAGGED, "ec2:Owner": "123456789012"}
+PROJECT = "arn:aws:codebuild:us-east-1:123456789012:project/shop-packer"
 BUILDER = "arn:aws:imagebuilder:us-east-1:123456789012"
 PIPELINE, BUILT = f"{BUILDER}:image-pipeline/shop", f"{BUILDER}:image/shop/1.0.0/1"
 NUMBERED = {"autoscaling:LaunchTemplateVersionSpecified": "true"}
@@ -201,6 +202,9 @@ MAY = [
     ("BakeImage", "imagebuilder:StartImagePipelineExecution", PIPELINE, {**LENT, **TAGGED}, TAGGED),
     ("BakeImage", "imagebuilder:TagResource", BUILT, TAGGED, OURS),
     ("CheckImage", "imagebuilder:GetImage", BUILT, LENT, {}),
+    ("CheckImage", "codebuild:BatchGetBuilds", PROJECT, LENT, {}),
+    ("BakeImage", "codebuild:StartBuild", PROJECT, LENT, {}),
+    ("Converge", "codebuild:StopBuild", PROJECT, LENT, {}),
     ("Converge", "imagebuilder:CancelImageCreation", BUILT, OURS, LENT),
     ("Converge", "imagebuilder:DeleteImage", BUILT, OURS, LENT),
     ("Converge", "ec2:CreateTags", IMAGE, ADOPTED, LENT),

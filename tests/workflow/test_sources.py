@@ -1,9 +1,12 @@
 """Wherever an image comes from: it is released as it was checked, or nothing of it is left behind."""
 
+from typing import Any
+
 import pytest
 
 from local import seed
-from tests.workflow.world import Release, World
+from local.reality import Reality
+from tests.workflow.world import Release, World, opened
 
 WRONG = [{"path": "/", "contains": "3.0.0"}]
 
@@ -72,6 +75,46 @@ def test_a_green_that_is_no_good_takes_its_pipelines_image_along(world: World) -
     assert release.end == "RolledBack"
     assert release.record["image"] is not None
     ensure_bare(world, release)
+
+
+def test_what_packer_made_is_promoted_with_the_tags_of_its_release(world: World) -> None:
+    release = world.release(source=packed(world))
+    assert release.end == "Promoted"
+    assert world.cloud.plane.by_version()["2.0.0"].requests > 0
+    assert {"image", "snapshot"} <= {left.split()[0] for left in world.leftovers(release)}
+
+
+def test_a_build_that_fails_is_rolled_back_and_leaves_nothing(world: World) -> None:
+    release = world.release(source=packed(world, packer="no such source AMI"))
+    ensure_gone(world, release, "BUILD: no such source AMI")
+
+
+def test_a_build_that_takes_too_long_is_stopped() -> None:
+    with opened(reality=Reality(packer_seconds=3600)) as world:
+        release = world.release(source=packed(world), deadlines={"image_minutes": 3})
+        assert (release.end, release.cause.split(":")[0]) == ("RolledBack", "DeadlinePassed")
+        assert "StopBuild" in [call["call"] for call in release.mutations()]
+        ensure_bare(world, release)
+
+
+def test_a_green_that_is_no_good_takes_packers_image_along(world: World) -> None:
+    release = world.release(source=packed(world), smoke_tests=WRONG)
+    assert release.end == "RolledBack"
+    ensure_bare(world, release)
+
+
+def test_an_image_that_a_build_names_but_did_not_make_is_neither_tagged_nor_deleted(world: World) -> None:
+    theirs = world.ami()["image_id"]
+    release = world.release(source=packed(world, ami=theirs))
+    assert release.end == "RolledBack"
+    assert f"none of its own: {theirs}" in release.cause
+    shown = world.cloud.client("ec2").describe_images(ImageIds=[theirs])["Images"][0]
+    assert (shown["State"], [tag["Key"] for tag in shown["Tags"]]) == ("available", ["local:disk"])
+
+
+def packed(world: World, **more: str) -> dict[str, Any]:
+    artifact = {"type": "s3", "bucket": "shop-builds", "key": "shop/2.0.0.zip"}
+    return {"type": "packer", "project": seed.project(world.cloud, "2.0.0", **more), "artifact": artifact}
 
 
 def image_of(world: World, **fails: str) -> dict[str, str]:

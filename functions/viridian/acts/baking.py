@@ -3,12 +3,12 @@
 from typing import Any, Literal, Protocol
 
 from viridian import arns, image, names
-from viridian.aws import commands, images, ledger, pipelines
+from viridian.aws import builds, commands, images, ledger, pipelines
 from viridian.fence import Fence
 from viridian.image import Making
 from viridian.plan import Plan
 from viridian.record import Record
-from viridian.request import ImageBuilderSource, InstanceSource, ReadySource
+from viridian.request import ImageBuilderSource, InstanceSource, PackerSource, ReadySource
 
 
 class Maker(Protocol):
@@ -23,11 +23,11 @@ class Maker(Protocol):
     def follow(self, id_: str, /) -> Making:
         """How it is getting on."""
 
-    def remove(self, plan: Plan, making: Making, fence: Fence) -> None:
+    def remove(self, making: Making, fence: Fence) -> None:
         """Stops it if it is under way, else deletes what is kept of it."""
 
 
-_MAKERS: dict[type, Maker] = {ImageBuilderSource: pipelines}
+_MAKERS: dict[type, Maker] = {ImageBuilderSource: pipelines, PackerSource: builds}
 
 
 def step(record: Record) -> str | None:
@@ -71,7 +71,7 @@ def remove(record: Record) -> None:
     """Removes that: what is under way is stopped first, and the rest goes once it has stopped."""
     plan, fence, making = record.plan, record.fence(), _left(record.plan)
     if making and making.under_way:
-        _MAKERS[type(plan.source)].remove(plan, making, fence)
+        _MAKERS[type(plan.source)].remove(making, fence)
         return
     if (found := _made(record, making)) is not None:
         if making:
@@ -80,7 +80,7 @@ def remove(record: Record) -> None:
     elif record.image_is_ours:
         images.delete_snapshots(_ours(plan), fence)
     if making and making.stands:
-        _MAKERS[type(plan.source)].remove(plan, making, fence)
+        _MAKERS[type(plan.source)].remove(making, fence)
 
 
 def _start(plan: Plan, fence: Fence) -> str:
@@ -97,7 +97,7 @@ def _follow(plan: Plan, id_: str) -> Making:
 
 def _adopted(record: Record, making: Making) -> str:
     """The image that was made elsewhere for this release: first in the record, so that it can't be lost, then tagged."""
-    found = images.find(making.image) if making.image else None
+    found = _find(making)
     made = image.ensure_made(making, found, arns.account(record.plan.execution))
     known = _known(record, str(made["ImageId"]), ours=True)
     images.adopt(made, record.plan, record.fence())
@@ -115,12 +115,17 @@ def _made(record: Record, making: Making | None) -> dict[str, Any] | None:
     """The image that the release made, or had made; somebody else's of the same name, or an older one, is left."""
     plan = record.plan
     if making:
-        found = images.find(making.image) if making.image else None
+        found = _find(making)
         ours = image.is_made(making, found, arns.account(plan.execution))
     else:
         found = images.find_by_name(names.image(plan.service, plan.release))
         ours = found is not None and (images.is_of(found, _ours(plan)) or found["ImageId"] == record.image)
     return found if found and ours and found["State"] != "deregistered" else None
+
+
+def _find(making: Making) -> dict[str, Any] | None:
+    """The image that it names; a build may name anything."""
+    return images.find(making.image) if image.is_id(making.image) else None
 
 
 def _ours(plan: Plan) -> dict[str, str]:

@@ -5,10 +5,17 @@ from typing import Any
 import msgspec
 
 from viridian import arns, preflight
-from viridian.aws import commands, images, keys, parameters, pipelines, target_groups
+from viridian.aws import builds, commands, images, keys, parameters, pipelines, target_groups
 from viridian.errors import Refusal
 from viridian.preflight import Lent
-from viridian.request import AmiParameterSource, ImageBuilderSource, InstanceSource, ReadySource, Request
+from viridian.request import (
+    AmiParameterSource,
+    ImageBuilderSource,
+    InstanceSource,
+    PackerSource,
+    ReadySource,
+    Request,
+)
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +30,9 @@ def survey(request: Request, group: dict[str, Any], execution: str) -> Ready:
     source = request.source
     if isinstance(source, ImageBuilderSource):
         _survey_pipeline(arns.own("source.pipeline_arn", source.pipeline_arn, execution), request.service)
+        return Ready()
+    if isinstance(source, PackerSource):
+        _survey_project(source.project, request.service)
         return Ready()
     if isinstance(source, InstanceSource):
         _survey_instance(source, request.service)
@@ -45,6 +55,13 @@ def _survey_pipeline(pipeline: str, service: str) -> None:
     found = pipelines.find_pipeline(pipeline)
     lent = Lent(kind="other", id=pipeline, tags=found.get("tags", {}), shared=True)
     preflight.ensure_lent("source.pipeline_arn", service, lent)
+
+
+def _survey_project(name: str, service: str) -> None:
+    found = builds.find_project(name)
+    tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
+    lent = Lent(kind="other", id=found["arn"], tags=tags, shared=True)
+    preflight.ensure_lent("source.project", service, lent)
 
 
 def _survey_image(source: ReadySource, group: dict[str, Any], account: str) -> Ready:

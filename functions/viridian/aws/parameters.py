@@ -1,15 +1,13 @@
 """Parameter Store: images by name."""
 
-import re
-
 from botocore.exceptions import ClientError
 
 from viridian import names
 from viridian.aws import clients
 from viridian.errors import Refusal
+from viridian.image import is_id
 
 _FIELD = "source.parameter"
-_IMAGE = re.compile(r"ami-[0-9a-f]{8,17}")
 
 
 def image(name: str) -> str:
@@ -18,7 +16,7 @@ def image(name: str) -> str:
         parameter = clients.reader("ssm").get_parameter(Name=name)["Parameter"]
     except ClientError as error:
         raise _refusal(name, error.response["Error"]["Code"], error) from error
-    if parameter["Type"] != "String" or not _IMAGE.fullmatch(parameter["Value"]):
+    if parameter["Type"] != "String" or not is_id(parameter["Value"]):
         raise Refusal(
             _FIELD, f"{name} holds no image id", "Use a parameter of type String that holds ami-...."
         )

@@ -78,14 +78,12 @@ def follow(arn: str) -> Making:
     )
 
 
-def remove(plan: Plan, making: Making, fence: Fence) -> None:
+def remove(making: Making, fence: Fence) -> None:
     """Cancels the making of an image, or deletes what Image Builder keeps of it; the AMI is EC2's."""
     client = clients.writer("imagebuilder")
     if making.under_way:
         with ledger.mutation(fence, "CancelImageCreation", making.id):
-            client.cancel_image_creation(
-                imageBuildVersionArn=making.id, clientToken=names.token(plan.service, plan.release)
-            )
+            client.cancel_image_creation(imageBuildVersionArn=making.id)  # botocore makes up the token
     else:
         with ledger.mutation(fence, "DeleteImage", making.id):
             client.delete_image(imageBuildVersionArn=making.id)
