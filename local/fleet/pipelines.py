@@ -4,6 +4,7 @@ import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from moto import backends
@@ -33,12 +34,8 @@ class ImageBuilderBackend(BaseBackend):
     """Tells moto where the service listens; pipelines and images are kept by the part below."""
 
     @property
-    def urls(self) -> dict[str, Callable[..., Any]]:
-        return {f"{HOST}/.*$": ImageBuilderResponse.dispatch}
-
-    @property
-    def url_paths(self) -> dict[str, Callable[..., Any]]:
-        return {"{0}/.*$": ImageBuilderResponse.dispatch}
+    def _url_module(self) -> Any:
+        return SimpleNamespace(url_bases=[HOST], url_paths={"{0}/.*$": ImageBuilderResponse.dispatch})
 
 
 imagebuilder_backends = BackendDict(
