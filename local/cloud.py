@@ -30,8 +30,11 @@ from local.control.functions import Functions
 from local.control.redrive import Redrive
 from local.control.session import ACCOUNT, REGION, client, session
 from local.control.topics import Published, Topics
+from local.fleet.builds import Builds
+from local.fleet.commands import Commands
 from local.fleet.fleet import Fleet
 from local.fleet.images import Images
+from local.fleet.pipelines import Pipelines
 from local.fleet.scaling import Scaling
 from local.metrics.alarms import Alarms
 from local.metrics.metrics import Metrics
@@ -153,6 +156,9 @@ class Cloud:
         strict.install(reality)
         self._stack.callback(strict.uninstall)
         self.images = self._installed(Images(clock, reality))
+        self._installed(Commands(clock, reality))
+        self.pipelines = self._installed(Pipelines(clock, reality))
+        self.builds = self._installed(Builds(clock, reality))
         self.fleet = self._installed(Fleet(clock, self.plane, reality, self.images))
         self.scaling = self._installed(Scaling(clock, reality))
         self.metrics = self._installed(Metrics(clock, reality, self.plane))
@@ -184,7 +190,16 @@ class Cloud:
 
     def _tick(self) -> None:
         """In this order within one instant: instances, then what they served, then who looks at it."""
-        parts = [self.images, self.fleet, self.metrics, self.services, self.usage, self.alarms]
+        parts = [
+            self.images,
+            self.pipelines,
+            self.builds,
+            self.fleet,
+            self.metrics,
+            self.services,
+            self.usage,
+            self.alarms,
+        ]
         parts += [self.scaling, self.events]
         seconds = TICK_SECONDS
         if self._port is not None:

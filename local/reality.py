@@ -12,6 +12,10 @@ class Reality:
     propagation_seconds: float = 10.0
     image_seconds: float = 60.0
     image_reboot_seconds: float = 30.0
+    patch_seconds: float = 120.0
+    pipeline_build_seconds: float = 300.0
+    pipeline_test_seconds: float = 120.0
+    packer_seconds: float = 300.0
     metric_grain_seconds: float = 60.0
     metric_delay_seconds: float = 30.0
     idle_queue_seconds: float = 900.0

@@ -125,6 +125,42 @@ def builder(cloud: Any, version: str, fault: str | None = None, service: str = "
     return str(launched["Instances"][0]["InstanceId"])
 
 
+def pipeline(cloud: Any, version: str, fault: str | None = None, service: str = "shop", **fails: str) -> str:
+    """An Image Builder pipeline whose images carry `version`; `build` or `test` say with which words it fails."""
+    tags = {tag["Key"]: tag["Value"] for tag in _tags(service)}
+    mine = "arn:aws:imagebuilder:us-east-1:123456789012"
+    made = cloud.client("imagebuilder").create_image_pipeline(
+        name=f"{service}-{version.replace('.', '-')}",
+        imageRecipeArn=f"{mine}:image-recipe/{service}/1.0.0",
+        infrastructureConfigurationArn=f"{mine}:infrastructure-configuration/{service}",
+        tags={
+            **tags,
+            "local:disk": json.dumps(disk(version, fault)),
+            **{f"local:{stage}": words for stage, words in fails.items()},
+        },
+    )
+    return str(made["imagePipelineArn"])
+
+
+def project(cloud: Any, version: str, fault: str | None = None, service: str = "shop", **more: str) -> str:
+    """A CodeBuild project whose images carry `version`; `packer` says with which words it fails, `ami` what it exports."""
+    tags = {tag["Key"]: tag["Value"] for tag in _tags(service)}
+    tags |= {"local:disk": json.dumps(disk(version, fault)), **{f"local:{key}": more[key] for key in more}}
+    made = cloud.client("codebuild").create_project(
+        name=f"{service}-packer",
+        source={"type": "S3", "location": f"{service}-sources/packer.zip"},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={
+            "type": "LINUX_CONTAINER",
+            "image": "aws/codebuild/standard:7.0",
+            "computeType": "BUILD_GENERAL1_SMALL",
+        },
+        serviceRole="arn:aws:iam::123456789012:role/packer",
+        tags=[{"key": key, "value": value} for key, value in tags.items()],
+    )
+    return str(made["project"]["name"])
+
+
 def disk(version: str, fault: str | None = None) -> dict[str, Any]:
     """What the app on an instance's disk is, and what is wrong with it."""
     return {"version": version, "fault": fault, "command": None}

@@ -18,7 +18,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 
 from local import seed, strict
 from local.control.calls import Calls
-from local.fleet import images
+from local.fleet import builds, commands, images, pipelines
 from local.metrics.metrics import Metrics
 from local.reality import Reality
 from tests import stack
@@ -428,15 +428,15 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     metrics = Metrics(clock, reality, None)
     with time_machine.travel(NOW) as traveller, mock_aws():
         strict.install(reality)
-        pending.install()
-        calls.install()
-        metrics.install()
+        makers = [made(clock, reality) for made in (builds.Builds, commands.Commands, pipelines.Pipelines)]
+        parts: tuple[Any, ...] = (pending, *makers, calls, metrics)
+        for part in parts:
+            part.install()
         try:
             yield Account(traveller, pending, calls)
         finally:
-            metrics.uninstall()
-            calls.uninstall()
-            pending.uninstall()
+            for part in reversed(parts):
+                part.uninstall()
             strict.uninstall()
 
 

@@ -1,7 +1,7 @@
-"""Looks whether the image is available."""
+"""Looks whether the image is available, or the next step towards it due."""
 
-from viridian import image
-from viridian.aws import images, ledger
+from viridian.acts import baking
+from viridian.aws import ledger
 from viridian.aws.function import handler
 from viridian.messages import CheckImage, ImageChecked
 
@@ -10,5 +10,4 @@ from viridian.messages import CheckImage, ImageChecked
 def lambda_handler(ask: CheckImage) -> ImageChecked:
     """Raises ImageFailed if it never will be, DeadlinePassed if it took too long."""
     record = ledger.read(ask.service, ask.release, ask.epoch)
-    state = image.judge(record.plan, record.image, images.find(record.image or ""))
-    return ImageChecked(image=record.image or "", state=state)
+    return ImageChecked(image=record.image, state=baking.look(record))

@@ -15,6 +15,16 @@ def own(field: str, arn: str, function_arn: str) -> str:
     return arn
 
 
+def account(arn: str) -> str:
+    """The account that a resource belongs to."""
+    return _place(arn)[2]
+
+
+def region(arn: str) -> str:
+    """The Region that a resource is in."""
+    return _place(arn)[1]
+
+
 def suffix(arn: str) -> str:
     """The part of a load balancer's or target group's ARN that CloudWatch uses as a dimension."""
     resource = arn.split(":", 5)[5]
@@ -25,11 +35,6 @@ def alarm(near: str, name: str) -> str:
     """The ARN of an alarm in the account and Region of another resource."""
     partition, region, account = _place(near)
     return f"arn:{partition}:cloudwatch:{region}:{account}:alarm:{name}"
-
-
-def region(arn: str) -> str:
-    """The Region that an ARN lies in."""
-    return _place(arn)[1]
 
 
 def _place(arn: str) -> tuple[str, str, str]:

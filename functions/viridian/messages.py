@@ -57,9 +57,9 @@ class BakeImage(Ticket, frozen=True):
 
 
 class ImageBaked(Message, frozen=True):
-    """The image, which may still be pending."""
+    """The image, which may still be pending; None while something else has to be done first."""
 
-    image: str
+    image: str | None
 
 
 class CheckImage(Ticket, frozen=True):
@@ -67,10 +67,10 @@ class CheckImage(Ticket, frozen=True):
 
 
 class ImageChecked(Message, frozen=True):
-    """Whether the image is `available` or still `pending`."""
+    """Whether the image is `available`, still `pending`, or the next step towards it `due`."""
 
-    image: str
-    state: Literal["available", "pending"]
+    image: str | None
+    state: Literal["available", "pending", "due"]
 
 
 class CreateGreen(Ticket, frozen=True):

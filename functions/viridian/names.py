@@ -31,6 +31,16 @@ def image(service: str, release_id: str) -> str:
     return f"viridian-{service}-{release_id}"
 
 
+def work(service: str, release_id: str) -> str:
+    """What is told to those who work for a release, so that their work is found again; Run Command takes 100 characters."""
+    return f"viridian {service} {release_id}"
+
+
+def token(service: str, release_id: str) -> str:
+    """With this, a service that is asked twice for the same release does it once."""
+    return f"viridian-{_digest(f'{service}/{release_id}', 32)}"
+
+
 def alarm(service: str, release_id: str, signal: str) -> str:
     """One of green's own alarms."""
     return f"viridian-{service}-{release_id}-{signal}"

@@ -8,7 +8,17 @@ import msgspec
 from viridian import names, traffic
 from viridian.diff import Change
 from viridian.fleet import Side
-from viridian.request import AmiSource, Build, InstanceSource, Overrides, Profile, Waiver
+from viridian.request import (
+    Build,
+    ImageBuilderSource,
+    InstanceSource,
+    Overrides,
+    PackerSource,
+    Profile,
+    ReadySource,
+    Source,
+    Waiver,
+)
 from viridian.traffic import Forward
 
 
@@ -40,6 +50,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One release, decided: copied into the record, and read from there by every later state.
 
     `resumed` is what the rule showed when a Held release was resumed; `diff` is what green has otherwise than blue.
+    `image` is the one that is ready, whatever its parameter says later; `unchecked` is what could not be seen of it.
     """
 
     service: str
@@ -54,7 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: Endpoint
     profile: Profile
     profile_version: int
-    source: InstanceSource | AmiSource
+    source: Source
     build: Build
     waive: Waiver | None
     blue: Side
@@ -79,6 +90,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     timetable: tuple[str, ...] = ()
     head_room: tuple[str, ...] = ()
     cost: tuple[str, ...] = ()
+    image: str | None = None
+    unchecked: tuple[str, ...] = ()
+
+    @property
+    def ready(self) -> str:
+        """The image of a source that needs no baking; plans made before it was pinned have it in the source."""
+        return str(self.image or getattr(self.source, "image_id", ""))
 
     def minimum(self) -> int:
         """Green's MinSize once it is promoted: what is asked for, or else what blue's was."""
@@ -104,11 +122,9 @@ def in_words(profile: Profile) -> tuple[str, ...]:
     return tuple(f"{step.weight}% for {step.observe_minutes} min" for step in profile.steps)
 
 
-def makes(
-    service: str, release: str, source: InstanceSource | AmiSource, blue: LaunchTemplate
-) -> tuple[str, ...]:
+def makes(service: str, release: str, source: Source, blue: LaunchTemplate) -> tuple[str, ...]:
     """What a release makes, in the order it is made."""
-    baked = (f"image {names.image(service, release)}",) if isinstance(source, InstanceSource) else ()
+    baked = () if isinstance(source, ReadySource) else (_baked(service, release, source),)
     return (
         *baked,
         f"target group {names.target_group(service, release)}",
@@ -117,6 +133,20 @@ def makes(
         f"Auto Scaling group {names.group(service, release)}",
         f"alarms {names.alarm(service, release, '*')}",
     )
+
+
+def _baked(service: str, release: str, source: Source) -> str:
+    if isinstance(source, ImageBuilderSource):
+        return f"image of {source.pipeline_arn}"
+    if isinstance(source, PackerSource):
+        return f"image of CodeBuild project {source.project}"
+    return f"image {names.image(service, release)}"
+
+
+def image_in_words(service: str, release: str, source: Source, ready: str | None) -> str:
+    """Green's image: it may not be there yet."""
+    made = f", made of {source.instance_id}" if isinstance(source, InstanceSource) else ""
+    return ready or f"{_baked(service, release, source)}{made}".removeprefix("image ")
 
 
 def changes(route: str, blue: Side) -> tuple[str, ...]:

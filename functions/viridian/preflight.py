@@ -1,6 +1,7 @@
 """What must be true before a release touches anything: each check refuses with the field, its value and the fix."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import msgspec
@@ -13,16 +14,28 @@ from viridian.plan import LaunchTemplate, Standby
 from viridian.request import Overrides, Profile, Waiver
 from viridian.verdict import AlarmState
 
+# Of what Auto Scaling needs for a volume, the two that no launch does without (aws-facts A13).
+_LAUNCHES = ("Decrypt", "CreateGrant")
 IAC_TAGS = ("aws:cloudformation:stack-name", "terraform", "Terraform", "ManagedBy")
 
 
 class Lent(msgspec.Struct, frozen=True, kw_only=True):
     """Something a service must lend to be released: what it is, its id, and its tags; `shared` ones name no service."""
 
-    kind: Literal["elbv2", "ec2", "autoscaling"]
+    kind: Literal["elbv2", "ec2", "autoscaling", "other"]
     id: str
     tags: dict[str, str]
     shared: bool = False
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A KMS key: who manages it, whom its policy names, and its grants, each a grantee and operations."""
+
+    arn: str
+    manager: str
+    state: str
+    policy: dict[str, Any] = {}
+    grants: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def ensure_lent(field: str, service: str, *things: Lent) -> None:
@@ -49,6 +62,9 @@ def _lend(thing: Lent, service: str) -> str:
         return f"aws elbv2 add-tags --resource-arns {thing.id} --tags {pairs}"
     if thing.kind == "ec2":
         return f"aws ec2 create-tags --resources {thing.id} --tags {pairs}"
+    if thing.kind == "other":
+        pairs = ",".join(f"{key}={value}" for key, value in tags.items())
+        return f"aws resourcegroupstaggingapi tag-resources --resource-arn-list {thing.id} --tags {pairs}"
     group = f"ResourceId={thing.id},ResourceType=auto-scaling-group,PropagateAtLaunch=false"
     return "aws autoscaling create-or-update-tags --tags " + " ".join(
         f"{group},Key={key},Value={value}" for key, value in tags.items()
@@ -141,14 +157,72 @@ def ensure_quiet_source(instance: Mapping[str, Any], field: str, serving: str | 
         raise Refusal(field, f"{id_} is {state}", "Use an instance that is running or stopped.")
 
 
-def ensure_usable_image(image: Mapping[str, Any], field: str, architecture: str | None) -> None:
-    """Refuses an image that isn't available or can't boot on blue's instance type."""
+def ensure_usable_image(image: Mapping[str, Any], field: str, owners: Collection[str], account: str) -> None:
+    """Refuses an image that isn't available, or whose owner isn't among those that the release allows."""
+    owner, alias = image.get("OwnerId"), image.get("ImageOwnerAlias")
+    if owner not in owners and alias not in owners and not (owner == account and "self" in owners):
+        raise Refusal(
+            field,
+            f"{image['ImageId']} belongs to {alias or owner}",
+            f'Use an image of {", ".join(owners)}, or name its owner under "owners" if you trust it.',
+        )
     if image["State"] != "available":
         raise Refusal(field, f"{image['ImageId']} is {image['State']}", "Use an image that is available.")
-    if architecture and image.get("Architecture") not in (None, architecture):
+
+
+def ensure_bootable(image: Mapping[str, Any], field: str, types: Iterable[Mapping[str, Any]]) -> None:
+    """Refuses an image that one of blue's instance types can't boot; what AWS doesn't say is no reason."""
+    mode = image.get("BootMode")
+    for kind in types:
+        for what, has, takes in (
+            ("architecture", image.get("Architecture"), kind["ProcessorInfo"]["SupportedArchitectures"]),
+            # `uefi-preferred` boots either way; without a mode it is the type's own.
+            ("boot mode", mode if mode != "uefi-preferred" else None, kind.get("SupportedBootModes")),
+            ("root device type", image.get("RootDeviceType"), kind.get("SupportedRootDeviceTypes")),
+        ):
+            if has and takes and has not in takes:
+                raise Refusal(
+                    field,
+                    f"{image['ImageId']} has the {what} {has}",
+                    f"Use an image for {kind['InstanceType']}, which takes {', '.join(takes)}.",
+                )
+
+
+def ensure_usable_key(key: Key, field: str, role: str) -> None:
+    """Refuses a customer-managed key that Auto Scaling's role can't use: instances would die at launch (A13).
+
+    The account's root in a key policy doesn't count: it lets IAM decide, and the role's own policy names no key.
+    """
+    if key.manager == "AWS":
+        return
+    if key.state != "Enabled":
+        raise Refusal(field, f"its snapshot's key {key.arn} is {key.state}", "Enable the key.")
+    granted = {operation for grantee, operations in key.grants if grantee == role for operation in operations}
+    if not all(operation in granted or _allows(key.policy, role, operation) for operation in _LAUNCHES):
         raise Refusal(
-            field, f"{image['ImageId']} is {image['Architecture']}", f"Blue's image is {architecture}."
+            field,
+            f"its snapshot's key {key.arn} gives {role} no {' and '.join(_LAUNCHES)}",
+            "Let that role use the key, by its policy or by a grant.",
         )
+
+
+def _allows(policy: Mapping[str, Any], role: str, operation: str) -> bool:
+    """Whether a key policy lets a role do something; of its conditions we know nothing, so they count as met."""
+    for statement in _listed(policy.get("Statement", [])):
+        principal = statement.get("Principal", {})
+        named = [principal] if isinstance(principal, str) else _listed(principal.get("AWS", []))
+        actions = [action.lower() for action in _listed(statement.get("Action", []))]
+        if (
+            statement.get("Effect") == "Allow"
+            and {"*", role} & set(named)
+            and any(fnmatchcase(f"kms:{operation}".lower(), action) for action in actions)
+        ):
+            return True
+    return False
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def ensure_limits(green: Setup, blue: Side) -> None:

@@ -22,6 +22,10 @@ ROUTE = (
     r"(listener/app/[^/\s]+(/[0-9a-f]+){2}|listener-rule/app/[^/\s]+(/[0-9a-f]+){3})$(?!\n)"
 )
 
+PIPELINE = r"^arn:aws[a-z-]*:imagebuilder:[a-z0-9-]+:[0-9]{12}:image-pipeline/[a-z0-9_-]+$(?!\n)"
+CONTAINER = r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9_.-]{1,128})?(@sha256:[0-9a-f]{64})?$(?!\n)"
+PARAMETER = r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*(:[A-Za-z0-9_.-]{1,100})?$(?!\n)"
+
 ServiceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$(?!\n)")]
 Version = Annotated[str, Meta(pattern=SEMVER, max_length=40)]
 Text = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)", max_length=256)]
@@ -74,15 +78,59 @@ class Deadlines(Document, frozen=True):
 
 
 class InstanceSource(Document, frozen=True, tag_field="type", tag="instance"):
-    """An instance to make the image from; it must not serve, nor belong to a group."""
+    """An instance to make the image from, patched first if asked for; it must not serve, nor belong to a group."""
 
     instance_id: Annotated[str, Meta(pattern=r"^i-[0-9a-f]{8,17}$(?!\n)")]
+    patch: bool = False
+
+
+Owner = Annotated[str, Meta(pattern=r"^(self|amazon|aws-marketplace|[0-9]{12})$(?!\n)")]
+Owners = Annotated[tuple[Owner, ...], Meta(min_length=1, max_length=10)]
 
 
 class AmiSource(Document, frozen=True, tag_field="type", tag="ami"):
-    """An image that is ready."""
+    """An image that is ready, and whose it may be."""
 
     image_id: Annotated[str, Meta(pattern=r"^ami-[0-9a-f]{8,17}$(?!\n)")]
+    owners: Owners = ("self",)
+
+
+class AmiParameterSource(Document, frozen=True, tag_field="type", tag="ami_parameter"):
+    """A Parameter Store parameter that holds the id of an image that is ready; it is read once, by the plan."""
+
+    parameter: Annotated[str, Meta(pattern=PARAMETER, max_length=1011)]
+    owners: Owners = ("self",)
+
+
+class ImageBuilderSource(Document, frozen=True, tag_field="type", tag="image_builder"):
+    """An EC2 Image Builder pipeline that makes the image and tests it."""
+
+    pipeline_arn: Annotated[str, Meta(pattern=PIPELINE, max_length=1024)]
+
+
+class S3Artifact(Document, frozen=True, tag_field="type", tag="s3"):
+    """A build artifact in S3; its characters are none that a shell would read as more than a name."""
+
+    bucket: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$(?!\n)")]
+    key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9/_.+=@-]+$(?!\n)", max_length=1024)]
+    version_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$(?!\n)", max_length=1024)] | None = None
+
+
+class ContainerArtifact(Document, frozen=True, tag_field="type", tag="container"):
+    """A build artifact that is a container image."""
+
+    uri: Annotated[str, Meta(pattern=CONTAINER, max_length=512)]
+
+
+class PackerSource(Document, frozen=True, tag_field="type", tag="packer"):
+    """A CodeBuild project that runs Packer on a build artifact, and exports the image's id as AMI_ID."""
+
+    project: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{1,149}$(?!\n)")]
+    artifact: S3Artifact | ContainerArtifact
+
+
+ReadySource = AmiSource | AmiParameterSource
+Source = InstanceSource | AmiSource | AmiParameterSource | ImageBuilderSource | PackerSource
 
 
 class Build(Document, frozen=True):
@@ -191,7 +239,7 @@ class Request(Document, frozen=True):
 
     service: ServiceName
     version: Version
-    source: InstanceSource | AmiSource
+    source: Source
     build: Build = Build()
     waive: Waiver | None = None
     fleet: Overrides = Overrides()
@@ -233,7 +281,12 @@ class Order(Document, frozen=True):
 FIXES = {
     "service": "Use the name it is registered by: 2-20 of a-z, 0-9 and '-', beginning with a letter.",
     "version": "Use a semantic version such as 1.4.2 or 2.0.0-rc.1, at most 40 characters.",
-    "source": 'Use {"type": "instance", "instance_id": "i-..."} or {"type": "ami", "image_id": "ami-..."}.',
+    "source": (
+        'Use {"type": "instance", "instance_id": "i-..."}, {"type": "ami", "image_id": "ami-..."}, '
+        '{"type": "ami_parameter", "parameter": "/..."}, {"type": "image_builder", "pipeline_arn": "arn:..."} or '
+        '{"type": "packer", "project": "...", "artifact": {"type": "s3", "bucket": "...", "key": "..."}}, or with '
+        '{"type": "container", "uri": "..."} as the artifact; an image that is ready with "owners": "self", "amazon" or account ids.'
+    ),
     "route": "Use the ARN of an Application Load Balancer's listener or listener rule.",
     "steps": "List 1-20 of {weight: 1-100, observe_minutes: 1-1440}, rising to 100.",
     "guards": "List up to 10 names of CloudWatch alarms.",

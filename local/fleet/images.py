@@ -7,6 +7,8 @@ from typing import Any
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
+from moto.ec2.models.amis import Ami
+from moto.ec2.models.elastic_block_store import Snapshot
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses.amis import AmisResponse
 
@@ -34,6 +36,9 @@ class Images:
 
     def install(self) -> None:
         self._hooks.set(AmisResponse, "create_image", self._as_method(self._create))
+        self._hooks.wrap(Ami, "__init__", self._made)
+        self._hooks.wrap(Snapshot, "__init__", self._snapped)
+        self._hooks.set(Ami, "block_device_mappings", property(self._disks_of(Ami)))
         self._hooks.wrap(AmisResponse, "register_image", self._register)
         self._hooks.set(Instance, "ena_support", property(_ena_support))
         self._hooks.wrap(AmisResponse, "deregister_image", self._deregister)
@@ -72,6 +77,27 @@ class Images:
 
     def _tags(self, resource: str) -> dict[str, str]:
         return dict(self._backend().tags.get(resource, {}))
+
+    @staticmethod
+    def _made(original: Any, image: Any, *arguments: Any, **named: Any) -> None:
+        """Every image here has its root on EBS; moto calls that `standard`, which is a kind of volume."""
+        original(image, *arguments, **named)
+        image.root_device_type = "ebs"
+
+    @staticmethod
+    def _snapped(original: Any, snapshot: Any, *arguments: Any, **named: Any) -> None:
+        """A snapshot is encrypted with its volume's key (CreateSnapshot); moto forgets with which."""
+        original(snapshot, *arguments, **named)
+        snapshot.kms_key_id = snapshot.kms_key_id or snapshot.volume.kms_key_id
+
+    @staticmethod
+    def _disks_of(images: Any) -> Callable[[Any], list[dict[str, Any]]]:
+        """An image says whether its disks are encrypted, but not with which key: the snapshot does."""
+        shown = vars(images)["block_device_mappings"].fget
+        return lambda image: [
+            {**disk, "Ebs": {**disk["Ebs"], "Encrypted": bool(image.ebs_snapshot.encrypted)}}
+            for disk in shown(image)
+        ]
 
     @staticmethod
     def _as_method(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -125,6 +151,9 @@ class Images:
         for member, attribute in CARRIED.items():
             if member in params:
                 setattr(image, attribute, params[member])
+        for disk in params.get("BlockDeviceMappings", []):
+            if snapshot := response.ec2_backend.snapshots.get(disk.get("Ebs", {}).get("SnapshotId")):
+                image.ebs_snapshot = snapshot
         for spec in params.get("TagSpecifications", []):
             if spec["ResourceType"] == "image":
                 image.add_tags({tag["Key"]: tag["Value"] for tag in spec["Tags"]})

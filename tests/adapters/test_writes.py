@@ -7,15 +7,30 @@ from typing import Any
 
 import pytest
 from moto.autoscaling.models import autoscaling_backends
+from msgspec.structs import replace
 
-from tests.account import RELEASE, Account
+from local import seed
+from tests.account import ACCOUNT, REGION, RELEASE, Account
 from tests.stack import ROOT
 from viridian import clone, names
 from viridian.acts import green
-from viridian.aws import alarms, auto_scaling, clients, images, ledger, load_balancer, target_groups
+from viridian.aws import (
+    alarms,
+    auto_scaling,
+    builds,
+    clients,
+    commands,
+    images,
+    ledger,
+    load_balancer,
+    pipelines,
+    target_groups,
+)
 from viridian.errors import Busy, Fenced, NotPermitted
 from viridian.fence import Fence
 from viridian.fleet import Side
+from viridian.plan import Plan
+from viridian.request import ImageBuilderSource, PackerSource, S3Artifact
 from viridian.traffic import Forward
 
 OURS = names.tags("shop", RELEASE)
@@ -56,6 +71,45 @@ def set_standby(account: Account, fence: Fence) -> object:
 def make_target_group(account: Account, fence: Fence) -> object:
     like = target_groups.find(account.shop.target_group_arn)
     return target_groups.make("another", like, OURS, fence)
+
+
+def of_pipeline(account: Account) -> Plan:
+    """The sample's plan, its image made by a pipeline."""
+    arn = f"arn:aws:imagebuilder:{REGION}:{ACCOUNT}:image-pipeline/shop-2-0-0"
+    return replace(account.record().plan, source=ImageBuilderSource(pipeline_arn=arn))
+
+
+def of_project(account: Account) -> Plan:
+    """The sample's plan, its image made by Packer."""
+    artifact = S3Artifact(bucket="shop-builds", key="shop.zip")
+    return replace(account.record().plan, source=PackerSource(project="shop-packer", artifact=artifact))
+
+
+def begin_pipeline(account: Account) -> None:
+    seed.pipeline(account, "2.0.0")
+    account.client("imagebuilder").start_image_pipeline_execution(
+        imagePipelineArn=of_pipeline(account).source.pipeline_arn,  # type: ignore[union-attr]
+        clientToken="theirs",
+        tags=OURS,
+    )
+
+
+def begin_build(account: Account) -> None:
+    seed.project(account, "2.0.0")
+    told = [{"name": "VIRIDIAN_RELEASE", "value": RELEASE}]
+    account.client("codebuild").start_build(projectName="shop-packer", environmentVariablesOverride=told)
+
+
+def remove_under_way(maker: Any, plan: Plan, fence: Fence) -> None:
+    """As whoever removes it does: it looks first."""
+    if (making := maker.follow(maker.find(plan))).under_way:
+        maker.remove(making, fence)
+
+
+def adopt(account: Account, fence: Fence) -> None:
+    found = images.find(account.shop.image_id)
+    assert found is not None
+    images.adopt(found, account.record().plan, fence)
 
 
 def empty_group(account: Account) -> None:
@@ -207,6 +261,37 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         nothing,
         lambda a, f: images.bake(a.record().plan, a.builder, f),
         ["CreateImage"],
+    ),
+    "images.adopt": ("bake_image", nothing, adopt, ["CreateTags"]),
+    "commands.patch": (
+        "bake_image",
+        nothing,
+        lambda a, f: commands.patch(a.record().plan, a.builder, f),
+        ["SendCommand"],
+    ),
+    "pipelines.start": (
+        "bake_image",
+        lambda a: seed.pipeline(a, "2.0.0"),
+        lambda a, f: pipelines.start(of_pipeline(a), f),
+        ["StartImagePipelineExecution"],
+    ),
+    "pipelines.remove": (
+        "bake_image",
+        begin_pipeline,
+        lambda a, f: remove_under_way(pipelines, of_pipeline(a), f),
+        ["CancelImageCreation"],
+    ),
+    "builds.start": (
+        "bake_image",
+        lambda a: seed.project(a, "2.0.0"),
+        lambda a, f: builds.start(of_project(a), f),
+        ["StartBuild"],
+    ),
+    "builds.remove": (
+        "bake_image",
+        begin_build,
+        lambda a, f: remove_under_way(builds, of_project(a), f),
+        ["StopBuild"],
     ),
     "images.deregister": (
         "create_green",
@@ -376,7 +461,11 @@ def service_of(call: str) -> str:
     words = ("AutoScaling", "Policy", "Metrics", "Notification", "Processes", "Scheduled", "WarmPool")
     if any(word in call for word in words):
         return "autoscaling"
-    return "ec2" if any(word in call for word in ("Image", "Template", "Snapshot")) else "elbv2"
+    if call in ("StartImagePipelineExecution", "CancelImageCreation"):
+        return "imagebuilder"
+    if call.endswith(("Build", "Command")):
+        return "codebuild" if call.endswith("Build") else "ssm"
+    return "ec2" if any(word in call for word in ("Image", "Template", "Snapshot", "Tags")) else "elbv2"
 
 
 def test_the_client_that_writes_sends_once_and_the_one_that_reads_may_ask_again(account: Account) -> None:

@@ -4,12 +4,14 @@ import json
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from moto.core.base_backend import BackendDict
 
+from local import seed
 from local.cloud import Cloud
 
 WAITS: dict[str, Any] = {
@@ -22,6 +24,14 @@ def abroad(cloud: Cloud, service: str) -> Any:
     """As the AWS CLI calls it: over HTTP, knowing nothing but the endpoint."""
     session = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="us-east-1")
     return session.client(service, endpoint_url=cloud.endpoint)  # type: ignore[call-overload]
+
+
+def test_what_moto_lacks_is_served_as_well(tmp_path: Path) -> None:
+    """Image Builder."""
+    with Cloud.served(out=tmp_path / "out") as cloud:
+        arn = seed.pipeline(SimpleNamespace(client=lambda service: abroad(cloud, service)), "2.0.0")
+        shown = abroad(cloud, "imagebuilder").get_image_pipeline(imagePipelineArn=arn)["imagePipeline"]
+        assert shown["status"] == "ENABLED"
 
 
 def test_a_served_cloud_answers_over_http_and_runs_as_fast_as_it_is_asked_to(

@@ -142,3 +142,24 @@ def test_enhanced_networking_goes_from_image_to_instance_to_image(
     baked = bake(cloud, made)
     images = ec2.describe_images(ImageIds=[image, baked])["Images"]
     assert [each.get("EnaSupport") for each in (shown, *images)] == [ena] * 3
+
+
+def test_an_image_says_that_it_is_encrypted_and_its_snapshot_with_what(cloud: alone.World) -> None:
+    """DescribeImages names no key; DescribeSnapshots does (EC2 API Reference)."""
+    ec2, key = cloud.client("ec2"), cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=8, Encrypted=True, KmsKeyId=key)[
+        "VolumeId"
+    ]
+    snapshot = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+    disks = [{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}]
+    image = ec2.register_image(Name="encrypted", RootDeviceName="/dev/xvda", BlockDeviceMappings=disks)[
+        "ImageId"
+    ]
+    shown = ec2.describe_images(ImageIds=[image])["Images"][0]
+    (disk,) = shown["BlockDeviceMappings"]
+    assert (disk["Ebs"]["SnapshotId"], disk["Ebs"]["Encrypted"], shown["RootDeviceType"]) == (
+        snapshot,
+        True,
+        "ebs",
+    )
+    assert ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["KmsKeyId"] == key

@@ -76,6 +76,9 @@ def test_an_image_is_made_only_from_an_instance(source: Any, baked: bool) -> Non
     assert "alarms viridian-shop-2.0.0-abc-*" in made
 
 
+OWN = "123456789012"
+SCALER = f"arn:aws:iam::{OWN}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+OTHER = f"arn:aws:iam::{OWN}:role/other"
 LENT: list[tuple[str, dict[str, str], bool, bool]] = [
     ("lent", OURS, False, True),
     ("lent with more", {**OURS, "Name": "x"}, False, True),
@@ -228,24 +231,107 @@ def test_an_image_is_made_only_from_an_instance_that_nobody_needs(
 
 
 @pytest.mark.parametrize(
-    ("image", "architecture", "words"),
+    ("image", "owners", "words"),
     [
-        ({"State": "available", "Architecture": "arm64"}, "arm64", None),
-        ({"State": "available", "Architecture": "arm64"}, None, None),
-        ({"State": "available"}, "arm64", None),
-        ({"State": "available", "Architecture": "x86_64"}, "arm64", "Blue's image is arm64"),
-        ({"State": "pending", "Architecture": "arm64"}, "arm64", "ami-1 is pending"),
-        ({"State": "failed"}, None, "ami-1 is failed"),
+        ({}, ("self",), None),
+        ({}, ("amazon", OWN), None),
+        ({"OwnerId": "999999999999"}, ("self",), "ami-1 belongs to 999999999999"),
+        ({"OwnerId": "999999999999"}, ("self", "999999999999"), None),
+        ({"OwnerId": "801119661308", "ImageOwnerAlias": "amazon"}, ("amazon",), None),
+        ({"OwnerId": "801119661308", "ImageOwnerAlias": "amazon"}, ("self",), "ami-1 belongs to amazon"),
+        ({}, ("amazon",), f"ami-1 belongs to {OWN}"),
+        ({"State": "pending"}, ("self",), "ami-1 is pending"),
+        ({"State": "failed"}, ("self",), "ami-1 is failed"),
     ],
 )
-def test_an_image_is_ready_and_runs_where_blue_runs(
-    image: dict[str, Any], architecture: str | None, words: str | None
+def test_an_image_is_ready_and_of_somebody_who_is_trusted(
+    image: dict[str, Any], owners: tuple[str, ...], words: str | None
+) -> None:
+    found = {"ImageId": "ami-1", "State": "available", "OwnerId": OWN, **image}
+    check = (found, "source.image_id", owners, OWN)
+    if words is None:
+        preflight.ensure_usable_image(*check)
+    else:
+        assert words in str(refusal(preflight.ensure_usable_image, *check))
+
+
+SMALL = {
+    "InstanceType": "t3.small",
+    "ProcessorInfo": {"SupportedArchitectures": ["x86_64"]},
+    "SupportedBootModes": ["legacy-bios", "uefi"],
+    "SupportedRootDeviceTypes": ["ebs"],
+}
+GRAVITON = {
+    **SMALL,
+    "InstanceType": "t4g.small",
+    "ProcessorInfo": {"SupportedArchitectures": ["arm64"]},
+    "SupportedBootModes": ["uefi"],
+}
+
+
+@pytest.mark.parametrize(
+    ("image", "types", "words"),
+    [
+        ({"Architecture": "x86_64", "BootMode": "uefi", "RootDeviceType": "ebs"}, [SMALL], None),
+        ({"Architecture": "arm64"}, [SMALL], "Use an image for t3.small, which takes x86_64"),
+        ({"Architecture": "x86_64"}, [SMALL, GRAVITON], "Use an image for t4g.small, which takes arm64"),
+        ({"BootMode": "legacy-bios"}, [GRAVITON], "ami-1 has the boot mode legacy-bios"),
+        ({"BootMode": "uefi-preferred"}, [GRAVITON], None),
+        ({"RootDeviceType": "instance-store"}, [SMALL], "ami-1 has the root device type instance-store"),
+        ({}, [SMALL], None),
+        ({"Architecture": "arm64"}, [], None),
+    ],
+)
+def test_an_image_boots_on_every_type_that_blue_has(
+    image: dict[str, Any], types: list[dict[str, Any]], words: str | None
 ) -> None:
     found = {"ImageId": "ami-1", **image}
     if words is None:
-        preflight.ensure_usable_image(found, "source.image_id", architecture)
+        preflight.ensure_bootable(found, "source.image_id", types)
     else:
-        assert words in str(refusal(preflight.ensure_usable_image, found, "source.image_id", architecture))
+        assert words in str(refusal(preflight.ensure_bootable, found, "source.image_id", types))
+
+
+def _policy(principal: Any, *actions: str, effect: str = "Allow") -> dict[str, Any]:
+    return {"Statement": [{"Effect": effect, "Principal": principal, "Action": list(actions)}]}
+
+
+@pytest.mark.parametrize(
+    ("key", "usable"),
+    [
+        ({"manager": "AWS"}, True),
+        ({}, False),
+        ({"policy": _policy({"AWS": SCALER}, "kms:Decrypt", "kms:CreateGrant")}, True),
+        ({"policy": _policy({"AWS": [OTHER, SCALER]}, "kms:*")}, True),
+        ({"policy": _policy("*", "kms:*")}, True),
+        ({"policy": {"Statement": _policy({"AWS": SCALER}, "kms:*")["Statement"][0]}}, True),
+        ({"policy": _policy({"AWS": SCALER}, "kms:Decrypt")}, False),
+        ({"policy": _policy({"AWS": OTHER}, "kms:*")}, False),
+        ({"policy": _policy({"AWS": f"arn:aws:iam::{OWN}:root"}, "kms:*")}, False),
+        ({"policy": _policy({"Service": "ec2.amazonaws.com"}, "kms:*")}, False),
+        ({"policy": _policy({"AWS": SCALER}, "kms:*", effect="Deny")}, False),
+        ({"grants": ((SCALER, ("Decrypt", "CreateGrant")),)}, True),
+        ({"grants": ((OTHER, ("Decrypt", "CreateGrant")),)}, False),
+        (
+            {"grants": ((SCALER, ("CreateGrant",)),), "policy": _policy({"AWS": SCALER}, "kms:Decrypt")},
+            True,
+        ),
+    ],
+)
+def test_auto_scaling_must_be_let_use_the_key_of_an_image(key: dict[str, Any], usable: bool) -> None:
+    found = preflight.Key(**{"arn": "key/1", "manager": "CUSTOMER", "state": "Enabled", **key})
+    if usable:
+        preflight.ensure_usable_key(found, "source.image_id", SCALER)
+    else:
+        refused = refusal(preflight.ensure_usable_key, found, "source.image_id", SCALER)
+        assert "Decrypt and CreateGrant" in str(refused)
+
+
+def test_a_key_that_is_off_launches_nothing() -> None:
+    key = preflight.Key(
+        arn="key/1", manager="CUSTOMER", state="PendingDeletion", policy=_policy("*", "kms:*")
+    )
+    assert "PendingDeletion" in str(refusal(preflight.ensure_usable_key, key, "source.image_id", SCALER))
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
+from moto.codebuild.models import codebuild_backends
 from moto.ec2.models import ec2_backends
 
 from local import seed
@@ -545,7 +547,8 @@ def test_an_image_must_be_ready_to_be_used(account: Account) -> None:
     source = {"type": "ami", "image_id": image}
     assert "pending" in str(refusal(account, source=source))
     account.later(minutes=5)
-    assert plan(account, source=source)["plan"]["source"] == source
+    found = plan(account, source=source)["plan"]
+    assert (found["image"], found["source"]["owners"]) == (image, ["self"])
 
 
 def test_an_image_must_run_on_what_blue_runs_on(account: Account) -> None:
@@ -556,6 +559,159 @@ def test_an_image_must_run_on_what_blue_runs_on(account: Account) -> None:
     assert refused.field == "source.image_id"
     assert "arm64" in str(refused)
     assert "x86_64" in refused.fix
+
+
+def test_an_instance_that_is_to_be_patched_must_take_commands(account: Account) -> None:
+    source = {"type": "instance", "instance_id": account.builder, "patch": True}
+    assert plan(account, source=source)["plan"]["source"] == source
+    account.client("ec2").create_tags(
+        Resources=[account.builder], Tags=[{"Key": "local:agent", "Value": "none"}]
+    )
+    refused = refusal(account, source=source)
+    assert refused.field == "source.patch"
+    assert account.builder in str(refused)
+    assert plan(account, source={**source, "patch": False})
+
+
+def test_a_pipeline_must_exist_make_images_and_be_lent(account: Account) -> None:
+    arn = seed.pipeline(account, "2.0.0")
+    source = {"type": "image_builder", "pipeline_arn": arn}
+    found = plan(account, source=source)["plan"]
+    assert found["makes"][0] == f"image of {arn}"
+    assert found["image"] is None
+
+    refused = refusal(account, source={**source, "pipeline_arn": f"{arn}-none"})
+    assert (refused.field, refused.value) == ("source.pipeline_arn", f"{arn}-none")
+    elsewhere = arn.replace("us-east-1", "us-east-2")
+    assert "us-east-1" in refusal(account, source={**source, "pipeline_arn": elsewhere}).fix
+    base = {
+        "infrastructureConfigurationArn": "arn:aws:imagebuilder:us-east-1:123456789012:infrastructure-configuration/x"
+    }
+    builder = account.client("imagebuilder")
+    for name, more, words in (
+        ("alien", {"imageRecipeArn": f"{arn.rsplit(':', 1)[0]}:image-recipe/x/1.0.0"}, "tag-resources"),
+        ("containers", {}, "makes AMIs"),
+    ):
+        made = builder.create_image_pipeline(name=name, **base, **more)["imagePipelineArn"]
+        assert words in refusal(account, source={**source, "pipeline_arn": made}).fix
+
+
+def test_a_project_must_exist_and_be_lent(account: Account) -> None:
+    artifact = {"type": "container", "uri": "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:2.0.0"}
+    source = {"type": "packer", "project": seed.project(account, "2.0.0"), "artifact": artifact}
+    found = plan(account, source=source)["plan"]
+    assert found["makes"][0] == "image of CodeBuild project shop-packer"
+
+    refused = refusal(account, source={**source, "project": "none"})
+    assert (refused.field, refused.value) == ("source.project", "none")
+    account.client("codebuild").delete_project(name="shop-packer")
+    codebuild_backends[ACCOUNT][REGION].codebuild_projects.clear()
+    seed.project(account, "2.0.0", service="alien")
+    project = codebuild_backends[ACCOUNT][REGION].codebuild_projects["alien-packer"]
+    project.project_metadata["tags"] = []
+    refused = refusal(account, source={**source, "project": "alien-packer"})
+    assert refused.field == "source.project"
+    assert f"tag-resources --resource-arn-list {project.arn} --tags viridian:managed=true" in refused.fix
+
+
+def parameter(
+    account: Account, value: str, name: str = "/golden/shop", kind: str = "String"
+) -> dict[str, str]:
+    """A source: a parameter with this value."""
+    account.client("ssm").put_parameter(Name=name, Value=value, Type=kind, Overwrite=True)
+    return {"type": "ami_parameter", "parameter": name}
+
+
+def test_a_parameters_image_is_read_once_and_pinned(account: Account) -> None:
+    source = parameter(account, account.shop.image_id)
+    found = plan(account, source=source)["plan"]
+    assert found["image"] == account.shop.image_id
+    assert [line.split()[0] for line in found["makes"]] == ["target", "a", "the", "Auto", "alarms"]
+    parameter(account, "ami-0123456789abcdef0")
+    account.run("acquire_lock", {"plan": found})
+    assert account.run("bake_image")["image"] == account.shop.image_id
+
+
+def test_a_parameter_must_hold_an_image(account: Account) -> None:
+    assert "exists" in refusal(account, source={"type": "ami_parameter", "parameter": "/none"}).fix
+    assert "ami-00000000000000000" in str(
+        refusal(account, source=parameter(account, "ami-00000000000000000"))
+    )
+    for kind, value in (("String", "hunter2"), ("SecureString", account.shop.image_id), ("String", "ami-x")):
+        refused = refusal(account, source=parameter(account, value, f"/{kind}/{value}"[:12], kind))
+        assert refused.field == "source.parameter"
+        assert "holds no image id" in str(refused)
+        assert "hunter2" not in refused.fix
+
+
+def test_a_parameter_that_was_not_lent_says_how_to_lend_it(account: Account) -> None:
+    source = parameter(account, account.shop.image_id)
+    held = account.client("ssm").get_parameter(Name="/viridian/services/shop")["Parameter"]
+    answers: list[Any] = [(SimpleNamespace(status_code=200), {"Parameter": held}), None]
+    denied = {"Error": {"Code": "AccessDeniedException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+    answers[1] = SimpleNamespace(status_code=400), denied
+    with account.hooked("before-call", "ssm", "GetParameter", lambda: answers.pop(0)):
+        refused = refusal(account, source=source)
+    assert "--resource-id /golden/shop --tags Key=viridian:managed,Value=true" in refused.fix
+
+
+def test_only_images_of_trusted_owners_are_released(account: Account) -> None:
+    ec2_backends[ACCOUNT][REGION].amis[account.shop.image_id].owner_id = "999999999999"
+    source = {"type": "ami", "image_id": account.shop.image_id}
+    refused = refusal(account, source=source)
+    assert "belongs to 999999999999" in str(refused)
+    trusting = {**source, "owners": ["self", "999999999999"]}
+    assert plan(account, source=trusting)["plan"]["image"] == account.shop.image_id
+
+
+def encrypted(account: Account, key: str) -> dict[str, str]:
+    """A source: an image whose disk is encrypted with this key."""
+    ec2 = account.client("ec2")
+    volume = ec2.create_volume(AvailabilityZone="us-east-1a", Size=8, Encrypted=True, KmsKeyId=key)[
+        "VolumeId"
+    ]
+    disk = {"SnapshotId": ec2.create_snapshot(VolumeId=volume)["SnapshotId"]}
+    image = ec2.register_image(
+        Name="encrypted",
+        Architecture="x86_64",
+        RootDeviceName="/dev/xvda",
+        BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": disk}],
+    )
+    return {"type": "ami", "image_id": image["ImageId"]}
+
+
+def test_an_image_that_auto_scaling_cannot_decrypt_is_refused(account: Account) -> None:
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    source = encrypted(account, key)
+    refused = refusal(account, source=source)
+    assert key in str(refused)
+    assert "AWSServiceRoleForAutoScaling" in str(refused)
+    account.client("kms").create_grant(
+        KeyId=key,
+        GranteePrincipal=account.group("blue")["ServiceLinkedRoleARN"],
+        Operations=["Decrypt", "CreateGrant"],
+    )
+    assert plan(account, source=source)["plan"]["unchecked"] == []
+
+
+def test_a_plan_says_what_it_could_not_see_of_an_image(account: Account) -> None:
+    key = account.client("kms").create_key()["KeyMetadata"]["Arn"]
+    source = encrypted(account, key)
+    with account.failing("kms", "GetKeyPolicy", "AccessDeniedException"):
+        (unseen,) = plan(account, source=source)["plan"]["unchecked"]
+    assert key in unseen
+    with account.failing("kms", "GetKeyPolicy", "ThrottlingException"), pytest.raises(Busy):
+        plan(account, source=source)
+    image = ec2_backends[ACCOUNT][REGION].amis[source["image_id"]]
+    image.ebs_snapshot.owner_id = "999999999999"
+    with account.hooked(
+        "before-call",
+        "ec2",
+        "DescribeSnapshots",
+        lambda: (SimpleNamespace(status_code=200), {"Snapshots": []}),
+    ):
+        (unseen,) = plan(account, source=source)["plan"]["unchecked"]
+    assert image.ebs_snapshot.id in unseen
 
 
 @pytest.mark.parametrize("request_", [None, 7, "release", [], [{}]], ids=repr)

@@ -14,9 +14,26 @@ from msgspec import UNSET
 from tests.stack import ROOT
 from viridian import request
 from viridian.errors import Refusal
-from viridian.request import AmiSource, InstanceSource, Order, Profile, Request, Resume, Step
+from viridian.request import (
+    AmiParameterSource,
+    AmiSource,
+    ImageBuilderSource,
+    InstanceSource,
+    Order,
+    PackerSource,
+    Profile,
+    Request,
+    Resume,
+    Step,
+)
 
 SAMPLE = json.loads((ROOT / "events" / "release.json").read_text())
+PIPELINE = "arn:aws:imagebuilder:us-east-1:123456789012:image-pipeline/shop"
+OBJECT = {"type": "s3", "bucket": "shop-builds", "key": "shop/2.0.0.zip", "version_id": "3HL4kqtJ"}
+CONTAINER = {
+    "type": "container",
+    "uri": f"123456789012.dkr.ecr.us-east-1.amazonaws.com/shop:2.0.0@sha256:{64 * 'a'}",
+}
 RULE = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/shop/50dc6c495c0c9188/f2f7dc8efc522ab2/9683b2d02a6cabee"
 LEAST = {"service": "shop", "version": "2.0.0", "source": {"type": "ami", "image_id": "ami-0abc1234"}}
 PROFILE = {"route": RULE}
@@ -57,11 +74,43 @@ def test_what_a_service_and_its_release_leave_out_has_a_default() -> None:
     ("source", "kind"),
     [
         ({"type": "ami", "image_id": "ami-0abc1234"}, AmiSource),
+        ({"type": "ami_parameter", "parameter": "/golden/shop:3", "owners": ["amazon"]}, AmiParameterSource),
+        ({"type": "image_builder", "pipeline_arn": PIPELINE}, ImageBuilderSource),
+        ({"type": "packer", "project": "shop", "artifact": OBJECT}, PackerSource),
+        ({"type": "packer", "project": "shop", "artifact": CONTAINER}, PackerSource),
         ({"type": "instance", "instance_id": "i-0abc1234"}, InstanceSource),
     ],
 )
-def test_a_release_comes_from_an_image_or_an_instance(source: dict[str, str], kind: type) -> None:
+def test_a_release_comes_from_one_of_many_sources(source: dict[str, Any], kind: type) -> None:
     assert isinstance(request.parse({**LEAST, "source": source}).source, kind)
+
+
+@pytest.mark.parametrize(
+    ("source", "field"),
+    [
+        ({"type": "ami", "image_id": "ami-0abc1234", "owners": []}, "source.owners"),
+        ({"type": "ami", "image_id": "ami-0abc1234", "owners": ["all"]}, "source.owners[0]"),
+        ({"type": "ami_parameter", "parameter": "/a//b"}, "source.parameter"),
+        ({"type": "ami_parameter", "parameter": "/a b"}, "source.parameter"),
+        ({"type": "image_builder", "pipeline_arn": PIPELINE.replace("image-", "")}, "source.pipeline_arn"),
+        ({"type": "packer", "project": "a;b", "artifact": OBJECT}, "source.project"),
+        ({"type": "packer", "project": "shop"}, "source.artifact"),
+        (
+            {"type": "packer", "project": "shop", "artifact": {**OBJECT, "key": "$(id)"}},
+            "source.artifact.key",
+        ),
+        (
+            {"type": "packer", "project": "shop", "artifact": {**CONTAINER, "uri": "a/b;id"}},
+            "source.artifact.uri",
+        ),
+        ({"type": "instance", "instance_id": "i-0abc1234", "patch": "yes"}, "source.patch"),
+    ],
+)
+def test_a_source_is_spelled_as_its_service_spells_it(source: dict[str, Any], field: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        request.parse({**LEAST, "source": source})
+    assert refused.value.field == field
+    assert '"image_builder"' in refused.value.fix
 
 
 VERSIONS = {

@@ -23,7 +23,10 @@ def check(fleet: Overrides, setup: Setup, blue: Side, vpc: str, image: Described
     wanted = overrides.applied(setup, fleet)
     preflight.ensure_limits(wanted, blue)
     if fleet.instance_type or fleet.instance_types:
-        preflight.ensure_types(fleet, launches.types(wanted.instance_types()), source)
+        types = launches.types(wanted.instance_types())
+        preflight.ensure_types(fleet, types, source)
+        if "ImageId" in source and "InstanceId" not in source:
+            preflight.ensure_bootable(source, "source", types.values())
     if fleet.security_groups:
         preflight.ensure_groups(fleet.security_groups, launches.networks(fleet.security_groups), vpc)
     relaxations.ensure_named(relaxed(fleet, setup, wanted, image, source), fleet)

@@ -8,14 +8,14 @@ from msgspec.structs import replace
 
 from viridian import clone as cloning
 from viridian import head_room, names, plan, preflight, timetable, traffic
-from viridian.acts import budget, overrides
+from viridian.acts import budget, overrides, sources
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.aws.load_balancer import Route
-from viridian.aws.target_groups import Health, TargetGroup
+from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
 from viridian.plan import LaunchTemplate, Plan
 from viridian.preflight import Lent
-from viridian.request import AmiSource, Profile, Request, Resume
+from viridian.request import Profile, ReadySource, Request, Resume
 
 
 def make_plan(
@@ -46,17 +46,19 @@ def make_plan(
     preflight.ensure_serving(blue)
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
     image = (images.find(blue_image) if blue_image else None) or {}
-    made_of = _ensure_source(request, image, {blue_arn: health})
+    ready = sources.survey(request, group, execution, {blue_arn: health})
     setup = auto_scaling.setup(group, template)
     vpc = target_group.description["VpcId"]
-    wanted = overrides.check(request.fleet, setup, blue, vpc, image, made_of)
+    wanted = overrides.check(request.fleet, setup, blue, vpc, image, ready.found)
     taken = load_balancer.priorities(route.listener, service)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
     standby_before = load_balancer.standby_forward(route.listener, service)
     quotas = tuple(budget.head_room(route, group, launches, template, has_standby=standby_before is not None))
     head_room.ensure_fits(quotas)
     deadline = plan.times(profile, started_at)
-    phases = timetable.phases(profile, started_at, deadline, bakes=not isinstance(request.source, AmiSource))
+    phases = timetable.phases(
+        profile, started_at, deadline, bakes=not isinstance(request.source, ReadySource)
+    )
     return Plan(
         service=service,
         release=release,
@@ -93,10 +95,14 @@ def make_plan(
         ),
         keeps=plan.keeps(blue, profile),
         fleet=request.fleet,
-        diff=overrides.changes(setup, wanted, _image(request, release)),
+        diff=overrides.changes(
+            setup, wanted, plan.image_in_words(service, release, request.source, ready.image)
+        ),
         timetable=timetable.in_words(phases, profile, deadline),
         head_room=tuple(quota.in_words() for quota in quotas),
         cost=budget.dollars(profile.route, group, blue_image, phases),
+        image=ready.image,
+        unchecked=ready.unchecked,
     )
 
 
@@ -154,33 +160,3 @@ def _ensure_lent(
         Lent(kind="autoscaling", id=group["AutoScalingGroupName"], tags=auto_scaling.tags(group)),
         Lent(kind="ec2", id=launches.template, tags=images.template_tags(launches.template)),
     )
-
-
-def _ensure_source(request: Request, blue: dict[str, Any], known: dict[str, Health]) -> dict[str, Any]:
-    """What green's image is, or is made of; a Refusal if that can't serve."""
-    source = request.source
-    if isinstance(source, AmiSource):
-        retyped = request.fleet.instance_type or request.fleet.instance_types
-        return _ensure_image(source, None if retyped else blue.get("Architecture"))
-    field = "source.instance_id"
-    instance = images.find_instance(source.instance_id, field)
-    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-    preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id, known))
-    preflight.ensure_lent(field, request.service, Lent(kind="ec2", id=source.instance_id, tags=tags))
-    return instance
-
-
-def _ensure_image(source: AmiSource, architecture: str | None) -> dict[str, Any]:
-    field = "source.image_id"
-    if (image := images.find(source.image_id)) is None:
-        raise Refusal(field, source.image_id, "Use an image that exists in this account and Region.")
-    preflight.ensure_usable_image(image, field, architecture)
-    return image
-
-
-def _image(request: Request, release: str) -> str:
-    """Green's image in words: it may not be there yet."""
-    source = request.source
-    if isinstance(source, AmiSource):
-        return source.image_id
-    return f"{names.image(request.service, release)}, made of {source.instance_id}"

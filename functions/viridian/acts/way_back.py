@@ -2,10 +2,10 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import Any, get_args
+from typing import get_args
 
-from viridian import converge, names, traffic
-from viridian.acts import evidence, green, taking_back
+from viridian import converge, traffic
+from viridian.acts import baking, evidence, green, taking_back
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, target_groups
 from viridian.converge import Act, Errand, Move, Picture
 from viridian.fleet import Side
@@ -98,8 +98,6 @@ def leftovers(record: Record) -> tuple[str, ...]:
     plan = record.plan
     target_group = green.find_target_group(record)
     version = images.find_version(plan.blue_launch_template.template, plan.release)
-    image = _image(record)
-    snapshots = images.find_snapshots(green.tags(record)) if record.image_is_ours else []
     own = alarms.states(_alarms(record)) if target_group else ()
     untagged = f"target group {plan.green_target_group}, which has lost our tags"
     found = (
@@ -110,8 +108,7 @@ def leftovers(record: Record) -> tuple[str, ...]:
         else None,
         f"target group {plan.green_target_group}" if target_group else None,
         f"version {version} of launch template {plan.blue_launch_template.template}" if version else None,
-        f"image {image['ImageId']}" if image else None,
-        *(f"snapshot {snapshot}" for snapshot in snapshots),
+        *baking.leftovers(record),
         *(f"alarm {alarm.name}" for alarm in own),
     )
     return tuple(name for name in found if name)
@@ -206,10 +203,7 @@ def remove_green(record: Record) -> None:
         green.give_standby_back(record)
         target_groups.delete(target_group, fence)
     images.delete_version(plan.blue_launch_template.template, plan.release, fence)
-    if (image := _image(record)) is not None:
-        images.deregister(image["ImageId"], ours, fence)
-    elif record.image_is_ours:
-        images.delete_snapshots(ours, fence)
+    baking.remove(record)
 
 
 def _alarms(record: Record) -> tuple[str, ...]:
@@ -221,15 +215,6 @@ def _untagged(record: Record, target_group: str | None) -> bool:
     """Whether somebody took our tags off green's target group: it can't be taken out of DNS, nor deleted."""
     made = record.green_target_group
     return target_group is None and made is not None and target_groups.exists(made)
-
-
-def _image(record: Record) -> dict[str, Any] | None:
-    """The image that the release made; somebody else's of the same name is left."""
-    image = images.find_by_name(names.image(record.plan.service, record.plan.release))
-    if image is None or image["State"] == "deregistered":
-        return None
-    made = images.is_of(image, green.tags(record)) or image["ImageId"] == record.image
-    return image if made else None
 
 
 def _stands(record: Record, target_group: str | None) -> bool:

@@ -55,6 +55,21 @@ def find_instance(instance: str, field: str) -> dict[str, Any]:
     return dict(found[0]["Instances"][0])
 
 
+def snapshot_keys(image: dict[str, Any]) -> dict[str, str | None]:
+    """The KMS key of each encrypted snapshot of an image; None where the snapshot isn't shown to us."""
+    disks = [mapping["Ebs"] for mapping in image.get("BlockDeviceMappings", []) if "Ebs" in mapping]
+    snapshots = sorted(
+        disk["SnapshotId"] for disk in disks if disk.get("Encrypted") and disk.get("SnapshotId")
+    )
+    if not snapshots:
+        return {}
+    filters = [
+        {"Name": "snapshot-id", "Values": snapshots}
+    ]  # asked by id, a snapshot that is hidden is an error
+    found = clients.reader("ec2").describe_snapshots(Filters=filters)["Snapshots"]
+    return {**dict.fromkeys(snapshots), **{each["SnapshotId"]: each.get("KmsKeyId") for each in found}}
+
+
 def console(instance: str) -> str:
     """The end of what an instance has written to its console; EC2 keeps a copy that may be minutes old."""
     return str(clients.reader("ec2").get_console_output(InstanceId=instance).get("Output", ""))[-1_500:]
@@ -104,6 +119,20 @@ def tags(plan: Plan) -> dict[str, str]:
         **told,
         **names.tags(plan.service, plan.release),
     }
+
+
+def adopt(image: dict[str, Any], plan: Plan, fence: Fence) -> None:
+    """Puts the release's tags on an image that others made for it, and on its snapshots, where they lack them."""
+    ours = names.tags(plan.service, plan.release)
+    disks = [mapping["Ebs"]["SnapshotId"] for mapping in image["BlockDeviceMappings"] if "Ebs" in mapping]
+    filters = [{"Name": "snapshot-id", "Values": disks}]
+    found = clients.reader("ec2").describe_snapshots(Filters=filters)["Snapshots"] if disks else []
+    things = {image["ImageId"]: image, **{snapshot["SnapshotId"]: snapshot for snapshot in found}}
+    if lacking := [id_ for id_, thing in things.items() if not is_of(thing, ours)]:
+        with ledger.mutation(fence, "CreateTags", image["ImageId"], after=tags(plan)):
+            clients.writer("ec2").create_tags(
+                Resources=lacking, Tags=[{"Key": key, "Value": value} for key, value in tags(plan).items()]
+            )
 
 
 def deregister(image: str, ours: dict[str, str], fence: Fence) -> None:
