@@ -33,10 +33,10 @@ def retired(world: World, release: Release) -> Release:
 
 def test_what_hangs_on_blue_is_handed_on_from_release_to_release(world: World) -> None:
     furnish_blue(world)
-    first = retired(world, world.release("2.0.0", keep_minutes=5))
+    first = retired(world, world.release("2.0.0", keep_minutes=5, retain_days=0))
     lent = hanging(world, "shop-1")
     assert hanging(world, first.group) == {**lent, "pool": [first.group]}
-    second = retired(world, world.release("3.0.0", keep_minutes=5))
+    second = retired(world, world.release("3.0.0", keep_minutes=5, retain_days=0))
     assert hanging(world, second.group) == {**lent, "pool": [second.group]}
     assert not world.has_group(first.group), "protected instances, a warm pool and all"
     driving = [f"viridian-shop-{second.id}-scaling-out-{number}" for number in (1, 2)]

@@ -5,7 +5,7 @@ from tests.workflow.world import Release, World
 
 def drifted(world: World) -> Release:
     """Held, since a person wrote the rule at half."""
-    release = world.half_way(keep_minutes=5)
+    release = world.half_way(keep_minutes=5, retain_days=0)
     write(world, release, 80)
     release.wait()
     assert release.end == "Held", release.cause

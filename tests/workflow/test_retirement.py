@@ -6,7 +6,7 @@ KEEP = 5
 
 
 def promoted(world: World, version: str = "2.0.0") -> Release:
-    release = world.release(version, keep_minutes=KEEP)
+    release = world.release(version, keep_minutes=KEEP, retain_days=0)
     assert release.end == "Promoted", release.cause
     return release
 
@@ -60,7 +60,7 @@ def test_a_group_that_was_lent_drains_and_stays_at_zero(world: World) -> None:
 def test_a_retirement_waits_while_another_release_holds_the_route(world: World) -> None:
     """Then both blues retire, each in its time: the lent one to zero, the one that a release made for good."""
     second = promoted(world)
-    third = world.start("3.0.0", keep_minutes=KEEP)
+    third = world.start("3.0.0", keep_minutes=KEEP, retain_days=0)
     world.cloud.until(lambda: len(retirements(world)) > 0, 3600)
     assert third.running
     world.pass_minutes(2)

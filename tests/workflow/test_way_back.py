@@ -94,17 +94,6 @@ def test_a_release_that_has_made_nothing_yet_is_rolled_back_by_order(world: Worl
     assert world.holder() is None
 
 
-def test_a_promoted_release_is_not_rolled_back(world: World) -> None:
-    release = world.release()
-    rollback = world.rollback(release)
-    assert (rollback.execution.status, rollback.end) == ("FAILED", "Refused")
-    assert "is promoted" in rollback.cause
-    assert "release the version that should serve" in rollback.cause
-    assert rollback.mutations() == []
-    assert world.weights() == {release.green: 100}
-    assert release.record["status"] == "Promoted"
-
-
 def test_a_release_that_was_rolled_back_is_left_as_it_is(world: World) -> None:
     release = world.release(smoke_tests=[{"path": "/", "contains": "nothing of the kind"}])
     again = world.rollback(release)
