@@ -159,6 +159,8 @@ def changes(route: str, blue: Side) -> tuple[str, ...]:
 
 def keeps(blue: Side, profile: Profile) -> tuple[str, ...]:
     """What stays after promotion, and for how long."""
+    standing = f"{blue.group} at {blue.desired} instances behind the standby rule, for {profile.keep_minutes} minutes"
     return (
-        f"{blue.group} at {blue.desired} instances behind the standby rule, for {profile.keep_minutes} minutes",
+        standing,
+        *((f"{blue.group} at zero, for {days} days more",) if (days := profile.retain_days) else ()),
     )

@@ -165,7 +165,10 @@ def braked_at(world: Place, fault: Fault) -> None:
 
 @kind("ordered_at")
 def ordered_at(world: Place, fault: Fault) -> None:
-    """A person orders the rollback just before a call, and has blue back before it is sent, args seconds later."""
+    """A person orders the rollback just before a call, and has blue back before it is sent, args seconds later.
+
+    A `throttled` one is refused then: whoever sent it may not send it again.
+    """
 
     def act() -> None:
         started = Release(world, releases(world)[0].exec_arn)
@@ -182,6 +185,8 @@ def _overtaken(world: Place, fault: Fault, act: Callable[[], Any]) -> None:
         with of_execution(None), made_by(PERSON):
             act()
         world.cloud.clock.sleep(1.0 + float(fault.args["seconds"]))
+        if fault.args.get("throttled"):
+            return send.throttle()
         if let_through(send):
             world.checks.excuse(send.invocation)
         return send.proceed()

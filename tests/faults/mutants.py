@@ -592,6 +592,20 @@ MUTANTS: list[Mutant] = [
         "end",
     ),
     Mutant(
+        "sent again without a look",
+        "a throttled write is sent again, whoever has taken the release over meanwhile",
+        altered("viridian.aws.ledger:mutation", "partial(_transact, fence, holds)", "lambda: None"),
+        run("F70b", "release", fault("ordered_at", SECOND_WEIGHT, seconds=4, throttled=True), ends=BACK),
+        "C5",
+    ),
+    Mutant(
+        "blue left out of use",
+        "a blue that stood at zero is scaled out where no rule uses it, and nobody checks its health",
+        altered("viridian.acts.way_back:_make", "            _use_blue(record, seen)\n", ""),
+        run("F01", "revived", ends=BACK),
+        "end",
+    ),
+    Mutant(
         "smoke test ignored",
         "green passes whatever it answers",
         altered("handlers.run_smoke_tests:lambda_handler", "ask.tests)", "ask.tests[:0])"),

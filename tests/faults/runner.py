@@ -18,18 +18,6 @@ from tests.faults.smallest import smallest
 
 OUT = Path(__file__).parents[2] / "out" / "faults"
 CRASHES = ("crash_before", "crash_after")
-CRASHED = (
-    "release",
-    "baked",
-    "bad",
-    "ordered",
-    "aborted",
-    "dropped",
-    "braked",
-    "retired",
-    "taken",
-    "revived",
-)
 LOOK_ON = ("note", "like_clean", "blue_within")  # kinds that change nothing
 TOLD = 12  # failing runs of a row that are told in full
 
@@ -255,7 +243,7 @@ def summed(tallies: Sequence[Tally], clean: CleanRuns, seed: int, seconds: float
     }
     wanted = {
         (crash, clean.before(scenario, point))
-        for scenario in CRASHED
+        for scenario in SCENARIOS
         for crash in CRASHES
         for point in clean.mutating(scenario)
     }

@@ -55,7 +55,10 @@ def test_the_plan_names_everything_that_will_be_made_changed_and_kept(account: A
     assert [line.split()[0] for line in found.makes] == ["image", "target", "a", "the", "Auto", "alarms"]
     assert f"image viridian-shop-{RELEASE}" in found.makes
     assert "MinSize of shop-1: 2 to 3 while the release runs" in found.changes
-    assert found.keeps == ("shop-1 at 3 instances behind the standby rule, for 60 minutes",)
+    assert found.keeps == (
+        "shop-1 at 3 instances behind the standby rule, for 60 minutes",
+        "shop-1 at zero, for 7 days more",
+    )
     assert found.blue.group == "shop-1"
     assert found.blue.desired == 3
     assert found.before.weights == {account.shop.target_group_arn: 100}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from tests.faults import answers as answers
 from tests.faults import permissions as permissions
 from tests.faults.picks import BACK as GOING_BACK
-from tests.faults.picks import looks, of, sample
+from tests.faults.picks import LEDGER, looks, of, sample
 from tests.faults.points import SAFE, Clean, Fault, Point, Row, Run
 
 BACK = frozenset({"RolledBack"})
@@ -24,6 +24,16 @@ def throttled(clean: Clean) -> Iterator[Run]:
             for seed in range(4):
                 fault = Fault("throttle", None, {"p": p, "calls_at_most": most})
                 yield Run("F70", scenario, (fault,), seed, ends=SAFE if p < 0.5 else NEEDY)
+
+
+def overtaken(clean: Clean) -> Iterator[Run]:
+    """A write is throttled while somebody else takes the release over: the fence keeps it from being sent again."""
+    for point in of(
+        clean.mutating("release"), "ShiftTrafficFunction", "PromoteFunction", "CreateGreenFunction"
+    ):
+        if point.call not in LEDGER:
+            fault = Fault("ordered_at", point, {"seconds": 4, "throttled": True})
+            yield Run("F70b", "release", (fault,), ends=BACK)
 
 
 SERVICES = ("elbv2", "autoscaling", "ec2", "cloudwatch", "dynamodb", "stepfunctions", "sns", "ssm")
@@ -180,6 +190,7 @@ def partial(clean: Clean) -> Iterator[Run]:
 
 ROWS = [
     Row("F70", "Throttling of 10, 30, 60% of all calls", throttled),
+    Row("F70b", "Throttled, and taken over before it is sent again", overtaken),
     Row("F71", "One service away for 1, 10, 60 minutes", away),
     Row("F72", "Each action denied", forbidden, most=1000),
     Row("F73", "Stale reads", stale),
