@@ -22,6 +22,23 @@ def sample(among: Sequence[T], count: int, seed: int = 0) -> list[T]:
     return [among[index] for index in chosen]
 
 
+# Where a scenario differs from the others: what comes before, or between, is crashed in those.
+_OWN = {
+    "taken": BACK,
+    "revived": (*BACK, "RetireBlueFunction", "SweepFunction"),
+    "furnished": ("CreateGreenFunction", "PromoteFunction", *BACK),
+    "patched": ("BakeImageFunction", "ConvergeFunction"),
+    "piped": ("BakeImageFunction", "ConvergeFunction"),
+    "packed": ("BakeImageFunction", "ConvergeFunction"),
+}
+
+
+def crashing(clean: Clean, scenario: str) -> list[Point]:
+    """The changing calls at which a scenario is crashed."""
+    points = clean.mutating(scenario)
+    return of(points, *_OWN[scenario]) if scenario in _OWN else points
+
+
 def changes(clean: Clean, scenario: str) -> list[Point]:
     """The changing calls of a scenario, the ledger's own apart."""
     return [point for point in clean.mutating(scenario) if point.call not in LEDGER]

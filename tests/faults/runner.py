@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tests.faults import likeness, mutants, nursery
+from tests.faults import likeness, mutants, nursery, picks
 from tests.faults.nursery import Task
 from tests.faults.points import Clean, Outcome, Point, Row, Run
 from tests.faults.scenarios import SCENARIOS
@@ -245,7 +245,7 @@ def summed(tallies: Sequence[Tally], clean: CleanRuns, seed: int, seconds: float
         (crash, clean.before(scenario, point))
         for scenario in SCENARIOS
         for crash in CRASHES
-        for point in clean.mutating(scenario)
+        for point in picks.crashing(clean, scenario)
     }
     totals = ("violations", "requests_lost", "orphans", "old_epoch_writes", "missed", "broken", "requests")
     return {

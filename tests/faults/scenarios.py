@@ -1,9 +1,12 @@
 """The releases that faults are put into: each starts one and brings it to where it can be left alone."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from local import seed
 from local.control.delivery import Delivery
+from tests.faults import sight
 from tests.faults.place import Place
 from tests.workflow.world import Release
 
@@ -81,6 +84,37 @@ def revived(world: Place) -> Release:
     return _taken_back(world, started, lambda record: bool(record.get("emptied_at")))
 
 
+def furnished(world: Place) -> Release:
+    """As taken, and blue has everything that can hang on a group."""
+    from tests.everything import furnish  # it needs the functions to be importable, which they are by now
+
+    furnish(world.cloud, world.shop, datetime.fromtimestamp(world.cloud.clock.now(), UTC))
+    world.checks.groups_before = sight.groups()
+    return taken(world)
+
+
+def patched(world: Place) -> Release:
+    """Its image is made of an instance that is patched first; green fails its smoke test."""
+    return _unwanted(world, {"type": "instance", "instance_id": world.builder(), "patch": True})
+
+
+def piped(world: Place) -> Release:
+    """As patched, with an image that an Image Builder pipeline makes."""
+    pipeline = seed.pipeline(world.cloud, "2.0.0")
+    return _unwanted(world, {"type": "image_builder", "pipeline_arn": pipeline})
+
+
+def packed(world: Place) -> Release:
+    """As patched, with an image that a CodeBuild project has Packer make."""
+    artifact = {"type": "s3", "bucket": "shop-builds", "key": "shop/2.0.0.zip"}
+    project = seed.project(world.cloud, "2.0.0")
+    return _unwanted(world, {"type": "packer", "project": project, "artifact": artifact})
+
+
+def _unwanted(world: Place, source: Mapping[str, Any]) -> Release:
+    return world.start(source=source, smoke_tests=[{"path": "/", "contains": "nothing of the kind"}])
+
+
 def _taken_back(world: Place, started: Release, ready: Callable[[Mapping[str, Any]], bool]) -> Release:
     def over() -> bool:
         status = world.record_of(started).get("status")
@@ -105,6 +139,10 @@ SCENARIOS: dict[str, Scenario] = {
     "retired": retired,
     "taken": taken,
     "revived": revived,
+    "furnished": furnished,
+    "patched": patched,
+    "piped": piped,
+    "packed": packed,
 }
 
 

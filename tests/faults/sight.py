@@ -132,6 +132,11 @@ def ours() -> set[str]:
     return {name for name, given in tags().items() if RELEASE in given}
 
 
+def images() -> set[str]:
+    """Every image and snapshot, whoever made it."""
+    return {*ec2().amis, *ec2().snapshots}
+
+
 def standing() -> Iterator[tuple[str, str, str]]:
     """Kind, name and release of everything a release made that is still there."""
     given = tags()

@@ -14,7 +14,7 @@ from tests.faults.interpreter import STOPPED
 from tests.faults.likeness import clean as clean_facts
 from tests.faults.likeness import expected
 from tests.faults.picks import BACK as WAY_BACK
-from tests.faults.picks import LEDGER, ROUTE, of, sample
+from tests.faults.picks import LEDGER, ROUTE, crashing, of, sample
 from tests.faults.points import ANY_END, SAFE, Clean, Fault, Point, Row, Run
 
 GOOD = frozenset({"Promoted", "Retired"})
@@ -34,9 +34,11 @@ ENDS = {
     "braked": BACK | UNTOUCHED,
     "taken": BACK,
     "revived": BACK,
+    "furnished": BACK,
+    "patched": BACK | UNTOUCHED,
+    "piped": BACK | UNTOUCHED,
+    "packed": BACK | UNTOUCHED,
 }
-# What happens before a release is promoted is in the others.
-SINCE = {"taken": WAY_BACK, "revived": (*WAY_BACK, "RetireBlueFunction", "SweepFunction")}
 ALL = tuple(ENDS)
 
 IN_TIME = 60
@@ -67,8 +69,7 @@ def functions(points: Iterable[Point]) -> list[Point]:
 def _crashes(row: str, kind: str) -> Any:
     def runs(clean: Clean) -> Iterator[Run]:
         for scenario in ALL:
-            points = functions(clean.mutating(scenario))
-            for point in of(points, *SINCE[scenario]) if scenario in SINCE else points:
+            for point in functions(crashing(clean, scenario)):
                 yield Run(row, scenario, (fault(kind, point),), ends=ENDS[scenario])
 
     return runs
