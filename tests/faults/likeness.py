@@ -73,7 +73,8 @@ def _group(group: Any, name: Any) -> list[Any]:
         group.desired_capacity > 0,
     ]  # between them its own policies decide
     tags = sorted((tag["key" if "key" in tag else "Key"]) for tag in group.tags)
-    return [name(group.name), sizes, tags, sorted(group.suspended_processes)]
+    stopped = sorted(each["ProcessName"] for each in group.suspended_processes)
+    return [name(group.name), sizes, tags, stopped]
 
 
 def _images() -> list[str]:
