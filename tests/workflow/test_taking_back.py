@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from moto.autoscaling.models import autoscaling_backends
 
+from local.control.session import ACCOUNT, REGION
 from tests.workflow.test_retirement import retirements
 from tests.workflow.world import Release, World
 
@@ -175,3 +177,16 @@ def test_a_rollback_that_is_aborted_halfway_is_brought_to_its_end(world: World) 
     world.cloud.until(lambda: release.record["status"] == "RolledBack", 3600)
     assert world.weights() == {"shop-1": 100}
     assert world.leftovers(release) == []
+
+
+def test_a_blue_of_a_cloudformation_stack_stays_at_zero_and_the_outcome_names_the_stack(world: World) -> None:
+    group = autoscaling_backends[ACCOUNT][REGION].autoscaling_groups["shop-1"]
+    group.tags.append(
+        {"key": "aws:cloudformation:stack-name", "value": "shop-prod", "propagate_at_launch": True}
+    )
+    release = promoted(world, retain_days=0)
+    world.cloud.until(lambda: release.record["status"] == "Retired", 3600)
+    words = "shop-1 stays, at zero: it is aws:cloudformation:stack-name=shop-prod, not made by a release"
+    assert release.record["outcome"] == words
+    assert world.has_group("shop-1")
+    assert world.group().desired == 0

@@ -125,7 +125,7 @@ def _remove_ours(record: Record, tags: dict[str, str]) -> str:
     blue, fence = record.plan.blue, record.fence()
     made = {key: value for key, value in tags.items() if key in (names.MANAGED, names.SERVICE, names.RELEASE)}
     if tags and names.RELEASE not in made:
-        return f"{blue.group} stays, at zero: it was lent, not made by a release"
+        return f"{blue.group} stays, at zero: it is {record.plan.blue_owner or 'lent'}, not made by a release"
     if tags:
         auto_scaling.empty(blue.group, made, fence)
     if not auto_scaling.delete(blue.group, made, fence):
