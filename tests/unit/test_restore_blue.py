@@ -191,6 +191,14 @@ def test_a_promoted_release_is_taken_back_by_a_person(account: Account) -> None:
     assert account.weights() == {"shop-1": 100}
 
 
+def test_a_release_that_is_resolved_twice_is_not_taken_back(account: Account) -> None:
+    account.promoted()
+    order = {**account.event("restore_blue")["order"], "resolve": True}
+    person = {"execution": f"{EXECUTION}-person", "error": "RollbackOrdered", "cause": "it is over"}
+    assert account.twice("restore_blue", order=order, **person)["end"] == "Promoted"
+    assert account.writes() == []
+
+
 def test_a_promoted_release_is_not_taken_back_by_a_late_order_of_our_own(account: Account) -> None:
     account.promoted()
     order = {**account.event("restore_blue")["order"], "epoch": 2}

@@ -118,7 +118,8 @@ def _answered(record: Record, errand: Errand) -> Step | None:
     """The answer where there is nothing to do: it has ended, or somebody else is at it."""
     mine, first = record.converger == errand.execution, errand.execution == record.plan.execution
     failure = record.failure or errand.failure
-    if record.status in ("Promoted", "Retired") and errand.ordered and not mine:
+    takes_back = errand.ordered and not errand.resolved
+    if record.status in ("Promoted", "Retired") and takes_back and not mine:
         return None
     if record.ended:
         end = "Promoted" if record.status == "Retired" else record.status
