@@ -28,7 +28,7 @@ ACTS = {
     "Promote": ("Promote", "end"),
     "RestoreBlue": ("Restore blue", "back"),
     "Converge": ("Clean up", "tidy"),
-    "Promoted": ("", "end"),
+    "Promoted": ("Promoted", "end"),
     "RolledBack": ("", "back"),
     "Held": ("", "back"),
     "RollbackIncomplete": ("", "back"),
@@ -62,6 +62,7 @@ class Course:
     slices: Sequence[Slice]
     alarm: float | None = None
     aborted: float | None = None
+    ordered: float | None = None
     all_blue: float | None = None
 
 
@@ -200,13 +201,15 @@ def _marks(course: Course) -> Iterator[str]:
         yield from _mark(course, course.alarm, "alarm", "end")
     if course.aborted is not None:
         yield from _mark(course, course.aborted, "aborted", "end")
+    if course.ordered is not None:
+        yield from _mark(course, course.ordered, "ordered back", "end")
     if course.all_blue is not None:
         yield from _mark(course, course.all_blue, f"all on {course.blue}", "start")
 
 
 def _mark(course: Course, at: float, words: str, anchor: str) -> Iterator[str]:
     x = _x(course, at)
-    anchor = "end" if x > WIDTH * 0.85 else anchor
+    anchor = "end" if x + len(words) * LETTER > WIDTH else anchor
     shift = -4 if anchor == "end" else 4
     yield f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{WEIGHTS[0] - 12}" y2="{REQUESTS[1]}"/>'
     yield f'<text class="mark-label" style="text-anchor:{anchor}" x="{x + shift:.1f}" y="{WEIGHTS[0] - 5}">{_text(words)}</text>'
