@@ -141,8 +141,8 @@ def _upgrade_rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
     yield "in service at the order", [_counts(each.in_service_at_the_order or {}) for each in scenes]
     yield "in service at the way back", [_counts(each.in_service_at_the_way_back or {}) for each in scenes]
     for name in dict.fromkeys(name for each in scenes for fleet in each.fleets.values() for name in fleet):
-        changes = [[each.fleets[side][name] for side in ("blue", "green")] for each in scenes]
-        yield name.replace("_", " "), [" → ".join(change) for change in changes]
+        sides = [[each.fleets.get(side, {}).get(name, "–") for side in ("blue", "green")] for each in scenes]
+        yield name.replace("_", " "), [" → ".join(each) for each in sides]
 
 
 def _notes(speed: float) -> str:
