@@ -96,7 +96,12 @@ def draw(course: Course) -> str:
 
 def acts(course: Course) -> list[Act]:
     """The states in order, gathered under the act that each belongs to."""
-    known = [(index, name) for index, (_, name) in enumerate(course.states) if name in ACTS]
+    known = [
+        (index, name)
+        for index, (at, name) in enumerate(course.states)
+        if name in ACTS
+        and not (name == "Converge" and _share(course, at))  # blue gets its capacity back first
+    ]
     befores = ["", *(name for _, name in known)]
     starts = [
         i for (i, name), before in zip(known, befores, strict=False) if name != "Converge" or before != name
@@ -231,6 +236,12 @@ def _weight_given(course: Course, since: float, until: float) -> int:
     inside = [weights for at, weights in course.weights if since <= at <= until]
     given = [*inside, *before]
     return given[0].get(course.green, 0) if given else 0
+
+
+def _share(course: Course, at: float) -> int:
+    """Green's percent of the traffic at a moment."""
+    latest = [weights for since, weights in course.weights if since <= at][-1:]
+    return latest[0].get(course.green, 0) if latest else 0
 
 
 def _x(course: Course, at: float) -> float:

@@ -110,7 +110,8 @@ UPGRADE = {
 UPGRADES = (
     Scene(
         "2.0.0",
-        "Promoted on a new fleet. An hour later a person orders it back: blue still stands on its floor.",
+        "Promoted with t3 for t2, IMDSv2, a tighter security group and room for twice as many. An hour later a person "
+        "orders it back: blue still stands on its floor.",
         None,
         "RolledBack",
         fleet=UPGRADE,
@@ -118,7 +119,7 @@ UPGRADES = (
     ),
     Scene(
         "3.0.0",
-        "The same, and blue was scaled in to nothing in that hour. It gets its capacity first, then the traffic.",
+        "The same, but blue was scaled in to nothing in that hour. It gets its capacity first, then the traffic.",
         None,
         "RolledBack",
         fleet=UPGRADE,

@@ -120,6 +120,27 @@ def test_the_way_back_is_one_act_and_cleaning_up_another() -> None:
     ]
 
 
+def test_while_green_serves_blue_gets_its_capacity_and_nothing_is_cleaned_up() -> None:
+    names = [
+        "Promoted",
+        "AcceptOrder",
+        "RestoreBlue",
+        "Converge",
+        "Converge",
+        "IsItOver",
+        "Converge",
+        "RolledBack",
+    ]
+    states = [(800.0 + index, name) for index, name in enumerate(names)]
+    back = replace(COURSE, states=states, weights=[*COURSE.weights, (804.5, {"1.0.0": 100})])
+    assert [(act.label, act.since, act.until) for act in acts(back)] == [
+        ("Promoted", 800.0, 802.0),
+        ("Restore blue", 802.0, 806.0),
+        ("Clean up", 806.0, 807.0),
+        ("", 807.0, 807.0),
+    ]
+
+
 def test_a_step_keeps_its_weight_though_the_brake_took_it_away() -> None:
     braked = replace(COURSE, weights=[*COURSE.weights[:1], (400.0, {"1.0.0": 100})], alarm=399.0)
     assert [act.label for act in acts(braked) if act.kind == "shift"] == ["10 %", "0 %"]
