@@ -13,11 +13,12 @@ PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-control local test check faults mutate bench-rollback bench-scale clean
+.PHONY: help demo demo-control demo-upgrade local test check faults mutate bench-rollback bench-scale clean
 
 help:
 	@echo "make demo          releases good, bad, broken and aborted, under live traffic (SPEED=$(SPEED))"
 	@echo "make demo-control  the same, done carelessly: it must lose requests"
+	@echo "make demo-upgrade  a fleet upgraded, and taken back an hour later: blue on its floor, then at zero"
 	@echo "make local         the local cloud, left up for the AWS CLI and a browser"
 	@echo "make test          all tests"
 	@echo "make check         linters, types, and the build of the stack"
@@ -32,6 +33,9 @@ demo: .venv/.stamp
 
 demo-control: .venv/.stamp
 	@.venv/bin/python -m local.demo --control --speed $(SPEED)
+
+demo-upgrade: .venv/.stamp
+	@.venv/bin/python -m local.demo --upgrade --speed $(SPEED)
 
 local: .venv/.stamp
 	@.venv/bin/python -m local --speed $(SPEED)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,24 @@ ROOT = Path(__file__).resolve().parents[2]
 RATE = 100.0  # requests a wall second
 LOOK_WALL_SECONDS = 0.25
 SLICES = 90  # stretches of time in a drawn scene
+
+
+@dataclass(frozen=True)
+class Show:
+    """What is played in one go: where its files go, its scenes, and what the service's template says beside."""
+
+    folder: str
+    title: str
+    scenes: Sequence[Scene]
+    launched: dict[str, Any] | None = None
+    control: bool = False
+
+
+DEMO = Show("demo", "Five releases, as their clients saw them", SCENES)
+CARELESS = Show("demo-control", "A careless release, as its clients saw it", (scenes.CONTROL,), control=True)
+UPGRADE = Show(
+    "demo-upgrade", "Two upgrades taken back, as their clients saw them", scenes.UPGRADES, scenes.OLD
+)
 
 
 class Onlooker:
@@ -73,41 +92,42 @@ class Onlooker:
         )
 
 
-def play(speed: float, out: Path, rate: float, *, control: bool) -> int:
-    """The whole demo; answers with the exit code."""
+def play(show: Show, speed: float, out: Path, rate: float) -> int:
+    """The whole show; answers with the exit code."""
     view = open_view()
     out.mkdir(parents=True, exist_ok=True)
     for old in (out / "summary.json", out / "report.html"):
         old.unlink(missing_ok=True)
     try:
         with Cloud.served(speed=speed, out=out) as cloud:
-            stage = _set(cloud, view, rate, control=control)
+            stage = _set(show, cloud, view, rate)
             with scenes.traffic(cloud, stage.seeded, rate, out) as events:
-                played = [*_perform(stage, view, events, control=control)]
-            chapters = _chapters(stage, played, events, control=control)
+                played = [*_perform(show, stage, view, events)]
+            chapters = _chapters(show, stage, played, events)
             failures = list(cloud.clock.failures)
-        return _tell(view, speed, out, chapters, failures, control=control)
+        return _tell(show, view, speed, out, chapters, failures)
     finally:
         view.close()
 
 
-def _set(cloud: Any, view: View, rate: float, *, control: bool) -> Stage:
+def _set(show: Show, cloud: Any, view: View, rate: float) -> Stage:
     view.say(f"local cloud up at {cloud.endpoint}; one second here is {cloud.clock.speed:g} there")
-    stack = None if control else cloud.deploy(ROOT / "template.yaml", scenes.PARAMETERS)
+    stack = None if show.control else cloud.deploy(ROOT / "template.yaml", scenes.PARAMETERS)
     watch = Watch(cloud)
-    seeded = scenes.service(cloud, rate, cloud.clock.speed)
-    builders = scenes.builders(cloud, (CONTROL,) if control else SCENES)
+    seeded = scenes.service(cloud, rate, cloud.clock.speed, show.launched)
+    scenes.tighten(cloud, seeded)
+    builders = scenes.builders(cloud, show.scenes)
     scenes.await_calm(cloud, seeded)
     view.say(f"{seeded.service} {FIRST} serves: three instances in two zones, {rate:g} requests a second\n")
     return Stage(cloud, seeded, stack, watch, builders)
 
 
-def _perform(stage: Stage, view: View, events: Path, *, control: bool) -> Iterator[tuple[Scene, Played]]:
+def _perform(show: Show, stage: Stage, view: View, events: Path) -> Iterator[tuple[Scene, Played]]:
     blue = FIRST
-    for scene in (CONTROL,) if control else SCENES:
-        view.say(f"{scene.title}: expected {scene.expected}" if not control else scene.story)
+    for scene in show.scenes:
+        view.say(f"{scene.title}: expected {scene.expected}" if not show.control else scene.story)
         stage.look = Onlooker(view, events, stage, scene, blue).look
-        played = stage.play_script(scene, blue, _careless(stage)) if control else stage.play(scene, blue)
+        played = stage.play_script(scene, blue, _careless(stage)) if show.control else stage.play(scene, blue)
         view.say(f"  ended {played.outcome} after {played.ran_until - played.began:.0f} s of cloud time\n")
         if played.outcome != scene.expected:
             view.say(f"  {played.cause}\n", good=False)
@@ -131,17 +151,19 @@ def _careless(stage: Stage) -> Callable[[str], Any]:
 
 
 def _chapters(
-    stage: Stage, played: Sequence[tuple[Scene, Played]], events: Path, *, control: bool
+    show: Show, stage: Stage, played: Sequence[tuple[Scene, Played]], events: Path
 ) -> list[Chapter]:
     evidence = stage.evidence(events)
     chapters = []
     for scene, each in played:
         found = stage.measure(each, evidence)
-        broken = [] if control else promises.broken(found, scene.expected)
-        if scene.fault and not control:
+        broken = [] if show.control else promises.broken(found, scene.expected)
+        if scene.fault and not show.control:
             broken += promises.broken_by_fault(found, before_traffic=scene.fault == "unhealthy")
         if scene.stop:
             broken += promises.broken_by_stop(found, scene.stop.by, scene.stop.within)
+        if scene.order:
+            broken += promises.broken_by_order(found, at_zero=scene.order.finds_blue_at_zero)
         chapters.append(Chapter(scene.title, scene.story, found, course(each, evidence), broken))
     return chapters
 
@@ -164,6 +186,7 @@ def course(played: Played, evidence: Evidence) -> Course:
         ],
         alarm=back.alarm,
         aborted=back.aborted,
+        ordered=back.ordered,
         all_blue=back.all_blue,
     )
 
@@ -179,31 +202,30 @@ def _slice(bucket: load.Bucket, played: Played, seconds: float) -> Slice:
 
 
 def _tell(
+    show: Show,
     view: View,
     speed: float,
     out: Path,
     chapters: Sequence[Chapter],
     failures: Sequence[str],
-    *,
-    control: bool,
 ) -> int:
     found = [chapter.figures for chapter in chapters]
-    title = (
-        "A careless release, as its clients saw it" if control else "Five releases, as their clients saw them"
-    )
-    (out / "report.html").write_text(report.render(title, speed, chapters), encoding="utf-8")
+    (out / "report.html").write_text(report.render(show.title, speed, chapters), encoding="utf-8")
     (out / "summary.json").write_text(
         json.dumps(figures.summary(speed, found), indent=2) + "\n", encoding="utf-8"
     )
     view.table(found)
+    for each in found:
+        if back := each.seconds_rollback_command_to_blue:
+            view.say(f"seconds_rollback_command_to_blue  {each.version}: {back['cloud']:g}")
     view.say(f"\npicture  {_short(out / 'report.html')}\nfigures  {_short(out / 'summary.json')}\n")
     broken = [f"{chapter.figures.version}: {words}" for chapter in chapters for words in chapter.broken]
-    broken += promises.broken_by_control(found) if control else []
+    broken += promises.broken_by_control(found) if show.control else []
     broken += [f"the local cloud stumbled: {failure}" for failure in failures]
     for words in broken:
         view.say(f"not kept: {words}", good=False)
     if not broken:
-        view.say(_kept(found, control=control), good=True)
+        view.say(_kept(found, control=show.control), good=True)
     return 1 if broken else 0
 
 
@@ -222,13 +244,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.demo", description=__doc__)
     parser.add_argument("--speed", type=float, default=30.0, help="cloud seconds in a wall second")
     parser.add_argument("--rate", type=float, default=RATE, help="requests a wall second")
-    parser.add_argument("--control", action="store_true", help="the good version, released carelessly")
-    parser.add_argument("--out", type=Path, help="default: out/demo, or out/demo-control")
+    shows = parser.add_mutually_exclusive_group()
+    for name, show, words in (
+        ("--control", CARELESS, "the good version, released carelessly"),
+        ("--upgrade", UPGRADE, "upgrades of the fleet, taken back an hour after their promotion"),
+    ):
+        shows.add_argument(name, dest="show", action="store_const", const=show, help=words)
+    parser.set_defaults(show=DEMO)
+    parser.add_argument("--out", type=Path, help="default: out/ and the name of the show")
     given = parser.parse_args()
-    out = given.out or ROOT / "out" / ("demo-control" if given.control else "demo")
+    out = given.out or ROOT / "out" / given.show.folder
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        return play(given.speed, out, given.rate, control=given.control)
+        return play(given.show, given.speed, out, given.rate)
     except KeyboardInterrupt:
         return 130
 

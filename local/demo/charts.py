@@ -28,7 +28,7 @@ ACTS = {
     "Promote": ("Promote", "end"),
     "RestoreBlue": ("Restore blue", "back"),
     "Converge": ("Clean up", "tidy"),
-    "Promoted": ("", "end"),
+    "Promoted": ("Promoted", "end"),
     "RolledBack": ("", "back"),
     "Held": ("", "back"),
     "RollbackIncomplete": ("", "back"),
@@ -62,6 +62,7 @@ class Course:
     slices: Sequence[Slice]
     alarm: float | None = None
     aborted: float | None = None
+    ordered: float | None = None
     all_blue: float | None = None
 
 
@@ -95,7 +96,12 @@ def draw(course: Course) -> str:
 
 def acts(course: Course) -> list[Act]:
     """The states in order, gathered under the act that each belongs to."""
-    known = [(index, name) for index, (_, name) in enumerate(course.states) if name in ACTS]
+    known = [
+        (index, name)
+        for index, (at, name) in enumerate(course.states)
+        if name in ACTS
+        and not (name == "Converge" and _share(course, at))  # blue gets its capacity back first
+    ]
     befores = ["", *(name for _, name in known)]
     starts = [
         i for (i, name), before in zip(known, befores, strict=False) if name != "Converge" or before != name
@@ -200,13 +206,15 @@ def _marks(course: Course) -> Iterator[str]:
         yield from _mark(course, course.alarm, "alarm", "end")
     if course.aborted is not None:
         yield from _mark(course, course.aborted, "aborted", "end")
+    if course.ordered is not None:
+        yield from _mark(course, course.ordered, "ordered back", "end")
     if course.all_blue is not None:
         yield from _mark(course, course.all_blue, f"all on {course.blue}", "start")
 
 
 def _mark(course: Course, at: float, words: str, anchor: str) -> Iterator[str]:
     x = _x(course, at)
-    anchor = "end" if x > WIDTH * 0.85 else anchor
+    anchor = "end" if x + len(words) * LETTER > WIDTH else anchor
     shift = -4 if anchor == "end" else 4
     yield f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{WEIGHTS[0] - 12}" y2="{REQUESTS[1]}"/>'
     yield f'<text class="mark-label" style="text-anchor:{anchor}" x="{x + shift:.1f}" y="{WEIGHTS[0] - 5}">{_text(words)}</text>'
@@ -228,6 +236,12 @@ def _weight_given(course: Course, since: float, until: float) -> int:
     inside = [weights for at, weights in course.weights if since <= at <= until]
     given = [*inside, *before]
     return given[0].get(course.green, 0) if given else 0
+
+
+def _share(course: Course, at: float) -> int:
+    """Green's percent of the traffic at a moment."""
+    latest = [weights for since, weights in course.weights if since <= at][-1:]
+    return latest[0].get(course.green, 0) if latest else 0
 
 
 def _x(course: Course, at: float) -> float:

@@ -24,7 +24,10 @@ RESCUERS = {
 
 @dataclass(frozen=True)
 class Played:
-    """A scene that is over; times in cloud seconds. A scene that a script released has no executions."""
+    """A scene that is over; times in cloud seconds. A scene that a script released has no executions.
+
+    `fleets` are those of an upgrade that was taken back: blue's and green's at promotion, and blue's again at the end.
+    """
 
     name: str
     version: str
@@ -38,15 +41,18 @@ class Played:
     executions: Sequence[str] = ()
     history: Sequence[Mapping[str, Any]] = ()
     cause: str | None = None
+    fleets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class WayBack:
-    """What turned a release back, when all the traffic was blue's again, and whose write it was."""
+    """What turned a release back, when all the traffic was blue's again, and who wrote that when."""
 
     alarm: float | None = None
     aborted: float | None = None
+    ordered: float | None = None
     all_blue: float | None = None
+    written: float | None = None
     by: str | None = None
 
 
@@ -80,6 +86,7 @@ class Figures:
     served_by_green_while_bad: int
     seconds_alarm_to_blue: dict[str, float] | None
     seconds_abort_to_blue: dict[str, float] | None
+    seconds_rollback_command_to_blue: dict[str, float] | None
     restored_by: str | None
     seconds: dict[str, float]
     state_transitions: int
@@ -96,6 +103,9 @@ class Figures:
     need: int
     lowest_blue: int | None
     lowest_green: int | None
+    in_service_at_the_order: dict[str, int] | None = None
+    in_service_at_the_way_back: dict[str, int] | None = None
+    fleets: dict[str, dict[str, str]] = field(default_factory=dict)
     balancer: dict[str, int] = field(default_factory=dict)
 
 
@@ -129,6 +139,7 @@ def measure(
         served_by_green_while_bad=answers if played.bad else 0,
         seconds_alarm_to_blue=_between(back.alarm, back.all_blue, evidence.speed),
         seconds_abort_to_blue=_between(back.aborted, back.all_blue, evidence.speed),
+        seconds_rollback_command_to_blue=_between(back.ordered, back.written, evidence.speed),
         restored_by=back.by,
         seconds=_in_both_times(played.ran_until - played.began, evidence.speed),
         state_transitions=sum(event["type"].endswith("StateEntered") for event in played.history),
@@ -147,6 +158,9 @@ def measure(
         need=blue[0].desired if blue else 0,
         lowest_blue=min((min(s.in_service, s.desired) for s in blue), default=None),
         lowest_green=min((min(s.in_service, s.desired) for s in green), default=None),
+        in_service_at_the_order=_in_service(sights, back.ordered),
+        in_service_at_the_way_back=_in_service(sights, back.written) if back.ordered else None,
+        fleets={side: dict(fleet) for side, fleet in played.fleets.items()},
         balancer=dict(balancer),
     )
 
@@ -156,16 +170,17 @@ def way_back(played: Played, evidence: Evidence) -> WayBack:
 
     That is later than our own write: the load balancer takes its time to follow.
     """
-    alarm, aborted = _alarm(played, evidence), _aborted(played, evidence)
-    turned = next((at for at in (aborted, alarm) if at is not None), None)
+    alarm, aborted, ordered = _alarm(played, evidence), _aborted(played, evidence), _ordered(played, evidence)
+    turned = next((at for at in (ordered, aborted, alarm) if at is not None), None)
     sent = [
         event.cloud
         for event in evidence.events
         if event.version == played.version and played.began <= event.cloud < played.ended
     ]
     if turned is None or not sent or played.expected != "RolledBack":
-        return WayBack(alarm, aborted)
-    return WayBack(alarm, aborted, max(turned, *sent), _restorer(played, evidence))
+        return WayBack(alarm, aborted, ordered)
+    written, by = _written(played, evidence)
+    return WayBack(alarm, aborted, ordered, max(turned, *sent), written, by if ordered is None else "order")
 
 
 def _alarm(played: Played, evidence: Evidence) -> float | None:
@@ -195,16 +210,42 @@ def _aborted(played: Played, evidence: Evidence) -> float | None:
     )
 
 
-def _restorer(played: Played, evidence: Evidence) -> str | None:
-    """Who made the write of the production rule that took green's last traffic away."""
-    taken: str | None = None
+def _ordered(played: Played, evidence: Evidence) -> float | None:
+    """When a person started a rollback of it."""
+    names = [arn.rsplit(":", 1)[1] for arn in played.executions[1:]]
+    return next(
+        (
+            float(call["at"])
+            for call in evidence.calls
+            if call["call"] == "StartExecution"
+            and call["principal"] == "person"
+            and call["request"].get("name") in names
+        ),
+        None,
+    )
+
+
+def _written(played: Played, evidence: Evidence) -> tuple[float | None, str | None]:
+    """When the write of the production rule was made that took green's last traffic away, and by whom."""
+    taken: Mapping[str, Any] | None = None
     given = False
     for call in _route_writes(played, evidence):
         share = percent(call.get("after") or {}, evidence.versions).get(played.version, 0)
         if given and not share:
-            taken = str(call["principal"])
+            taken = call
         given = share > 0
-    return RESCUERS.get(taken, taken) if taken else None
+    if taken is None:
+        return None, None
+    by = str(taken["principal"])
+    return float(taken["at"]), RESCUERS.get(by, by)
+
+
+def _in_service(sights: Sequence[Sight], at: float | None) -> dict[str, int] | None:
+    """How many instances of each version were in service when it was last looked before a moment."""
+    if at is None:
+        return None
+    latest = max((sight.at for sight in sights if sight.at <= at), default=at)
+    return {sight.version: sight.in_service for sight in sights if sight.at == latest}
 
 
 def weight_changes(played: Played, evidence: Evidence) -> list[tuple[float, dict[str, int]]]:

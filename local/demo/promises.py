@@ -1,6 +1,6 @@
 """What each scene promises, and which of its figures break it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from local.demo.figures import Figures
 
@@ -74,10 +74,32 @@ def broken_by_stop(figures: Figures, by: str, within: float) -> list[str]:
     return told
 
 
+def broken_by_order(figures: Figures, *, at_zero: bool) -> list[str]:
+    """What an upgrade that is taken back promises beside: it was one, blue could carry what it got, and is as it was."""
+    if figures.seconds_rollback_command_to_blue is None:
+        return [f"{figures.version} was never taken back by an order"]
+    told = []
+    stood = (figures.in_service_at_the_order or {}).get(figures.blue, 0)
+    if at_zero != (stood == 0):
+        told.append(f"{figures.blue} had {stood} in service when the order came")
+    at_the_write = figures.in_service_at_the_way_back or {}
+    able, served = at_the_write.get(figures.blue, 0), at_the_write.get(figures.version, 0)
+    if able < max(1, served):
+        told.append(
+            f"{figures.blue} had {able} in service when it got everything, {figures.version} had {served}"
+        )
+    before, green, again = (figures.fleets[side] for side in ("blue", "green", "blue again"))
+    if same := [name for name in before if green[name] == before[name]]:
+        told.append(f"the upgrade didn't change {', '.join(same)}")
+    if again != before:
+        told.append(f"{figures.blue} came back as {_counts(again)}, not {_counts(before)}")
+    return told
+
+
 def broken_by_control(scenes: Sequence[Figures]) -> list[str]:
     """The careless release must lose requests: otherwise the demo can't see."""
     return [] if sum(scene.lost for scene in scenes) else ["the control lost nothing: the demo can't see"]
 
 
-def _counts(counts: dict[str, int]) -> str:
+def _counts(counts: Mapping[str, int | str]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items()) or "nothing"

@@ -82,7 +82,9 @@ def _told(figures: Figures) -> str:
     for turned, back in (("alarm", figures.seconds_alarm_to_blue), ("abort", figures.seconds_abort_to_blue)):
         if back:
             words += f" From the {turned} to the last request that {figures.version} answered: {back['cloud']:.0f} s."
-    if figures.restored_by:
+    if (back := figures.seconds_rollback_command_to_blue) is not None:
+        words += f" From the order to the write that gave {figures.blue} everything: {back['cloud']:.0f} s."
+    elif figures.restored_by:
         words += f" Taken back by the {figures.restored_by}."
     return words
 
@@ -118,6 +120,8 @@ def _rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
     yield "served by green while bad", [f"{each.served_by_green_while_bad:,}" for each in scenes]
     yield "alarm to blue, cloud", [_seconds(each.seconds_alarm_to_blue) for each in scenes]
     yield "abort to blue, cloud", [_seconds(each.seconds_abort_to_blue) for each in scenes]
+    if any(each.fleets for each in scenes):
+        yield from _upgrade_rows(scenes)
     yield "taken back by", [f"the {each.restored_by}" if each.restored_by else "–" for each in scenes]
     yield "weights at the end", [_counts(each.final_weights) for each in scenes]
     yield "fewest in service, blue / green", [_lowest(each) for each in scenes]
@@ -130,6 +134,15 @@ def _rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
     yield "Lambda invocations", [str(each.lambda_invocations) for each in scenes]
     yield "API calls", [f"{each.api_calls:,}" for each in scenes]
     yield "left behind", [", ".join(each.orphans) or "nothing" for each in scenes]
+
+
+def _upgrade_rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
+    yield "order to blue, cloud", [_seconds(each.seconds_rollback_command_to_blue) for each in scenes]
+    yield "in service at the order", [_counts(each.in_service_at_the_order or {}) for each in scenes]
+    yield "in service at the way back", [_counts(each.in_service_at_the_way_back or {}) for each in scenes]
+    for name in dict.fromkeys(name for each in scenes for fleet in each.fleets.values() for name in fleet):
+        sides = [[each.fleets.get(side, {}).get(name, "–") for side in ("blue", "green")] for each in scenes]
+        yield name.replace("_", " "), [" → ".join(each) for each in sides]
 
 
 def _notes(speed: float) -> str:

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOOK_SECONDS = 10.0
 HEALTHY_SECONDS = 900.0
 STOPPED_AT = 50  # percent of the traffic
+RETAIN_DAYS = 7
 DRAIN_WALL_SECONDS = 30.0
 
 
@@ -33,17 +34,37 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Order:
+    """How a promoted release is taken back: so many cloud minutes after, and how long its blue was to be kept."""
+
+    after_minutes: int
+    keep_minutes: int
+
+    @property
+    def finds_blue_at_zero(self) -> bool:
+        return self.keep_minutes < self.after_minutes
+
+
+@dataclass(frozen=True)
 class Scene:
-    """A version to release, what is wrong with it or with the world, and how the release must end."""
+    """A version to release, what is wrong with it or with the world, and how the release must end.
+
+    `fleet` is what it changes of the fleet, with security groups by name.
+    """
 
     version: str
     story: str
     fault: str | None
     expected: str
     stop: Stop | None = None
+    fleet: Mapping[str, Any] | None = None
+    order: Order | None = None
 
     @property
     def title(self) -> str:
+        if self.order is not None:
+            stands = "at zero" if self.order.finds_blue_at_zero else "on its floor"
+            return f"{self.version} upgrades the fleet, and is taken back with blue {stands}"
         if self.stop is None:
             return f"{self.version} {'is good' if self.fault is None else FAULTS[self.fault]}"
         return f"{self.version} is good, and aborted at {STOPPED_AT} %" + (
@@ -75,6 +96,36 @@ SCENES = (
     ),
 )
 CONTROL = Scene("2.0.0", "Released by a careless script: blue is gone before its traffic is.", None, RELEASED)
+OLD = {
+    "InstanceType": "t2.small",
+    "MetadataOptions": {"HttpTokens": "optional", "HttpEndpoint": "enabled"},
+}
+TIGHT = f"{SERVICE}-app"
+UPGRADE = {
+    "instance_type": "t3.small",
+    "metadata": {"http_tokens": "required"},
+    "security_groups": [TIGHT],
+    "max_size": 18,
+}
+UPGRADES = (
+    Scene(
+        "2.0.0",
+        "Promoted with t3 for t2, IMDSv2, a tighter security group and room for twice as many. An hour later a person "
+        "orders it back: blue still stands on its floor.",
+        None,
+        "RolledBack",
+        fleet=UPGRADE,
+        order=Order(after_minutes=60, keep_minutes=240),
+    ),
+    Scene(
+        "3.0.0",
+        "The same, but blue was scaled in to nothing in that hour. It gets its capacity first, then the traffic.",
+        None,
+        "RolledBack",
+        fleet=UPGRADE,
+        order=Order(after_minutes=60, keep_minutes=10),
+    ),
+)
 
 
 def profile(speed: float, rate: float) -> dict[str, Any]:
@@ -95,7 +146,7 @@ def profile(speed: float, rate: float) -> dict[str, Any]:
     }
 
 
-def service(cloud: Any, rate: float, speed: float) -> seed.Seeded:
+def service(cloud: Any, rate: float, speed: float, launched: dict[str, Any] | None = None) -> seed.Seeded:
     """Version 1.0.0, serving: its fleet is as large as its target tracking wants it under this load."""
     per_minute = rate * 60 / speed
     return seed.service(
@@ -106,7 +157,22 @@ def service(cloud: Any, rate: float, speed: float) -> seed.Seeded:
         register=True,
         sticky=True,
         tracking_target=per_minute / 2.4,
+        launched=launched,
         **profile(speed, rate),
+    )
+
+
+def tighten(cloud: Any, seeded: seed.Seeded) -> None:
+    """Makes a security group that lets in the load balancer only, where the service's own lets in everybody."""
+    ec2, elb = cloud.client("ec2"), cloud.client("elbv2")
+    (balancer,) = elb.describe_load_balancers(LoadBalancerArns=[seeded.load_balancer_arn])["LoadBalancers"]
+    made = ec2.create_security_group(
+        GroupName=TIGHT, Description="from the load balancer", VpcId=seeded.vpc_id
+    )
+    peers = [{"GroupId": group} for group in balancer["SecurityGroups"]]
+    ec2.authorize_security_group_ingress(
+        GroupId=made["GroupId"],
+        IpPermissions=[{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": peers}],
     )
 
 
@@ -164,6 +230,34 @@ def release_input(version: str, builder: str, **asked: Any) -> dict[str, Any]:
         "build": {"builder": "demo"},
         **asked,
     }
+
+
+def asked(cloud: Any, scene: Scene) -> dict[str, Any]:
+    """What a scene's release asks for beside its version; a person looks up the ids of the groups it names."""
+    wanted: dict[str, Any] = {}
+    if scene.fleet is not None:
+        named = [{"Name": "group-name", "Values": scene.fleet["security_groups"]}]
+        found = cloud.client("ec2").describe_security_groups(Filters=named)["SecurityGroups"]
+        wanted["fleet"] = {**scene.fleet, "security_groups": [group["GroupId"] for group in found]}
+    if scene.order is not None:
+        wanted |= {"keep_minutes": scene.order.keep_minutes, "retain_days": RETAIN_DAYS}
+    return wanted
+
+
+def fleet(cloud: Any, group: str) -> dict[str, str]:
+    """What a group's fleet is made of, in the words of what an upgrade changes, as the EC2 API shows it to a person."""
+    named = {"AutoScalingGroupNames": [group]}
+    (found,) = cloud.client("autoscaling").describe_auto_scaling_groups(**named)["AutoScalingGroups"]
+    ids = [each["InstanceId"] for each in found["Instances"]]
+    shown = cloud.client("ec2").describe_instances(InstanceIds=ids)["Reservations"]
+    instances = [instance for reservation in shown for instance in reservation["Instances"]]
+    made = {
+        "instance_type": {each["InstanceType"] for each in instances},
+        "http_tokens": {each["MetadataOptions"]["HttpTokens"] for each in instances},
+        "security_groups": {group["GroupName"] for each in instances for group in each["SecurityGroups"]},
+        "max_size": {str(found["MaxSize"])},
+    }
+    return {name: ", ".join(sorted(values)) for name, values in made.items()}
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from local.control.delivery import Delivery
 from local.demo import figures, orphans, scenes
 from local.demo.charts import RELEASED
 from local.demo.figures import Evidence, Figures, Played
-from local.demo.scenes import Scene, Stop
+from local.demo.scenes import Order, Scene, Stop
 from local.demo.watch import Watch
 from local.plane import load
 
@@ -24,12 +24,13 @@ HALF = [{"weight": scenes.STOPPED_AT, "observe_minutes": 5}, {"weight": 100, "ob
 
 @dataclass(frozen=True)
 class Ran:
-    """What was run in a scene, and how the last of it ended."""
+    """What was run in a scene, and how the last of it ended; `fleets` as `figures.Played` has them."""
 
     outcome: str
     executions: tuple[str, ...] = ()
     history: Sequence[Mapping[str, Any]] = ()
     cause: str | None = None
+    fleets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -83,10 +84,7 @@ class Stage:
 
     def play(self, scene: Scene, blue: str) -> Played:
         """Releases the scene's version once all is calm, and stays for a while after."""
-        stop = scene.stop
-        return self._play(
-            scene, blue, (lambda: self._stop(scene, stop)) if stop else lambda: self._release(scene)
-        )
+        return self._play(scene, blue, lambda: self._run_scene(scene))
 
     def play_script(self, scene: Scene, blue: str, script: Callable[[str], Any]) -> Played:
         """The same, released by a script that is given the builder and knows nothing of Viridian."""
@@ -134,7 +132,15 @@ class Stage:
             executions=ran.executions,
             history=ran.history,
             cause=ran.cause,
+            fleets=ran.fleets,
         )
+
+    def _run_scene(self, scene: Scene) -> Ran:
+        if scene.stop is not None:
+            return self._stop(scene, scene.stop)
+        if scene.order is not None:
+            return self._take_back(scene, scene.order)
+        return self._release(scene)
 
     def _release(self, scene: Scene) -> Ran:
         arn = self._start(scene)
@@ -165,6 +171,23 @@ class Stage:
             raise RuntimeError("no event was lost on its way: the scene shows nothing")
         return self._ended(arn, *rescuers())
 
+    def _take_back(self, scene: Scene, order: Order) -> Ran:
+        """Orders a promoted release back, as a person does who has found out later."""
+        ran, cloud = self._release(scene), self.cloud
+        if ran.outcome != "Promoted":
+            return ran
+        (arn,), blue = ran.executions, self.seeded.group_name
+        green = next(sight.group for sight in self.watch.fleets() if sight.version == scene.version)
+        fleets = {"blue": scenes.fleet(cloud, blue), "green": scenes.fleet(cloud, green)}
+        self._rest(order.after_minutes * 60, [arn])
+        known = orphans.entries(cloud, self.stack.outputs["ReleasesTableName"])
+        release = next(name for name in known if name.startswith(f"{scene.version}-"))
+        given = {"service": scenes.SERVICE, "release": release, "reason": "customers see old prices"}
+        rollback = str(cloud.start(self.stack.outputs["RollbackStateMachineArn"], given))
+        self._until(lambda: self._is_over(rollback), [arn, rollback])
+        fleets["blue again"] = scenes.fleet(cloud, blue)
+        return replace(self._ended(arn, rollback), fleets=fleets)
+
     def _run(self, script: Callable[[str], Any], builder: str) -> Ran:
         ended: list[BaseException | None] = []
         self.cloud.clock.spawn(lambda: ended.append(_error_of(script, builder)), "script")
@@ -177,7 +200,8 @@ class Stage:
 
     def _start(self, scene: Scene, **asked: Any) -> str:
         machine = self.stack.outputs["ReleaseStateMachineArn"]
-        given = scenes.release_input(scene.version, self.builders[scene.version], **asked)
+        wanted = {**scenes.asked(self.cloud, scene), **asked}
+        given = scenes.release_input(scene.version, self.builders[scene.version], **wanted)
         return str(self.cloud.start(machine, given))
 
     def _rollbacks(self) -> list[str]:

@@ -14,19 +14,6 @@ from rich.text import Text
 from local.demo.figures import Figures
 
 BAR = 50
-COLUMNS = [
-    "requests",
-    "lost",
-    "errors",
-    "green\nwhile bad",
-    "alarm\nto blue",
-    "abort\nto blue",
-    "taken\nback by",
-    "cloud",
-    "wall",
-    "calls",
-    "left\nbehind",
-]
 SHOWN_ACTS = 9
 ASIDES = ("Is", "Did", "Wait", "Check", "Observe", "Judge", "TakeNext")
 STEPS = ("ShiftTraffic",)  # each one counts
@@ -134,29 +121,34 @@ class LiveView:
 
 
 def figures_table(scenes: Sequence[Figures]) -> Table:
-    """What every scene came to, one row each."""
+    """What every scene came to, one row each; what no scene has anything to say of is left out."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("version")
     table.add_column("ended")
-    for name in COLUMNS:
+    rows = [_cells(each) for each in scenes]
+    told = [name for name in rows[0] if any(row[name] != "-" for row in rows)]
+    for name in told:
         table.add_column(name, justify="right", vertical="bottom")
-    for each in scenes:
-        table.add_row(
-            each.version,
-            each.outcome,
-            f"{each.requests:,}",
-            Text(f"{each.lost:,}", style="bold red" if each.lost else "bold green"),
-            f"{each.errors:,}",
-            f"{each.served_by_green_while_bad:,}",
-            _seconds(each.seconds_alarm_to_blue),
-            _seconds(each.seconds_abort_to_blue),
-            each.restored_by or "-",
-            f"{each.seconds['cloud'] / 60:.0f} min",
-            f"{each.seconds['wall']:.0f} s",
-            str(each.api_calls),
-            str(len(each.orphans)),
-        )
+    for each, row in zip(scenes, rows, strict=True):
+        table.add_row(each.version, each.outcome, *(row[name] for name in told))
     return table
+
+
+def _cells(each: Figures) -> dict[str, str | Text]:
+    return {
+        "requests": f"{each.requests:,}",
+        "lost": Text(f"{each.lost:,}", style="bold red" if each.lost else "bold green"),
+        "errors": f"{each.errors:,}",
+        "green\nwhile bad": f"{each.served_by_green_while_bad:,}",
+        "alarm\nto blue": _seconds(each.seconds_alarm_to_blue),
+        "abort\nto blue": _seconds(each.seconds_abort_to_blue),
+        "order\nto blue": _seconds(each.seconds_rollback_command_to_blue),
+        "taken\nback by": each.restored_by or "-",
+        "cloud": f"{each.seconds['cloud'] / 60:.0f} min",
+        "wall": f"{each.seconds['wall']:.0f} s",
+        "calls": str(each.api_calls),
+        "left\nbehind": str(len(each.orphans)),
+    }
 
 
 def _seconds(times: dict[str, float] | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.demo.figures import Evidence, Played, measure, percent, states, summary, weight_changes
-from local.demo.promises import broken, broken_by_control, broken_by_fault, broken_by_stop
+from local.demo.promises import broken, broken_by_control, broken_by_fault, broken_by_order, broken_by_stop
 from local.demo.watch import Sight, Turn
 from local.plane.load import Event
 
@@ -181,6 +181,45 @@ def test_who_gave_traffic_or_was_refused_took_nothing_back() -> None:
     assert figures(STOPPED, stopped(BACK, *late)).restored_by == "sweeper"
 
 
+ROLLBACK = RUN.replace(":release:", ":rollback:") + "-1"
+TAKEN_BACK = replace(STOPPED, executions=(RUN, ROLLBACK))
+WROTE = write(1420.0, {BLUE: 100}, principal="ConvergeFunction", execution=ROLLBACK)
+
+
+def ordered(name: str = "x-1", *more: Any, **other: Any) -> Evidence:
+    order = {"at": 1330.0, "call": "StartExecution", "request": {"name": name}, "error": None}
+    calls = [*EVIDENCE.calls, {**order, "principal": "person", "execution": None, **other}, WROTE, *more]
+    return replace(EVIDENCE, calls=calls)
+
+
+def test_an_order_to_blue_ends_with_the_write_that_gave_blue_everything() -> None:
+    seen = figures(TAKEN_BACK, ordered())
+    assert seen.seconds_rollback_command_to_blue == {"cloud": 90.0, "wall": 3.0}
+    assert seen.restored_by == "order"
+    assert seen.seconds_abort_to_blue is None
+
+
+@pytest.mark.parametrize(
+    "evidence", [ordered("x"), ordered("x-2"), ordered(principal="GuardFunction"), EVIDENCE]
+)
+def test_only_a_persons_order_for_this_release_is_one(evidence: Evidence) -> None:
+    seen = figures(TAKEN_BACK, evidence)
+    assert seen.seconds_rollback_command_to_blue is None
+    assert seen.in_service_at_the_order is None
+    assert seen.restored_by != "order"
+
+
+def test_what_was_in_service_is_what_was_seen_last_before_the_moment() -> None:
+    sights = [
+        Sight(at, group, version, 0, count, count)
+        for at, blue in ((1300.0, 3), (1325.0, 0), (1335.0, 1), (1415.0, 3), (1425.0, 4))
+        for group, version, count in (("shop-1", "1.0.0", blue), ("green", "2.0.0", 3))
+    ]
+    seen = figures(TAKEN_BACK, replace(ordered(), sights=sights))
+    assert seen.in_service_at_the_order == {"1.0.0": 0, "2.0.0": 3}
+    assert seen.in_service_at_the_way_back == {"1.0.0": 3, "2.0.0": 3}
+
+
 def test_weights_are_percents_by_version() -> None:
     assert percent({BLUE: 30, GREEN: 10}, VERSIONS) == {"1.0.0": 75, "2.0.0": 25}
     assert percent({GREEN: 1, BLUE: 0}, VERSIONS) == {"2.0.0": 100}
@@ -290,6 +329,64 @@ def test_a_stopped_release_must_come_back_in_time_by_whom_it_should(
     assert broken_by_stop(kept(**{**whole, **wrong}), by="guard", within=60.0) == words
 
 
+OLD = {"instance_type": "t2.small", "max_size": "9"}
+NEW = {"instance_type": "t3.small", "max_size": "18"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({}, []),
+        (
+            {"seconds_rollback_command_to_blue": None},
+            ["2.0.0 was never taken back by an order"],
+        ),
+        (
+            {"in_service_at_the_order": {"1.0.0": 3, "2.0.0": 3}},
+            ["1.0.0 had 3 in service when the order came"],
+        ),
+        (
+            {"in_service_at_the_way_back": {"1.0.0": 2, "2.0.0": 3}},
+            ["1.0.0 had 2 in service when it got everything, 2.0.0 had 3"],
+        ),
+        (
+            {"in_service_at_the_way_back": {"1.0.0": 0, "2.0.0": 0}},
+            ["1.0.0 had 0 in service when it got everything, 2.0.0 had 0"],
+        ),
+        (
+            {"fleets": {"blue": OLD, "green": {**NEW, "max_size": "9"}, "blue again": OLD}},
+            ["the upgrade didn't change max_size"],
+        ),
+        (
+            {"fleets": {"blue": OLD, "green": NEW, "blue again": {**OLD, "max_size": "18"}}},
+            [
+                "1.0.0 came back as instance_type t2.small, max_size 18, not instance_type t2.small, max_size 9"
+            ],
+        ),
+    ],
+)
+def test_an_upgrade_must_be_one_and_blue_whole_before_it_serves_again(
+    wrong: dict[str, Any], words: list[str]
+) -> None:
+    whole = {
+        "seconds_rollback_command_to_blue": {"cloud": 90.0, "wall": 3.0},
+        "in_service_at_the_order": {"1.0.0": 0, "2.0.0": 3},
+        "in_service_at_the_way_back": {"1.0.0": 3, "2.0.0": 3},
+        "fleets": {"blue": OLD, "green": NEW, "blue again": OLD},
+    }
+    assert broken_by_order(kept(**{**whole, **wrong}), at_zero=True) == words
+
+
+def test_a_blue_that_should_stand_on_its_floor_must() -> None:
+    seen = kept(
+        seconds_rollback_command_to_blue={"cloud": 2.0, "wall": 0.1},
+        in_service_at_the_order={"1.0.0": 0, "2.0.0": 3},
+        in_service_at_the_way_back={"1.0.0": 3, "2.0.0": 3},
+        fleets={"blue": OLD, "green": NEW, "blue again": OLD},
+    )
+    assert broken_by_order(seen, at_zero=False) == ["1.0.0 had 0 in service when the order came"]
+
+
 def test_the_control_must_lose() -> None:
     assert broken_by_control([kept()])
     assert not broken_by_control([kept(lost=3)])
@@ -301,6 +398,6 @@ def test_the_summary_has_what_was_asked_for() -> None:
     asked = (
         "name version outcome requests lost errors served_by_green_while_bad seconds_alarm_to_blue seconds "
     )
-    asked += "seconds_abort_to_blue restored_by "
+    asked += "seconds_abort_to_blue seconds_rollback_command_to_blue restored_by "
     asked += "state_transitions history_events lambda_invocations api_calls final_weights orphans"
     assert set(asked.split()) <= set(document["scenes"][0])

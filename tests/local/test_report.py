@@ -52,6 +52,7 @@ FIGURES = Figures(
     served_by_green_while_bad=0,
     seconds_alarm_to_blue=None,
     seconds_abort_to_blue=None,
+    seconds_rollback_command_to_blue=None,
     restored_by=None,
     seconds={"cloud": 785.0, "wall": 26.2},
     state_transitions=60,
@@ -104,7 +105,7 @@ def test_states_are_gathered_into_acts() -> None:
         ("10 %", 182.0, 480.0),
         ("100 %", 480.0, 780.0),
         ("Promote", 780.0, 785.0),
-        ("", 785.0, 785.0),
+        ("Promoted", 785.0, 785.0),
     ]
     assert acts(COURSE)[1].states == ("BakeImage", "WaitForImage")
 
@@ -116,6 +117,27 @@ def test_the_way_back_is_one_act_and_cleaning_up_another() -> None:
         ("Restore blue", 0.0, 2.0),
         ("Clean up", 2.0, 5.0),
         ("", 5.0, 5.0),
+    ]
+
+
+def test_while_green_serves_blue_gets_its_capacity_and_nothing_is_cleaned_up() -> None:
+    names = [
+        "Promoted",
+        "AcceptOrder",
+        "RestoreBlue",
+        "Converge",
+        "Converge",
+        "IsItOver",
+        "Converge",
+        "RolledBack",
+    ]
+    states = [(800.0 + index, name) for index, name in enumerate(names)]
+    back = replace(COURSE, states=states, weights=[*COURSE.weights, (804.5, {"1.0.0": 100})])
+    assert [(act.label, act.since, act.until) for act in acts(back)] == [
+        ("Promoted", 800.0, 802.0),
+        ("Restore blue", 802.0, 806.0),
+        ("Clean up", 806.0, 807.0),
+        ("", 807.0, 807.0),
     ]
 
 
@@ -187,6 +209,38 @@ def test_how_long_it_took_and_who_did_it_are_on_the_page_and_in_the_terminal(cap
     told = capsys.readouterr().out
     assert "…" not in told
     assert re.search(r"2\.0\.0 +RolledBack .* 42 s +sweeper ", told)
+
+
+def test_an_upgrade_that_is_taken_back_is_drawn_and_told(capsys: Any) -> None:
+    names = [(780.0, "Promoted"), (850.0, "AcceptOrder"), (851.0, "RestoreBlue"), (890.0, "RolledBack")]
+    back = replace(COURSE, states=names, ordered=850.0, all_blue=870.0)
+    assert [(act.label, act.since, act.until) for act in acts(back)][:2] == [
+        ("Promoted", 780.0, 851.0),
+        ("Restore blue", 851.0, 890.0),
+    ]
+    assert [text.text for text in marked(back, "text", "mark-label")] == ["ordered back", "all on 1.0.0"]
+    fleet = {"instance_type": "t2.small", "max_size": "9"}
+    seen = replace(
+        FIGURES,
+        outcome="RolledBack",
+        seconds_rollback_command_to_blue={"cloud": 121.6, "wall": 4.1},
+        restored_by="order",
+        in_service_at_the_order={"1.0.0": 0, "2.0.0": 3},
+        fleets={
+            "blue": fleet,
+            "green": {"instance_type": "t3.small", "max_size": "18"},
+            "blue again": fleet,
+        },
+    )
+    page = render("x", 30, [replace(CHAPTER, figures=seen)])
+    assert "From the order to the write that gave 1.0.0 everything: 122 s." in page
+    assert '<th scope="row">in service at the order</th><td>1.0.0: 0, 2.0.0: 3</td>' in page
+    assert '<th scope="row">instance type</th><td>t2.small → t3.small</td>' in page
+    assert "in service at the order" not in render("x", 30, [CHAPTER])
+    PlainView().table([seen])
+    told = capsys.readouterr().out
+    assert "…" not in told
+    assert re.search(r"2\.0\.0 +RolledBack .* 122 s +order ", told)
 
 
 @pytest.mark.parametrize(

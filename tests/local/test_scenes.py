@@ -7,10 +7,10 @@ import pytest
 
 from bench import straight_line
 from local.cloud import Cloud
-from local.demo import figures, scenes
+from local.demo import figures, promises, scenes
 from local.demo.figures import Evidence, Played
 from local.demo.orphans import Entry, Left, entries, find, is_orphan, leftovers
-from local.demo.scenes import CONTROL, FIRST, PARAMETERS, ROOT, SCENES, Scene, Stop
+from local.demo.scenes import CONTROL, FIRST, OLD, PARAMETERS, ROOT, SCENES, UPGRADES, Scene, Stop
 from local.demo.stage import Stage, losing
 from local.demo.watch import Watch
 from local.plane.load import Event
@@ -38,10 +38,11 @@ def answered(played: Played) -> Event:
     )
 
 
-def stage(cloud: Any, *cast: Scene, deployed: bool = True) -> Stage:
+def stage(cloud: Any, *cast: Scene, deployed: bool = True, launched: dict[str, Any] | None = None) -> Stage:
     stack = cloud.deploy(ROOT / "template.yaml", PARAMETERS) if deployed else None
     watch = Watch(cloud)
-    seeded = scenes.service(cloud, RATE, speed=1)
+    seeded = scenes.service(cloud, RATE, 1, launched)
+    scenes.tighten(cloud, seeded)
     builders = scenes.builders(cloud, cast)
     scenes.await_calm(cloud, seeded)
     cloud.plane.traffic(RATE)
@@ -63,9 +64,9 @@ def test_a_scene_ends_as_it_should_and_leaves_nothing(cloud: Any, scene: Scene) 
         is_taken_back_in_time(here, played, scene, scene.stop)
 
 
-def is_taken_back_in_time(here: Stage, played: Played, scene: Scene, stop: Stop) -> None:
+def seen(here: Stage, played: Played) -> Evidence:
     """What clients see of it is the demo's; here it is the writes that count."""
-    evidence = Evidence(
+    return Evidence(
         speed=1,
         route=here.seeded.route_arn,
         guards=[],
@@ -73,9 +74,13 @@ def is_taken_back_in_time(here: Stage, played: Played, scene: Scene, stop: Stop)
         calls=here.cloud.calls.entries,
         invocations=[],
         turns=[],
-        sights=[],
+        sights=here.watch.sights,
         versions=here.watch.versions,
     )
+
+
+def is_taken_back_in_time(here: Stage, played: Played, scene: Scene, stop: Stop) -> None:
+    evidence = seen(here, played)
     back = figures.way_back(played, evidence)
     changes = figures.weight_changes(played, evidence)
     assert back.by == stop.by
@@ -83,6 +88,34 @@ def is_taken_back_in_time(here: Stage, played: Played, scene: Scene, stop: Stop)
     assert [share.get(scene.version, 0) for _, share in changes] == [50, 0]
     assert 0 <= changes[-1][0] - back.aborted <= stop.within
     assert figures.states(played.history)[-1][1] == "RolledBack"
+
+
+@pytest.mark.parametrize(
+    ("scene", "stood", "longest"), [(UPGRADES[0], 3, 5), (UPGRADES[1], 0, 300)], ids=["floor", "zero"]
+)
+def test_an_upgrade_is_promoted_and_taken_back_an_hour_later(
+    cloud: Any, scene: Scene, stood: int, longest: float
+) -> None:
+    here = stage(cloud, scene, launched=OLD)
+    played = here.play(scene, FIRST)
+    found = here.measure(played, seen(here, played))
+    assert scene.order is not None
+    assert promises.broken_by_order(found, at_zero=scene.order.finds_blue_at_zero) == []
+    assert (found.outcome, found.restored_by, found.orphans) == ("RolledBack", "order", []), played.cause
+    assert found.final_weights == {FIRST: 100, scene.version: 0}
+    assert found.balancer["elb_5xx"] + found.balancer["target_5xx"] == 0
+    assert "Promoted" in [name for _, name in figures.states(played.history)]
+    assert found.in_service_at_the_order is not None
+    assert found.in_service_at_the_order[FIRST] == stood
+    assert found.seconds_rollback_command_to_blue is not None
+    assert 0 <= found.seconds_rollback_command_to_blue["cloud"] < longest
+    assert [found.fleets["green"][name] for name in found.fleets["green"]] == [
+        "t3.small",
+        "required",
+        "shop-app",
+        "18",
+    ]
+    assert [*found.fleets["blue"].values()] == ["t2.small", "optional", "shop-web", "9"]
 
 
 def test_an_event_is_lost_only_while_it_is_to_be(cloud: Any) -> None:
