@@ -133,3 +133,17 @@ def test_a_maximum_never_takes_away_what_green_has_grown_to(account: Account) ->
     )
     account.run("promote")
     assert (account.group("green")["DesiredCapacity"], account.group("green")["MaxSize"]) == (6, 6)
+
+
+def test_weights_that_somebody_writes_meanwhile_are_seen_before_it_is_over(account: Account) -> None:
+    account.before("promote")
+
+    def drift() -> None:
+        account.set_weights(green=80, blue=20)
+
+    with (
+        account.hooked("after-call", "autoscaling", "UpdateAutoScalingGroup", drift),
+        pytest.raises(Drifted, match="was to serve alone"),
+    ):
+        account.run("promote")
+    assert account.record().status == "Releasing"
