@@ -156,7 +156,8 @@ def promote(record: Record, green: Side) -> Record:
     if (blue := auto_scaling.find(plan.blue.group)) is not None:
         auto_scaling.copy_schedule(green.group, plan.blue.group, datetime.now(UTC), fence)
         auto_scaling.copy_warm_pool(green.group, blue, fence)
-    traffic.ensure_alone(load_balancer.forward(plan.route), green.target_group)  # the last look before it is over
+    # The last look before it is over: somebody may have written since the one before.
+    traffic.ensure_alone(load_balancer.forward(plan.route), green.target_group)
     alarms.delete((alarm.name for alarm in wanted_alarms(record, green.target_group)), fence)
     retire_at = datetime.now(UTC) + timedelta(minutes=plan.profile.keep_minutes)
     told = {"retire_at": retire_at, "emptied_at": None, "taken_back": False}
