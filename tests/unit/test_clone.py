@@ -357,7 +357,7 @@ def test_a_target_that_is_asked_for_is_greens_and_the_others_are_blues() -> None
         }
 
     blue = [policy("cpu"), policy("network")]
-    found = clone.policies(blue, "label", {"cpu": 60.0})
+    found = clone.policies(blue, {}, {"cpu": 60.0})
     assert [each["TargetTrackingConfiguration"]["TargetValue"] for each in found] == [60.0, 50.0]
     assert blue == [policy("cpu"), policy("network")]
 

@@ -181,9 +181,8 @@ def test_a_rollback_that_is_aborted_halfway_is_brought_to_its_end(world: World) 
 
 def test_a_blue_of_a_cloudformation_stack_stays_at_zero_and_the_outcome_names_the_stack(world: World) -> None:
     group = autoscaling_backends[ACCOUNT][REGION].autoscaling_groups["shop-1"]
-    group.tags.append(
-        {"key": "aws:cloudformation:stack-name", "value": "shop-prod", "propagate_at_launch": True}
-    )
+    tag: Any = {"key": "aws:cloudformation:stack-name", "value": "shop-prod", "propagate_at_launch": True}
+    group.tags.append(tag)
     release = promoted(world, retain_days=0)
     world.cloud.until(lambda: release.record["status"] == "Retired", 3600)
     words = "shop-1 stays, at zero: it is aws:cloudformation:stack-name=shop-prod, not made by a release"
