@@ -621,7 +621,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         "green's alarms left",
         "a release that is over leaves its alarms",
-        altered("viridian.aws.alarms:delete", "if standing := sorted(", "if False and sorted("),
+        altered("viridian.aws.alarms:delete", "if standing := sorted(found)", "if standing := []"),
         GOOD,
         "orphans",
     ),

@@ -77,7 +77,11 @@ def copy(wanted: dict[str, dict[str, Any]], tags: dict[str, str], fence: Fence) 
 
 def delete(asked: Iterable[str], fence: Fence) -> None:
     """Deletes those of a release's alarms that are there."""
-    if standing := sorted(alarm.name for alarm in states(asked)):
+    wanted = set(asked)
+    found = {alarm.name for alarm in states(wanted)}
+    if found != wanted:
+        found |= {alarm.name for alarm in states(wanted)}  # one answer is not enough to leave an alarm behind
+    if standing := sorted(found):
         with ledger.mutation(fence, "DeleteAlarms", ", ".join(standing)):
             clients.writer("cloudwatch").delete_alarms(AlarmNames=standing)
 

@@ -60,7 +60,9 @@ def side(group: dict[str, Any], target_group: str, health: Health | None = None)
             reason=states.get(instance["InstanceId"], ("", ""))[1],
             capacity=int(instance.get("WeightedCapacity") or 1),
         )
-        for instance in group.get("Instances", [])
+        for instance in group[
+            "Instances"
+        ]  # an answer without them says nothing: least of all that nobody is left
         if instance["LifecycleState"] in _STANDS
     )
     return Side(
