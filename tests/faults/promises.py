@@ -15,6 +15,9 @@ _PROMISES: dict[str, list[Promise]] = {}
 
 POLL = 60.0
 ALARM_PERIOD = 60.0
+EVIDENCE = (
+    239  # seconds: two periods of a minute, two minutes of delay, and the moment before our clock starts
+)
 SLACK = 15.0  # the calls of a poll, and the tick of the emulated world
 RETRIES = 80.0  # what Step Functions may spend on the retries of one state
 RAW = (
@@ -308,12 +311,12 @@ def green_is_blues_copy(world: Place, release: Release) -> Iterator[str]:
 
 @promise("F60", "F61", "F62", "F63", "F64")
 def no_verdict_without_evidence(world: Place, release: Release) -> Iterator[str]:
-    """A weight is followed by a greater one only after an alarm's whole evaluation and its delay."""
+    """A weight is followed by a greater one only after the slowest alarm's whole evaluation, and its delay."""
     writes = [each["at"] for each in route_writes(world) if each["principal"] == "ShiftTrafficFunction"]
     promoted = [each["at"] for each in ours(world, "ModifyRule") if each["principal"] == "PromoteFunction"]
     steps = [*writes, *promoted[:1]]
     for before, after in itertools.pairwise(steps):
-        if after - before < 120:
+        if after - before < EVIDENCE:
             yield f"the next step came {after - before:.0f} s after the one before"
 
 
