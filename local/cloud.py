@@ -59,10 +59,20 @@ MOTO: Any = {
 _slow_backend = BackendDict.__getitem__
 
 
-def _backend(backends: Any, account: str) -> Any:
-    """moto looks through all its services each time it is asked for one; the tickers ask a great deal."""
-    found = dict.get(backends, account)
-    return _slow_backend(backends, account) if found is None else found
+def _backend() -> Callable[[Any, str], Any]:
+    """moto looks through all its services each time it is asked for one; the tickers ask a great deal.
+
+    Each is asked for moto's way once in a cloud's life: moto empties only those, and one emptied service may have made
+    another again that was emptied before it.
+    """
+    known: set[int] = set()
+
+    def backend(backends: Any, account: str) -> Any:
+        found = dict.get(backends, account) if id(backends) in known else None
+        known.add(id(backends))
+        return _slow_backend(backends, account) if found is None else found
+
+    return backend
 
 
 class PortTaken(RuntimeError):
@@ -138,7 +148,7 @@ class Cloud:
             self.out.mkdir(parents=True, exist_ok=True)
         clock, reality = self.clock, self.reality
         self._stack.enter_context(mock_aws(config=MOTO))
-        self._stack.enter_context(patch.object(BackendDict, "__getitem__", _backend))
+        self._stack.enter_context(patch.object(BackendDict, "__getitem__", _backend()))
         self._stack.enter_context(patch.object(boto3, "DEFAULT_SESSION", session()))
         self.calls: Calls = self._installed(Calls(clock, self.out, ACCOUNT, REGION))
         clock.start()

@@ -23,6 +23,7 @@ from local.metrics.metrics import Metrics
 from local.reality import Reality
 from tests import stack
 from tests.snapshot import Snapshot
+from tests.speed import fast
 from viridian import signals
 from viridian.aws import clients, ledger
 from viridian.record import Record
@@ -34,7 +35,6 @@ EXECUTION = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:viridian-release:5d8f2
 RELEASE = "2.0.0-2010a8"
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
-    "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
     "PAGES_TOPIC_ARN": "",
     "RETIRE_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:viridian-retire",
     "ROLLBACK_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:viridian-rollback",
@@ -426,7 +426,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     pending = images.Images(clock, reality)
     calls = Calls(clock, None, ACCOUNT, REGION)
     metrics = Metrics(clock, reality, None)
-    with time_machine.travel(NOW) as traveller, mock_aws():
+    with time_machine.travel(NOW) as traveller, fast(), mock_aws():
         strict.install(reality)
         makers = [made(clock, reality) for made in (builds.Builds, commands.Commands, pipelines.Pipelines)]
         parts: tuple[Any, ...] = (pending, *makers, calls, metrics)

@@ -240,7 +240,7 @@ class _VirtualThread:
         self.native_id = threading.get_native_id()
         try:
             if not self._clock._stopping:
-                self._clock._guarded(lambda: context.run(self._work), self.name)
+                _with_room(self._clock._guarded, lambda: context.run(self._work), self.name)
         finally:
             self._alive = False
             self._done.set()
@@ -252,3 +252,12 @@ class _VirtualThread:
     def join(self, timeout: float | None = None) -> None:
         if self._alive:
             self._done.wait(timeout)
+
+
+def _with_room(fn: Callable[..., Any], *args: Any) -> Any:
+    return fn(*args)
+
+
+# A frame as large as this gets a piece of stack to itself, and what is left of the piece is for all that it calls. In
+# pieces of the usual 16 KiB, a loop whose calls cross the end of one has it mapped and unmapped at each turn.
+_with_room.__code__ = _with_room.__code__.replace(co_stacksize=70_000)

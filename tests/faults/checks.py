@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.control.calls import CLOUD, STATES
 from local.demo.orphans import GONE, KEPT, RETIRING_SECONDS, WAY_BACK
+from tests import ledger
 from tests.faults import sight
 from tests.faults.injector import Send
 from tests.faults.points import Violation
@@ -314,7 +315,7 @@ class Checks:
             pk = (asked.get("Key") or {}).get("pk", {}).get("S", "")
             if not pk.startswith("route#") or (asked["Key"].get("sk") or {}).get("S") != "lock":
                 continue
-            lock = sight.item(self.world.table, pk, "lock")
+            lock = ledger.item(self.world.table, pk, "lock")
             if _names_epoch(asked):
                 self._claims[entry["invocation"]] = (pk, int(lock.get("epoch", 0)), entry["at"])
                 self._fresh.add(entry["invocation"])
@@ -334,7 +335,7 @@ class Checks:
             self.add("C5", OURS, f"{entry['principal']} sent {entry['call']} behind no fence")
             return
         pk, epoch, at = claim
-        now = int(sight.item(self.world.table, pk, "lock").get("epoch", 0))
+        now = int(ledger.item(self.world.table, pk, "lock").get("epoch", 0))
         if now == epoch:
             return
         # A function that somebody froze between its fence and its request can't know; every other can.
@@ -394,7 +395,7 @@ class Checks:
     def _lock(self, record: Mapping[str, Any], status: str) -> None:
         if not record:
             return
-        lock = sight.item(self.world.table, f"route#{json.loads(record['plan'])['route']}", "lock")
+        lock = ledger.item(self.world.table, f"route#{json.loads(record['plan'])['route']}", "lock")
         release = record["pk"].split("#", 2)[2]
         if status in KEEPS_LOCK and lock.get("release") != release:
             self.add("C8", OURS, f"{status}, and the lock is {lock.get('release') or 'free'}")
@@ -423,7 +424,7 @@ class Checks:
 
     def _replaced(self) -> set[str]:
         """The blue groups of all releases that were promoted: they retire, in their time."""
-        records = [each for each in sight.items(self.world.table) if each["sk"] == "record"]
+        records = [each for each in ledger.items(self.world.table) if each["sk"] == "record"]
         promoted = [each for each in records if each["status"] in ("Promoted", "Retired")]
         past = [each for each in promoted if _retires(each) <= self.world.cloud.clock.now()]
         return {str(json.loads(each["plan"])["blue"]["group"]) for each in past}
@@ -465,7 +466,7 @@ class Checks:
         """C10: what an instance is told in confidence stays there."""
         hidden = [CANARY, base64.b64encode(CANARY.encode()).decode()[:16]]
         places = {
-            "the ledger": [json.dumps(each, default=str) for each in sight.items(self.world.table)],
+            "the ledger": [json.dumps(each, default=str) for each in ledger.items(self.world.table)],
             "a log": self.printed,
             "a history": [
                 json.dumps(run.exec_worker.env.event_manager._history_event_list, default=str)
@@ -482,7 +483,7 @@ class Checks:
         now = self.world.cloud.clock.now()
         entries = {
             each["pk"].split("#", 2)[2]: each
-            for each in sight.items(self.world.table)
+            for each in ledger.items(self.world.table)
             if each["sk"] == "record"
         }
         return [
@@ -502,10 +503,10 @@ class Checks:
 
     def _holding(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """The record and the plan of the release that holds the production route."""
-        lock = sight.item(self.world.table, f"route#{self.world.shop.route_arn}", "lock")
+        lock = ledger.item(self.world.table, f"route#{self.world.shop.route_arn}", "lock")
         if not lock.get("release"):
             return {}, {}
-        record = sight.item(self.world.table, f"release#{lock['service']}#{lock['release']}", "record")
+        record = ledger.item(self.world.table, f"release#{lock['service']}#{lock['release']}", "record")
         return record, json.loads(record["plan"]) if record else {}
 
 

@@ -17,13 +17,13 @@ from local.cloud import Cloud
 from local.control.calls import CLOUD, made_by
 from local.control.session import ACCOUNT, REGION
 from local.reality import Reality
+from tests import ledger
 from tests.faults import calls as calls
-from tests.faults import sight
 from tests.faults.checks import CANARY, Checks
 from tests.faults.injector import Injector
 from tests.faults.points import Fault, Run
-from tests.faults.speed import fast
 from tests.faults.traffic import Traffics
+from tests.speed import fast
 from tests.workflow.faults import Faults
 from tests.workflow.world import Release, World
 
@@ -113,7 +113,7 @@ class Place(World):
 
     def items(self) -> list[dict[str, Any]]:
         """Every item of the ledger, as plain values; documents stay text."""
-        return sight.items(self.table)
+        return ledger.items(self.table)
 
     def record_of(self, release: Release) -> dict[str, Any]:
         """A release's record; empty if it never took its route."""

@@ -15,7 +15,7 @@ from tests.faults import kinds, promises, sight
 from tests.faults.place import Place, Prepared, prepared
 from tests.faults.points import Outcome, Run
 from tests.faults.scenarios import LONGEST, SCENARIOS
-from tests.faults.speed import forgive
+from tests.speed import forgive
 from tests.workflow.world import Release
 
 ENDED = ("Promoted", "Retired", "RolledBack", "Held", "RollbackIncomplete")

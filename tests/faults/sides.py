@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 from moto.autoscaling.models import autoscaling_backends
-from moto.dynamodb.models import dynamodb_backends
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 
 from local.control.session import ACCOUNT, REGION
+from tests import ledger
 from tests.faults.place import Place
 
 STANDS = ("InService", "Pending")
@@ -92,13 +92,7 @@ def _weights(actions: Any) -> dict[str, int]:
 
 def records(world: Place) -> list[dict[str, Any]]:
     """The releases in the ledger, oldest first: each record's plain fields, its plan decoded."""
-    table = dynamodb_backends[ACCOUNT][REGION].tables[world.table]
-    found = []
-    for items in table.items.values():
-        for item in items.values():
-            plain = {name: attribute.value for name, attribute in item.attrs.items()}
-            if plain.get("sk") == "record":
-                found.append({**plain, "plan": json.loads(str(plain["plan"]))})
+    found = [{**item, "plan": json.loads(item["plan"])} for item in ledger.items(world.table, "record")]
     return sorted(found, key=lambda each: str(each["plan"]["started_at"]))
 
 

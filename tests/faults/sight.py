@@ -6,7 +6,6 @@ from typing import Any
 
 from moto.autoscaling.models import autoscaling_backends
 from moto.cloudwatch.models import cloudwatch_backends
-from moto.dynamodb.models import dynamodb_backends
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 
@@ -160,41 +159,6 @@ def standing() -> Iterator[tuple[str, str, str]]:
         for name in names:
             if RELEASE in given.get(name, {}):
                 yield kind, name.split(":")[-1], given[name][RELEASE]
-
-
-def items(table: str) -> list[dict[str, Any]]:
-    """Every item of a DynamoDB table, as plain values; documents stay text."""
-    found: Any = dynamodb_backends[ACCOUNT][REGION].tables[table]
-    return [
-        {name: _value(attribute) for name, attribute in item.attrs.items()}
-        for kept in found.items.values()
-        for item in kept.values()
-    ]
-
-
-def item(table: str, pk: str, sk: str) -> dict[str, Any]:
-    """One item of a DynamoDB table; empty if it isn't there."""
-    found: Any = dynamodb_backends[ACCOUNT][REGION].tables[table]
-    for hash_key, kept in found.items.items():
-        if hash_key.value == pk:
-            for range_key, each in kept.items():
-                if range_key.value == sk:
-                    return {name: _value(attribute) for name, attribute in each.attrs.items()}
-    return {}
-
-
-def _value(attribute: Any) -> Any:
-    match attribute.type:
-        case "N":
-            return int(attribute.value) if attribute.value.lstrip("-").isdigit() else float(attribute.value)
-        case "M":
-            return {name: _value(each) for name, each in attribute.value.items()}
-        case "L":
-            return [_value(each) for each in attribute.value]
-        case "NULL":
-            return None
-        case _:
-            return attribute.value
 
 
 def carried(cloud: Any) -> dict[str, int]:

@@ -1,17 +1,16 @@
 """What one part of the local cloud is tried with alone: moto made strict, a person's clients, a clock to be turned."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 from moto import mock_aws
 
 from local import strict
 from local.control.session import client
 from local.reality import Reality
+from tests.speed import fast
 
 START = 1_800_000_000.0 // 60 * 60
 
@@ -39,7 +38,7 @@ class World(SimpleNamespace):
 def standing(*parts: Any) -> Iterator[None]:
     """moto, refusing what AWS refuses, with these parts at work."""
     with ExitStack() as undo:
-        undo.enter_context(patch.dict(os.environ, MOTO_EC2_LOAD_DEFAULT_AMIS="false"))
+        undo.enter_context(fast())
         undo.enter_context(mock_aws())
         strict.install(Reality())
         undo.callback(strict.uninstall)

@@ -11,6 +11,7 @@ import yaml
 
 from local.cloud import Cloud
 from local.control.deploy import Stack
+from tests.speed import fast
 
 
 class Workshop:
@@ -67,7 +68,7 @@ def task(name: str, payload: Any, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Iterator[Cloud]:
-    with Cloud.virtual(out=tmp_path / "out") as up:
+    with fast(), Cloud.virtual(out=tmp_path / "out") as up:
         yield up
 
 

@@ -128,7 +128,7 @@ def test_writes_of_groups_show_the_sizes_before_and_after(cloud: Cloud) -> None:
     subnet = ec2.describe_subnets(Filters=[{"Name": "cidr-block", "Values": ["10.0.0.0/24"]}])["Subnets"][0][
         "SubnetId"
     ]
-    image = ec2.describe_images()["Images"][0]["ImageId"]
+    image = ec2.register_image(Name="shop")["ImageId"]
     ec2.create_launch_template(
         LaunchTemplateName="shop", LaunchTemplateData={"ImageId": image, "InstanceType": "t3.micro"}
     )

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 
@@ -20,7 +19,8 @@ from local.control.session import ACCOUNT, REGION
 from local.control.topics import Published
 from local.demo import orphans
 from local.reality import Reality
-from tests.faults.speed import fast
+from tests import ledger
+from tests.speed import fast
 from tests.workflow.faults import LEDGER, Faults
 
 ROOT = Path(__file__).parents[2]
@@ -366,9 +366,8 @@ class World:
 
     def ledger(self, key: str) -> list[Item]:
         """The ledger's items whose sort key begins like this, oldest first."""
-        pages = self.cloud.client("dynamodb").get_paginator("scan").paginate(TableName=self.table)
-        found = [item for page in pages for item in page["Items"] if item["sk"]["S"].startswith(key)]
-        return sorted((_plain(item) for item in found), key=lambda item: (item["pk"], item["sk"]))
+        found = [_documented(item) for item in ledger.items(self.table, key)]
+        return sorted(found, key=lambda item: (item["pk"], item["sk"]))
 
     def release_of(self, execution: str) -> str | None:
         """The release, by its key in the ledger, that an execution worked for."""
@@ -507,7 +506,5 @@ def _name(arn: str) -> str:
     return arn.split("/")[1]
 
 
-def _plain(item: Item) -> Item:
-    plain = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
-    documents: Item = {name: json.loads(plain[name]) for name in ("plan", "written") if name in plain}
-    return {**plain, **documents}
+def _documented(item: Item) -> Item:
+    return {**item, **{name: json.loads(item[name]) for name in ("plan", "written") if name in item}}

@@ -6,9 +6,11 @@ import random
 import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.machinery import SourceFileLoader
 from typing import Any
 from unittest.mock import patch
 
+from botocore import session
 from botocore.retries.quota import RetryQuota
 from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
@@ -32,6 +34,9 @@ USED = (
 )
 
 _names = functools.lru_cache(maxsize=None)(method_names_from_class)
+# Each world's clients and functions are new; what AWS's models and our sources say is not.
+_loader = functools.lru_cache(maxsize=None)(session.create_loader)
+_compiled = functools.lru_cache(maxsize=None)(SourceFileLoader.source_to_code)
 
 
 def _sign(self: Any, operation_name: str, request: Any, *_: Any, **__: Any) -> None:
@@ -107,8 +112,11 @@ def fast() -> Iterator[None]:
             (serialize.AttributePicker, "__call__", _pick),
             (os, "urandom", random.randbytes),
             (random, "_urandom", random.randbytes),
+            (session, "create_loader", _loader),
+            (SourceFileLoader, "source_to_code", _compiled),
         ):
             hooks.enter_context(patch.object(target, name, value))
+        hooks.enter_context(patch.dict(os.environ, MOTO_EC2_LOAD_DEFAULT_AMIS="false"))
         backend_url_patterns[:] = [*first, *rest]
         try:
             yield
