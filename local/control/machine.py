@@ -76,6 +76,7 @@ def install(clock: Clock, on_status: StatusChanged) -> Iterator[None]:
             _forget_threads()
 
 
+@functools.cache
 def _load_all(package: types.ModuleType) -> None:
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         with suppress(ImportError):  # a few that moto itself never loads are broken

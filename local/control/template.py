@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import functools
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -38,13 +39,17 @@ _Loader.add_multi_constructor("!", _short_form)
 
 def load(path: Path) -> dict[str, Any]:
     """The template as a plain document, Globals merged into its functions and machines."""
-    with path.open(encoding="utf-8") as text:
-        document: dict[str, Any] = yaml.load(text, Loader=_Loader)
-    document = copy.deepcopy(document)  # anchors share objects
+    document = copy.deepcopy(_parsed(path.read_text(encoding="utf-8")))  # anchors share objects
     for resource in document.get("Resources", {}).values():
         shared = document.get("Globals", {}).get(resource["Type"].removeprefix("AWS::Serverless::"), {})
         if resource["Type"].startswith("AWS::Serverless::"):
             resource["Properties"] = _merged(shared, resource.get("Properties", {}))
+    return document
+
+
+@functools.lru_cache(maxsize=1)
+def _parsed(text: str) -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load(text, Loader=_Loader)
     return document
 
 

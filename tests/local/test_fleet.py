@@ -14,13 +14,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.ec2.models import ec2_backends
 
+from local.control.session import ACCOUNT, REGION
 from local.fleet.fleet import Fleet
 from local.plane.balancer import HAProxyPlane
 from local.plane.plane import ModelPlane
 from local.reality import Reality
-
-IMAGE = "ami-12c6146b"
+from tests.speed import fast
 
 
 @cache
@@ -72,8 +73,10 @@ class World:
             )["Subnet"]["SubnetId"]
             for n, z in enumerate("ab")
         ]
+        self.image = self.ec2.register_image(Name="shop")["ImageId"]
+        ec2_backends[ACCOUNT][REGION].amis[self.image].architecture = "x86_64"
         self.template = self.ec2.create_launch_template(
-            LaunchTemplateName="shop", LaunchTemplateData={"ImageId": IMAGE, "InstanceType": "t3.small"}
+            LaunchTemplateName="shop", LaunchTemplateData={"ImageId": self.image, "InstanceType": "t3.small"}
         )["LaunchTemplate"]["LaunchTemplateId"]
         made = self.elb.create_load_balancer(Name="shop", Subnets=self.subnets)["LoadBalancers"][0]
         self.balancer, self.dns = made["LoadBalancerArn"], made["DNSName"]
@@ -181,7 +184,7 @@ def standing(world: World) -> Iterator[World]:
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    with mock_aws():
+    with fast(), mock_aws():
         yield
 
 
@@ -201,7 +204,7 @@ def test_an_instance_is_pending_then_in_service_then_boots_then_is_healthy(world
     assert world.states() == ["initial", "initial"]
     world.after(50)
     assert world.states() == ["healthy", "healthy"]
-    assert world.get() == (200, IMAGE)
+    assert world.get() == (200, world.image)
 
 
 def test_instances_are_spread_over_all_zones(world: World) -> None:
@@ -240,7 +243,7 @@ def test_a_group_that_no_rule_uses_is_never_healthy_until_one_does(world: World)
     world.after(30)
     assert world.states(green) == ["healthy", "healthy"]
     assert world.get()[0] == 503  # blue has no targets
-    assert world.get(**{"X-Standby": "s3cret"}) == (200, IMAGE)
+    assert world.get(**{"X-Standby": "s3cret"}) == (200, world.image)
 
 
 def test_a_failing_app_is_unhealthy_and_replaced_one_at_a_time_after_the_grace(world: World) -> None:
@@ -389,7 +392,8 @@ def test_a_launch_that_fails_is_an_activity_and_is_tried_again(world: World) -> 
 def test_members_show_the_template_version_they_were_launched_from(world: World) -> None:
     """moto shows the template's default version, whatever the group says."""
     world.ec2.create_launch_template_version(
-        LaunchTemplateId=world.template, LaunchTemplateData={"ImageId": IMAGE, "InstanceType": "t3.large"}
+        LaunchTemplateId=world.template,
+        LaunchTemplateData={"ImageId": world.image, "InstanceType": "t3.large"},
     )
     world.group(desired=1, LaunchTemplate={"LaunchTemplateId": world.template, "Version": "2"})
     world.after(10)
@@ -404,7 +408,7 @@ def test_instances_have_the_metadata_options_and_the_interfaces_groups_of_their_
     """moto leaves both behind in the template."""
     group = world.ec2.create_security_group(GroupName="app", Description="app", VpcId=world.vpc)["GroupId"]
     said = {
-        "ImageId": IMAGE,
+        "ImageId": world.image,
         "InstanceType": "t3.small",
         "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
         "NetworkInterfaces": [{"DeviceIndex": 0, "Groups": [group]}],
@@ -432,7 +436,7 @@ def test_what_ec2_would_not_launch_fails_as_an_activity(
     world: World, said: dict[str, Any], words: str
 ) -> None:
     """CreateLaunchTemplateVersion takes both: only the launch finds out (EC2 API reference)."""
-    data = {"ImageId": IMAGE, "InstanceType": "t3.small", **said}
+    data = {"ImageId": world.image, "InstanceType": "t3.small", **said}
     world.ec2.create_launch_template_version(LaunchTemplateId=world.template, LaunchTemplateData=data)
     world.group(desired=1, LaunchTemplate={"LaunchTemplateId": world.template, "Version": "2"})
     world.after(10)
@@ -526,7 +530,7 @@ def test_real_instances_and_haproxy_follow_the_same_fleet(reality: Reality, tmp_
         world.group(HealthCheckType="EC2")
         world.after(60)
         until(lambda: world.states() == ["healthy", "healthy"], world)
-        assert world.get() == (200, IMAGE)
+        assert world.get() == (200, world.image)
         world.groups.set_desired_capacity(AutoScalingGroupName="shop-1", DesiredCapacity=1)
         world.after(10)
         assert [world.get()[0] for _ in range(10)] == [200] * 10

@@ -14,6 +14,7 @@ from local.demo.scenes import CONTROL, FIRST, OLD, PARAMETERS, ROOT, SCENES, UPG
 from local.demo.stage import Stage, losing
 from local.demo.watch import Watch
 from local.plane.load import Event
+from tests.speed import fast
 from viridian import request
 
 RATE = 3.0  # requests a second; virtual time has no wall time to count them in
@@ -21,7 +22,7 @@ RATE = 3.0  # requests a second; virtual time has no wall time to count them in
 
 @pytest.fixture
 def cloud() -> Iterator[Any]:
-    with Cloud.virtual() as cloud:
+    with fast(), Cloud.virtual() as cloud:
         yield cloud
 
 
