@@ -13,7 +13,7 @@ from typing import Any
 from tests.faults import likeness, mutants, nursery, picks
 from tests.faults.nursery import Task
 from tests.faults.points import Clean, Outcome, Point, Row, Run
-from tests.faults.scenarios import SCENARIOS
+from tests.faults.scenarios import PLAIN
 from tests.faults.smallest import smallest
 
 OUT = Path(__file__).parents[2] / "out" / "faults"
@@ -130,7 +130,7 @@ def matrix(
     """Plays these rows, prints what came of it, and answers with the exit code."""
     began = time.time()
     nursery.prepare()
-    clean = clean_runs(SCENARIOS, seed, jobs)
+    clean = clean_runs(PLAIN, seed, jobs)
     runs = at_most(once(runs_of(rows, clean, seed), clean), {row.id: row.most for row in rows})
     if share < 1:
         runs = some_of(runs, share)
@@ -138,7 +138,7 @@ def matrix(
     tallies = {row.id: Tally(row) for row in rows}
     for outcome in _as_they_come(runs, jobs, began):
         tallies[outcome.run.row].outcomes.append(outcome)
-    broken_clean = [name for name in SCENARIOS if not clean.outcome(name).good]
+    broken_clean = [name for name in PLAIN if not clean.outcome(name).good]
     unseen = mutate(jobs) if with_mutants else None
     summary = summed(list(tallies.values()), clean, seed, time.time() - began)
     if unseen is not None:
@@ -243,7 +243,7 @@ def summed(tallies: Sequence[Tally], clean: CleanRuns, seed: int, seconds: float
     }
     wanted = {
         (crash, clean.before(scenario, point))
-        for scenario in SCENARIOS
+        for scenario in PLAIN
         for crash in CRASHES
         for point in picks.crashing(clean, scenario)
     }

@@ -144,6 +144,8 @@ SCENARIOS: dict[str, Scenario] = {
     "piped": piped,
     "packed": packed,
 }
+# One release each, which ends well by itself; rows add crowds and sequels to the scenarios.
+PLAIN = tuple(SCENARIOS)
 
 
 def stop(world: Place, started: Release) -> None:
