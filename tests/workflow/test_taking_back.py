@@ -59,6 +59,16 @@ def test_nothing_is_left_of_a_release_that_was_taken_back(world: World) -> None:
     assert retirements(world) == []
 
 
+def test_blue_gets_its_own_minimum_back_though_green_has_shrunk_below_blues_floor(world: World) -> None:
+    release = promoted(world)
+    assert world.group().minimum == 3
+    world.cloud.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName=release.group, MinSize=2, DesiredCapacity=2
+    )
+    took_back(world, release)
+    assert world.group().minimum == release.plan["blue"]["minimum"] == 2
+
+
 def test_blue_stands_at_zero_once_it_was_kept_and_the_route_is_free(world: World) -> None:
     release = emptied(world, promoted(world))
     assert (world.group().minimum, world.group().desired) == (0, 0)

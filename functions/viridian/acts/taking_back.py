@@ -22,21 +22,24 @@ def reopen(record: Record, errand: Errand) -> Record:
         raise Refusal("release", f"{plan.release} does not serve alone", "Take back the release that serves.")
     if blue is None:
         raise Refusal("release", f"{plan.blue.group} is gone", _forward(record))
-    need = _need(blue, candidate)
+    need = _need(blue, candidate, record.need)
     if blue.healthy() < need and not _launches(plan.blue_launch_template):
         raise Refusal("release", f"the image that {blue.group} launches is gone", _forward(record))
     return ledger.reopen(record, errand.execution, errand.failure, need, shown)
 
 
-def _need(blue: Side, candidate: Side) -> int:
-    """What serves now is what blue must be able to carry; a green that fails is no reason to wait for room."""
+def _need(blue: Side, candidate: Side, held: int) -> int:
+    """What serves now is what blue must be able to carry; a green that fails is no reason to wait for room.
+
+    Never less than the floor (`held`) that the release gave blue: what is above the need is somebody else's, and stays.
+    """
     if candidate.desired > blue.maximum and candidate.healthy() >= candidate.desired:
         raise Refusal(
             "release",
             f"{candidate.group} has {candidate.desired} instances, {blue.group} may have {blue.maximum}",
             f"Raise the MaxSize of {blue.group} to {candidate.desired} first.",
         )
-    return max(1, min(candidate.desired, blue.maximum))
+    return max(1, min(candidate.desired, blue.maximum), min(blue.minimum, held))
 
 
 def _launches(template: LaunchTemplate) -> bool:
