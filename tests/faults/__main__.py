@@ -12,7 +12,7 @@ from tests.faults import nursery
 nursery.reach_functions()
 
 from tests.faults import rows, runner  # noqa: E402
-from tests.faults.points import Clean, Run, Runs  # noqa: E402
+from tests.faults.points import EVERY, Clean, Run, Runs  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = [row for row in rows.every() if not asked.rows or row.id in asked.rows.split(",")]
     if asked.scenarios:
         found = [replace(row, runs=partial(_in, row.runs, asked.scenarios.split(","))) for row in found]
+    if asked.every:
+        found = [replace(row, most=EVERY) for row in found]
     if asked.list:
         for row in found:
             print(f"{row.id:6} {row.title}{'' if row.feature else f' (not there yet: {row.missing})'}")
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"no row is called {asked.rows}", file=sys.stderr)
         return 2
     share = 0.02 if asked.smoke else asked.share
-    everything = not (asked.rows or asked.scenarios) and share == 1
+    everything = not (asked.rows or asked.scenarios or asked.every) and share == 1
     return runner.matrix(
         found, seed=asked.seed, jobs=asked.jobs, share=share, with_mutants=asked.mutants or everything
     )
@@ -44,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=int, default=2, help="processes that play at a time")
     parser.add_argument("--seed", type=int, default=1, help="chances, ids and lags are drawn from it")
     parser.add_argument("--share", type=float, default=1.0, help="the part of each row's runs that is played")
+    parser.add_argument("--every", action="store_true", help="all runs of each row that there are: a night")
     parser.add_argument("--smoke", action="store_true", help="two runs of each row, or a fiftieth")
     parser.add_argument(
         "--mutants", action="store_true", help="the deliberate bugs too, as with the whole matrix"

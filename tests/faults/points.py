@@ -156,6 +156,7 @@ class Clean(Protocol):
 
 
 Runs = Callable[[Clean], Iterable[Run]]
+EVERY = 10_000  # systematic: no run is left out
 
 
 @dataclass(frozen=True)
@@ -167,4 +168,4 @@ class Row:
     runs: Runs
     feature: bool = True
     missing: str = ""
-    most: int = 100  # runs, spread evenly over all there are; systematic rows play every one
+    most: int = 40  # runs, spread evenly over all there are; systematic rows play every one

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.faults.points import ANY_END, Clean, Fault, Point, Row, Run
 from tests.faults.scenarios import PLAIN
 
-DRAWN = 300
+DRAWN = 150
 ON_CALLS = ("crash_before", "crash_after", "lost", "throttle")
 ON_WRITES = (*ON_CALLS, "resend")
 SIDES = st.sampled_from(("blue", "green"))
@@ -96,4 +96,4 @@ def runs(clean: Clean) -> Iterator[Run]:
     yield from found.values()
 
 
-ROWS = [Row("CHANCE", "Schedules of one to four faults, drawn by chance", runs, most=200)]
+ROWS = [Row("CHANCE", "Schedules of one to four faults, drawn by chance", runs, most=120)]

@@ -15,7 +15,7 @@ from tests.faults.likeness import clean as clean_facts
 from tests.faults.likeness import expected
 from tests.faults.picks import BACK as WAY_BACK
 from tests.faults.picks import LEDGER, ROUTE, crashing, of, sample
-from tests.faults.points import ANY_END, SAFE, Clean, Fault, Point, Row, Run
+from tests.faults.points import ANY_END, EVERY, SAFE, Clean, Fault, Point, Row, Run
 
 GOOD = frozenset({"Promoted", "Retired"})
 BACK = frozenset({"RolledBack"})
@@ -45,7 +45,6 @@ IN_TIME = 60
 BY_SWEEPER = 120
 PAIRS = 200
 ON_THE_WAY_BACK = 300
-EVERY = 10_000  # systematic: no run is left out
 
 # How long a function that writes may go on after its task was given up: until Lambda ends it.
 LATE_WRITES = (1, 5, 10, 14)
