@@ -560,6 +560,22 @@ class TestInstancesAndTemplates:
         assert {**second, "ImageId": shop.image_id} == first
         assert "TagSpecifications" not in first
 
+    def test_a_template_version_takes_no_snapshot_over_from_its_source(
+        self, cloud: alone.World, shop: seed.Seeded
+    ) -> None:
+        """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplateVersion.html, SourceVersion."""
+        ec2, template = cloud.client("ec2"), {"LaunchTemplateId": shop.launch_template_id}
+        disk = {"DeviceName": "/dev/sdx", "Ebs": {"SnapshotId": "snap-0fedcba9876543210", "VolumeSize": 5}}
+        named = {"BlockDeviceMappings": [disk, {"DeviceName": "/dev/sdy", "VirtualName": "ephemeral0"}]}
+        said = ec2.create_launch_template_version(**template, SourceVersion="1", LaunchTemplateData=named)
+        assert said["LaunchTemplateVersion"]["LaunchTemplateData"]["BlockDeviceMappings"][0] == disk
+        made = ec2.create_launch_template_version(**template, SourceVersion="2", LaunchTemplateData={})
+        shown = made["LaunchTemplateVersion"]["LaunchTemplateData"]["BlockDeviceMappings"]
+        assert shown[0]["Ebs"] == {"VolumeSize": 5}
+        assert shown[1:] == named["BlockDeviceMappings"][1:]
+        first = ec2.describe_launch_template_versions(**template, Versions=["2"])["LaunchTemplateVersions"]
+        assert first[0]["LaunchTemplateData"]["BlockDeviceMappings"][0] == disk
+
     def test_a_launch_template_shows_the_tags_it_was_given_later(
         self, cloud: alone.World, shop: seed.Seeded
     ) -> None:
