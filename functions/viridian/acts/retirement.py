@@ -78,9 +78,7 @@ def _retire(record: Record) -> Move:
         )
     if record.emptied_at is None and (days := record.plan.profile.retain_days):
         return _retain(record, timedelta(days=days))
-    kept = _remove_ours(record, auto_scaling.tags(group) if group else {})
-    ledger.end(fence, "Retired", kept)
-    return Move(act="End", end="Retired", reason=kept)
+    return _remove_ours(record, auto_scaling.tags(group) if group else {})
 
 
 def _retain(record: Record, kept: timedelta) -> Move:
@@ -120,16 +118,23 @@ def _short(record: Record) -> str:
     return ""
 
 
-def _remove_ours(record: Record, tags: dict[str, str]) -> str:
+def _remove_ours(record: Record, tags: dict[str, str]) -> Move:
     """Deletes what an earlier release made; what its owner lent stays, at zero."""
     blue, fence = record.plan.blue, record.fence()
     made = {key: value for key, value in tags.items() if key in (names.MANAGED, names.SERVICE, names.RELEASE)}
     if tags and names.RELEASE not in made:
-        return f"{blue.group} stays, at zero: it is {record.plan.blue_owner or 'lent'}, not made by a release"
+        owner = record.plan.blue_owner or "lent"
+        return _retired(record, f"{blue.group} stays, at zero: it is {owner}, not made by a release")
     if tags:
         auto_scaling.empty(blue.group, made, fence)
     if not auto_scaling.delete(blue.group, made, fence):
-        raise Refusal("service", f"group {blue.group} has instances again", "Look for who scales it out.")
+        reason = f"{blue.group} goes once its warm pool and all its instances have"
+        return Move(act="AwaitBlue", reason=reason, again_in=30)
     if target_groups.exists(blue.target_group) and names.RELEASE in load_balancer.tags(blue.target_group):
         target_groups.delete(blue.target_group, fence)
-    return f"{blue.group} and its target group are gone"
+    return _retired(record, f"{blue.group} and its target group are gone")
+
+
+def _retired(record: Record, outcome: str) -> Move:
+    ledger.end(record.fence(), "Retired", outcome)
+    return Move(act="End", end="Retired", reason=outcome)

@@ -288,7 +288,10 @@ def empty(name: str, tags: dict[str, str], fence: Fence) -> None:
 
 
 def delete(name: str, tags: dict[str, str], fence: Fence) -> bool:
-    """Deletes an empty group that carries our tags, never by force; answers whether it is gone (aws-facts A4)."""
+    """Deletes an empty group that carries our tags, never by force; answers whether it is gone (aws-facts A4).
+
+    Its warm pool goes before it, which may take minutes.
+    """
     group = find(name)
     if group is None:
         return True
@@ -299,7 +302,7 @@ def delete(name: str, tags: dict[str, str], fence: Fence) -> bool:
     try:
         _delete_warm_pool(group, fence)
         if (find(name) or {}).get("WarmPoolConfiguration"):
-            raise Busy(f"the warm pool of {name} is being deleted")
+            return False
         with ledger.mutation(fence, "DeleteAutoScalingGroup", name):
             client.delete_auto_scaling_group(AutoScalingGroupName=name)
     except (client.exceptions.ResourceInUseFault, client.exceptions.ScalingActivityInProgressFault) as error:
