@@ -259,7 +259,7 @@ def test_a_group_that_may_be_brought_back_keeps_its_alarms_and_its_warm_pool(acc
     auto_scaling.copy_warm_pool(GREEN, account.group("blue"), fence)
     account.calls.clear()
     auto_scaling.empty(GREEN, {"viridian:managed": "true"}, fence)
-    assert account.writes() == ["SetInstanceProtection", "UpdateAutoScalingGroup"]
+    assert account.writes() == ["SuspendProcesses", "SetInstanceProtection", "UpdateAutoScalingGroup"]
 
 
 def test_a_group_that_goes_for_good_takes_its_alarms_and_its_warm_pool_along(account: Account) -> None:
@@ -282,7 +282,7 @@ def test_what_its_owner_gave_a_group_stays_with_it(account: Account) -> None:
     furnish(account, account.shop, account.now())
     fence = account.before("promote").record().fence()
     auto_scaling.empty("shop-1", {"viridian:managed": "true"}, fence)
-    assert account.writes() == ["UpdateAutoScalingGroup"]
+    assert account.writes() == ["SuspendProcesses", "UpdateAutoScalingGroup"]
     assert account.group("blue")["WarmPoolConfiguration"]["MinSize"] == 1
 
 

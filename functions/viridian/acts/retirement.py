@@ -52,7 +52,9 @@ def retire(service: str, release: str, execution: str) -> Move:
 
 
 def _keep(record: Record, reason: str) -> Move:
-    """Gives a retirement up: blue stays, and a person should know why."""
+    """Gives a retirement up: blue stays, as it was, and a person should know why."""
+    if record.launches_suspended:
+        auto_scaling.resume_launches(record.plan.blue.group, record.fence())
     pages.page(record.plan.service, record.plan.release, "keeps its blue", reason)
     ledger.end(record.fence(), "Promoted", reason, retire_at=None)
     return Move(act="End", end="Held", reason=reason)
@@ -82,9 +84,9 @@ def _retire(record: Record) -> Move:
 
 
 def _retain(record: Record, kept: timedelta) -> Move:
-    """Blue stands at nothing: it costs nothing, and can be brought back until its time."""
+    """Blue stands at nothing and launches nothing: it costs nothing, and can be brought back until its time."""
     now = datetime.now(UTC)
-    words = f"{record.plan.blue.group} stands at zero until {now + kept:%Y-%m-%dT%H:%M:%SZ}"
+    words = f"{record.plan.blue.group} stands at zero until {now + kept:%Y-%m-%dT%H:%M:%SZ}, its launches suspended"
     ledger.end(record.fence(), "Promoted", words, retire_at=now + kept, emptied_at=now)
     return Move(act="End", end="Emptied", reason=words)
 
@@ -124,7 +126,8 @@ def _remove_ours(record: Record, tags: dict[str, str]) -> Move:
     made = {key: value for key, value in tags.items() if key in (names.MANAGED, names.SERVICE, names.RELEASE)}
     if tags and names.RELEASE not in made:
         owner = record.plan.blue_owner or "lent"
-        return _retired(record, f"{blue.group} stays, at zero: it is {owner}, not made by a release")
+        words = f"{blue.group} stays, at zero: it is {owner}, not made by a release. Resume Launch to use it again"
+        return _retired(record, words)
     if tags:
         auto_scaling.empty(blue.group, made, fence)
     if not auto_scaling.delete(blue.group, made, fence):
