@@ -65,7 +65,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
     `stay`: the profile leaves traffic where it is, and no person has ordered otherwise. `resolved`: a person says that
     the traffic is where it is to be. `taken_back`: green was promoted, and can serve until blue has its capacity back.
-    `hands_off`: why people want nothing written.
+    `launches_suspended`: blue can't grow until they are resumed. `hands_off`: why people want nothing written.
     """
 
     now: datetime
@@ -87,6 +87,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     stay: bool = False
     resolved: bool = False
     taken_back: bool = False
+    launches_suspended: bool = False
 
     @property
     def settles_in(self) -> float:
@@ -196,6 +197,8 @@ def _tidy(picture: Picture) -> Move:
     late = picture.now >= picture.deadline
     if picture.blue.desired < picture.need:
         return Move(act="RaiseBlue", reason=f"blue wants {picture.blue.desired} of {picture.need}")
+    if picture.launches_suspended:
+        return Move(act="RaiseBlue", reason="blue's launches are suspended", again_in=0)
     if (able := picture.blue.healthy()) < picture.need and not late:
         return Move(act="AwaitBlue", reason=f"{able} of {picture.need} healthy in blue")
     if not picture.evidence_kept:

@@ -94,6 +94,15 @@ def template(blue: Mapping[str, Any], fleet: Overrides) -> dict[str, Any]:
     return asked
 
 
+def on_image(disks: Sequence[Mapping[str, Any]], root: str | None) -> list[dict[str, Any]]:
+    """Disks beside another image: each keeps the snapshot that it is made of, but the root disk has the image's."""
+    own = [dict(disk) for disk in disks]
+    for disk in own:
+        if disk["DeviceName"] == root and "Ebs" in disk:
+            disk["Ebs"] = {name: value for name, value in disk["Ebs"].items() if name != "SnapshotId"}
+    return own
+
+
 def _ensure_types(blue: Setup, fleet: Overrides) -> None:
     if not (fleet.instance_type or fleet.instance_types):
         return

@@ -1,12 +1,12 @@
 """What Auto Scaling refuses, keeps, shows and deletes along, and moto doesn't (A1, A3, A4, A10-A12, A15, A16)."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore import xform_name
 from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
-from moto.autoscaling.models import AutoScalingBackend
+from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.responses import ActionResult, EmptyResult
@@ -54,6 +54,9 @@ NAMED_GROUP = (
 )
 
 
+POOL_GOES = timedelta(minutes=2)  # once its instances have
+
+
 def install(hooks: Hooks) -> None:
     hooks.wrap(AutoScalingResponse, "create_auto_scaling_group", _create)
     hooks.wrap(AutoScalingResponse, "update_auto_scaling_group", _update)
@@ -68,6 +71,10 @@ def install(hooks: Hooks) -> None:
     hooks.set(AutoScalingResponse, "put_notification_configuration", _put_notification)
     hooks.set(AutoScalingResponse, "delete_notification_configuration", _delete_notification)
     hooks.set(AutoScalingResponse, "describe_notification_configurations", _describe_notifications)
+    hooks.set(AutoScalingResponse, "delete_warm_pool", _delete_pool)
+    hooks.set(
+        FakeAutoScalingGroup, "warm_pool", property(_pool, lambda group, pool: vars(group).update(pool=pool))
+    )
     hooks.wrap(AutoScalingBackend, "put_scheduled_update_group_action", _put_action)
     hooks.set(AutoScalingBackend, "delete_scheduled_action", _delete_action)
     for name in NAMED_GROUP:
@@ -224,6 +231,26 @@ def _forget(backend: AutoScalingBackend, name: str) -> None:
                 actions[:] = [action for action in actions if action not in gone.values()]
             if not any(lists):
                 del alarms[alarm.name]
+
+
+def _delete_pool(response: AutoScalingResponse) -> Any:
+    """Without force a pool waits for its instances to terminate, and shows that it does.
+
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteWarmPool.html, ForceDelete
+    https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_WarmPoolConfiguration.html, Status
+    """
+    group = _group(response)
+    if response._get_bool_param("ForceDelete", False):
+        group.warm_pool = None
+    elif group.warm_pool and not getattr(group.warm_pool, "status", None):
+        group.warm_pool.status, group.warm_pool.gone_at = "PendingDelete", datetime.now(UTC) + POOL_GOES
+    return EmptyResult()
+
+
+def _pool(group: Any) -> Any:
+    pool = vars(group).get("pool")
+    gone_at = getattr(pool, "gone_at", None)
+    return None if gone_at and datetime.now(UTC) >= gone_at else pool
 
 
 def _attach(original: Any, response: AutoScalingResponse) -> Any:

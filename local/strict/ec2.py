@@ -105,7 +105,7 @@ def _new_version(response: LaunchTemplates, template: LaunchTemplate) -> ActionR
     if "UserData" in data:
         data["UserData"] = parse_user_data(data["UserData"])
     if source := response._get_param("SourceVersion"):
-        data = {**copy.deepcopy(template.get_version(source).data), **data}
+        data = {**_inherited(template.get_version(source).data), **data}
     version = template.create_version(data, response._get_param("VersionDescription"))
     return ActionResult(
         {
@@ -121,6 +121,17 @@ def _new_version(response: LaunchTemplates, template: LaunchTemplate) -> ActionR
             }
         }
     )
+
+
+def _inherited(data: dict[str, Any]) -> dict[str, Any]:
+    """Snapshots in the block device mapping are left behind unless the new version names them.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplateVersion.html, SourceVersion
+    """
+    inherited = copy.deepcopy(data)
+    for mapping in inherited.get("BlockDeviceMappings", []):
+        mapping.get("Ebs", {}).pop("SnapshotId", None)
+    return inherited
 
 
 def _delete_versions(response: LaunchTemplates) -> ActionResult:

@@ -5,13 +5,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from tests.account import RELEASE, Account
 from tests.unit.test_record import PLAN
 from viridian import names
 from viridian.aws import images
 from viridian.errors import Refusal
-from viridian.request import Build
+from viridian.request import BlockDevice, Build, Overrides
 
 OURS = names.tags("shop", RELEASE)
 
@@ -101,6 +102,31 @@ def test_a_version_differs_from_blues_in_its_image_alone(account: Account) -> No
     assert asked["LaunchTemplateData"] == {"ImageId": record.image}
     assert asked["ClientToken"] == RELEASE
     assert version == images.find_version(account.shop.launch_template_id, RELEASE) == "2"
+
+
+@pytest.mark.parametrize("size", [None, 20], ids=["as blue", "with a larger root"])
+def test_a_data_disk_keeps_its_snapshot_and_the_root_disk_has_the_images(
+    account: Account, size: int | None
+) -> None:
+    record = account.before("create_green").record()
+    root = (images.find(record.image or "") or {})["RootDeviceName"]
+    disks = [
+        {"DeviceName": root, "Ebs": {"SnapshotId": "snap-0123456789abcdef0", "VolumeSize": 8}},
+        {"DeviceName": "/dev/sdx", "Ebs": {"SnapshotId": "snap-0fedcba9876543210", "Encrypted": True}},
+    ]
+    account.client("ec2").create_launch_template_version(
+        LaunchTemplateId=account.shop.launch_template_id,
+        SourceVersion="1",
+        LaunchTemplateData={"BlockDeviceMappings": disks},
+    )
+    blue = replace(record.plan.blue_launch_template, version="2")
+    asked = Overrides(block_devices=(BlockDevice(device=root, size_gib=size),) if size else ())
+    version = images.version_for(blue, record.image or "", RELEASE, record.fence(), asked)
+    made = images.template_data(replace(blue, version=version))
+    assert made["BlockDeviceMappings"] == [
+        {"DeviceName": root, "Ebs": {"VolumeSize": size or 8}},
+        disks[1],
+    ]
 
 
 def test_a_version_is_found_on_any_page(account: Account) -> None:

@@ -244,6 +244,14 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         lambda a, f: auto_scaling.raise_desired(blue_side(a), 3, f),
         ["UpdateAutoScalingGroup"],
     ),
+    "auto_scaling.resume_launches": (
+        "shift_traffic",
+        lambda a: a.client("autoscaling").suspend_processes(
+            AutoScalingGroupName="shop-1", ScalingProcesses=["Launch"]
+        ),
+        lambda a, f: auto_scaling.resume_launches("shop-1", f),
+        ["ResumeProcesses"],
+    ),
     "auto_scaling.empty": (
         "shift_traffic",
         nothing,

@@ -62,8 +62,6 @@ DELETES = {
     "RemoveTags": "ResourceArns",
     "CreateTags": "Resources",
     "DeleteTags": "Resources",
-    "SuspendProcesses": "AutoScalingGroupName",
-    "ResumeProcesses": "AutoScalingGroupName",
     "PutScalingPolicy": "AutoScalingGroupName",
     "PutScheduledUpdateGroupAction": "AutoScalingGroupName",
     "PutLifecycleHook": "AutoScalingGroupName",
@@ -79,6 +77,8 @@ LENT = {
         "AutoScalingGroupName",
         {"AutoScalingGroupName", "DesiredCapacity", "HonorCooldown"},
     ),
+    "SuspendProcesses": ("AutoScalingGroupName", {"AutoScalingGroupName", "ScalingProcesses"}),
+    "ResumeProcesses": ("AutoScalingGroupName", {"AutoScalingGroupName", "ScalingProcesses"}),
     "ModifyRule": ("RuleArn", {"RuleArn", "Actions"}),
     "ModifyListener": ("ListenerArn", {"ListenerArn", "DefaultActions"}),
 }
@@ -413,7 +413,9 @@ class Checks:
                 continue
             held = status in (*KEEPS_LOCK, "Promoted") and before.minimum <= there.minimum <= need
             retired = there.minimum == 0 and name in replaced
-            if there.limits != before.limits and not ((held or retired) and _like(there, before)):
+            if there.limits != before.limits and not (
+                (held or retired) and _like(there, before, retires=name in replaced)
+            ):
                 self.add("C8", writer, f"{status}, and {name} has {there.limits}, before {before.limits}")
         plan = json.loads(record["plan"]) if record else {}
         green = now.get(plan.get("green_group", ""))
@@ -551,8 +553,10 @@ def _told(weights: Mapping[str, int]) -> str:
     )
 
 
-def _like(there: Sizes, before: Sizes) -> bool:
-    return there.maximum == before.maximum and there.stopped == before.stopped
+def _like(there: Sizes, before: Sizes, *, retires: bool) -> bool:
+    """Whether no more is changed than the floor; and the launches, from the moment at which a group may retire."""
+    stopped = set(there.stopped) - ({"Launch"} if retires else set())
+    return there.maximum == before.maximum and stopped == set(before.stopped)
 
 
 def _retires(entry: Mapping[str, Any]) -> float:

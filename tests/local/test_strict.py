@@ -3,10 +3,11 @@
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from botocore.exceptions import ClientError
 
 from local import seed
@@ -460,7 +461,19 @@ class TestAutoScalingGroups:
         code = refusal(asg.delete_auto_scaling_group, AutoScalingGroupName="shop-2")
         assert code == "ResourceInUse"
         asg.delete_warm_pool(AutoScalingGroupName="shop-2")
-        asg.delete_auto_scaling_group(AutoScalingGroupName="shop-2")
+        shown = asg.describe_warm_pool(AutoScalingGroupName="shop-2")["WarmPoolConfiguration"]
+        assert (shown["MinSize"], shown["Status"]) == (1, "PendingDelete")
+        assert refusal(asg.delete_auto_scaling_group, AutoScalingGroupName="shop-2") == "ResourceInUse"
+        with time_machine.travel(datetime.now(UTC) + timedelta(minutes=3)):
+            assert "WarmPoolConfiguration" not in asg.describe_warm_pool(AutoScalingGroupName="shop-2")
+            asg.delete_auto_scaling_group(AutoScalingGroupName="shop-2")
+
+    def test_a_warm_pool_goes_at_once_by_force(self, cloud: alone.World, shop: seed.Seeded) -> None:
+        """https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DeleteWarmPool.html"""
+        asg, named = cloud.client("autoscaling"), {"AutoScalingGroupName": shop.group_name}
+        asg.put_warm_pool(**named, MinSize=1)
+        asg.delete_warm_pool(**named, ForceDelete=True)
+        assert "WarmPoolConfiguration" not in asg.describe_warm_pool(**named)
 
     def test_request_tracking_needs_the_attached_groups_label(
         self, cloud: alone.World, shop: seed.Seeded
@@ -559,6 +572,22 @@ class TestInstancesAndTemplates:
         assert first["ImageId"] == shop.image_id
         assert {**second, "ImageId": shop.image_id} == first
         assert "TagSpecifications" not in first
+
+    def test_a_template_version_takes_no_snapshot_over_from_its_source(
+        self, cloud: alone.World, shop: seed.Seeded
+    ) -> None:
+        """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateLaunchTemplateVersion.html, SourceVersion."""
+        ec2, template = cloud.client("ec2"), {"LaunchTemplateId": shop.launch_template_id}
+        disk = {"DeviceName": "/dev/sdx", "Ebs": {"SnapshotId": "snap-0fedcba9876543210", "VolumeSize": 5}}
+        named = {"BlockDeviceMappings": [disk, {"DeviceName": "/dev/sdy", "VirtualName": "ephemeral0"}]}
+        said = ec2.create_launch_template_version(**template, SourceVersion="1", LaunchTemplateData=named)
+        assert said["LaunchTemplateVersion"]["LaunchTemplateData"]["BlockDeviceMappings"][0] == disk
+        made = ec2.create_launch_template_version(**template, SourceVersion="2", LaunchTemplateData={})
+        shown = made["LaunchTemplateVersion"]["LaunchTemplateData"]["BlockDeviceMappings"]
+        assert shown[0]["Ebs"] == {"VolumeSize": 5}
+        assert shown[1:] == named["BlockDeviceMappings"][1:]
+        first = ec2.describe_launch_template_versions(**template, Versions=["2"])["LaunchTemplateVersions"]
+        assert first[0]["LaunchTemplateData"]["BlockDeviceMappings"][0] == disk
 
     def test_a_launch_template_shows_the_tags_it_was_given_later(
         self, cloud: alone.World, shop: seed.Seeded

@@ -228,6 +228,11 @@ MOVES: list[tuple[str, Picture, Move]] = [
         seen(blue=fleet("blue", 3, minimum=2, desired=2)),
         Move(act="RaiseBlue", reason="blue wants 2 of 3"),
     ),
+    (
+        "blue is whole, and a retirement that had begun keeps it from launching",
+        seen(launches_suspended=True),
+        Move(act="RaiseBlue", reason="blue's launches are suspended", again_in=0),
+    ),
     ("blue isn't whole yet", seen(2), Move(act="AwaitBlue", reason="2 of 3 healthy in blue")),
     (
         "the evidence is still to keep",

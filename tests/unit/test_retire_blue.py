@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from tests.account import EXECUTION, RELEASE, Account
-from viridian.errors import Refusal
+from viridian import clone
+from viridian.errors import NotPermitted, Refusal
 
 
 @pytest.fixture
@@ -61,7 +62,51 @@ def test_a_lent_blue_is_scaled_in_to_nothing_and_stays(due: Account) -> None:
 
 def test_blue_is_out_of_use_before_it_loses_its_instances(due: Account) -> None:
     retire(due)
-    assert due.writes() == ["DeleteRule", "UpdateAutoScalingGroup"]
+    assert due.writes() == ["DeleteRule", "SuspendProcesses", "UpdateAutoScalingGroup"]
+
+
+def suspended(account: Account) -> list[str]:
+    return clone.suspended(account.group("blue"))
+
+
+@pytest.mark.parametrize("own", [[], ["AZRebalance", "ScheduledActions"]])
+def test_a_blue_at_zero_launches_nothing_and_keeps_what_its_owner_suspended(
+    due: Account, own: list[str]
+) -> None:
+    if own:
+        due.client("autoscaling").suspend_processes(AutoScalingGroupName="shop-1", ScalingProcesses=own)
+    assert retire_for_good(due)["doing"].endswith("not made by a release. Resume Launch to use it again")
+    assert suspended(due) == sorted([*own, "Launch"])
+    assert due.requests("SuspendProcesses")[-1]["ScalingProcesses"] == ["Launch"]
+    assert due.record().launches_suspended
+
+
+def test_what_its_owner_keeps_from_launching_is_not_ours_to_resume(due: Account) -> None:
+    due.client("autoscaling").suspend_processes(AutoScalingGroupName="shop-1", ScalingProcesses=["Launch"])
+    due.calls.clear()
+    retire(due)
+    assert "SuspendProcesses" not in due.writes()
+    assert not due.record().launches_suspended
+
+
+def test_that_launches_are_suspended_is_written_down_before_they_are(due: Account) -> None:
+    with due.failing("autoscaling", "SuspendProcesses", "AccessDenied", 403), pytest.raises(NotPermitted):
+        due.run("retire_blue")
+    assert due.record().launches_suspended
+    assert due.group("blue")["DesiredCapacity"] == 3
+
+
+def test_a_blue_that_is_kept_after_all_launches_again(due: Account) -> None:
+    with (
+        due.failing("autoscaling", "UpdateAutoScalingGroup", "AccessDenied", 403),
+        pytest.raises(NotPermitted),
+    ):
+        due.run("retire_blue")
+    assert suspended(due) == ["Launch"]
+    due.set_weights(green=50, blue=50)
+    assert due.run("retire_blue")["end"] == "Held"
+    assert suspended(due) == []
+    assert not due.record().launches_suspended
 
 
 def test_a_retirement_that_is_over_changes_nothing_more(due: Account) -> None:

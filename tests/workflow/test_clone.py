@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from tests.everything import furnish
+from tests.workflow.test_retirement import retirements
 from tests.workflow.world import Release, World
 
 
@@ -39,9 +40,19 @@ def test_what_hangs_on_blue_is_handed_on_from_release_to_release(world: World) -
     second = retired(world, world.release("3.0.0", keep_minutes=5, retain_days=0))
     assert hanging(world, second.group) == {**lent, "pool": [second.group]}
     assert not world.has_group(first.group), "protected instances, a warm pool and all"
+    assert [run.states[-1] for run in retirements(world)] == ["Retired", "Retired"]
     driving = [f"viridian-shop-{second.id}-scaling-out-{number}" for number in (1, 2)]
     assert world.alarms() == ["busy", "crowded", "shop-errors", *driving]
     assert world.orphans() == []
+
+
+def test_a_release_taken_back_after_its_promotion_waits_for_its_warm_pool_to_go(world: World) -> None:
+    furnish_blue(world)
+    release = world.release("2.0.0", keep_minutes=5, retain_days=0)
+    assert release.end == "Promoted", release.cause
+    rollback = world.rollback(release, reason="customers see old prices")
+    assert rollback.states[-1] == "RolledBack", rollback.cause
+    assert world.leftovers(release) == []
 
 
 def test_a_release_taken_back_leaves_nothing_of_it(world: World) -> None:

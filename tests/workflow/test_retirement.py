@@ -54,7 +54,17 @@ def test_a_group_that_was_lent_drains_and_stays_at_zero(world: World) -> None:
     served = world.cloud.plane.counts()
     assert sum(counts.elb_5xx + counts.target_5xx for counts in served.values()) == 0
     first = retirements(world)[0].mutations()
-    assert [call["call"] for call in first] == ["DeleteRule", "UpdateAutoScalingGroup"]
+    assert [call["call"] for call in first] == ["DeleteRule", "SuspendProcesses", "UpdateAutoScalingGroup"]
+
+
+def test_a_group_at_zero_starts_nothing_whatever_its_schedule_says(world: World) -> None:
+    retired(world, promoted(world))
+    # What a scheduled action does: it writes the sizes (aws-facts A16).
+    world.cloud.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName="shop-1", MinSize=2, DesiredCapacity=4
+    )
+    world.pass_minutes(10)
+    assert world.instances() == []
 
 
 def test_a_retirement_waits_while_another_release_holds_the_route(world: World) -> None:

@@ -81,15 +81,40 @@ def test_blue_stands_at_zero_once_it_was_kept_and_the_route_is_free(world: World
 def test_a_blue_at_zero_gets_its_capacity_then_its_health_then_the_traffic(world: World) -> None:
     release = emptied(world, promoted(world))
     rollback = took_back(world, release)
-    first = rollback.mutations()[:3]
-    assert [call["call"] for call in first] == ["CreateRule", "UpdateAutoScalingGroup", "ModifyRule"]
-    assert world.named(first[2]["after"]) == {"shop-1": 100}
+    first = rollback.mutations()[:4]
+    calls = ["CreateRule", "ResumeProcesses", "UpdateAutoScalingGroup", "ModifyRule"]
+    assert [call["call"] for call in first] == calls
+    assert world.named(first[3]["after"]) == {"shop-1": 100}
     assert world.weights() == {"shop-1": 100}
     assert world.healthy("shop-1") >= 2
     assert world.leftovers(release) == []
     assert world.standby() is None
     assert world.group().minimum == 2
     assert nobody_lost_anything(world)
+
+
+def test_what_a_retirement_suspended_is_resumed_and_nothing_else(world: World) -> None:
+    owners = {"AutoScalingGroupName": "shop-1", "ScalingProcesses": ["AZRebalance"]}
+    world.cloud.client("autoscaling").suspend_processes(**owners)
+    release = emptied(world, promoted(world))
+    assert release.record["launches_suspended"]
+    world.cloud.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="shop-1", MinSize=3)
+    took_back(world, release)
+    assert world.suspended() == ["AZRebalance"]
+    assert not release.record["launches_suspended"]
+    assert nobody_lost_anything(world)
+
+
+def test_a_retirement_that_had_only_begun_leaves_nothing_suspended(world: World) -> None:
+    """It dies between the suspension and the scaling in; blue still stands whole when its traffic comes back."""
+    world.faults.answers(
+        "UpdateAutoScalingGroup", "AccessDenied", status=403, functions=("RetireBlueFunction",)
+    )
+    release = promoted(world)
+    world.cloud.until(lambda: bool(world.suspended()), 3600)
+    took_back(world, release)
+    assert world.suspended() == []
+    assert world.group().in_service == 3
 
 
 def test_blue_comes_back_as_large_as_what_serves_now(world: World) -> None:
@@ -195,7 +220,7 @@ def test_a_blue_of_a_cloudformation_stack_stays_at_zero_and_the_outcome_names_th
     group.tags.append(tag)
     release = promoted(world, retain_days=0)
     world.cloud.until(lambda: release.record["status"] == "Retired", 3600)
-    words = "shop-1 stays, at zero: it is aws:cloudformation:stack-name=shop-prod, not made by a release"
-    assert release.record["outcome"] == words
+    words = "shop-1 stays, at zero: it is aws:cloudformation:stack-name=shop-prod, not made by a release. "
+    assert release.record["outcome"] == f"{words}Resume Launch to use it again"
     assert world.has_group("shop-1")
     assert world.group().desired == 0

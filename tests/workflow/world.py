@@ -278,6 +278,11 @@ class World:
         found = self._group(group or self.shop.group_name)
         return [each["InstanceId"] for each in (found or {}).get("Instances", [])]
 
+    def suspended(self) -> list[str]:
+        """The processes of blue's group that somebody suspended."""
+        found = self._group(self.shop.group_name) or {}
+        return sorted(each["ProcessName"] for each in found.get("SuspendedProcesses", []))
+
     def alarms(self) -> list[str]:
         """The names of all alarms but the stack's own."""
         found = self.cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]

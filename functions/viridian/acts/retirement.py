@@ -52,7 +52,9 @@ def retire(service: str, release: str, execution: str) -> Move:
 
 
 def _keep(record: Record, reason: str) -> Move:
-    """Gives a retirement up: blue stays, and a person should know why."""
+    """Gives a retirement up: blue stays, as it was, and a person should know why."""
+    if record.launches_suspended:
+        auto_scaling.resume_launches(record.plan.blue.group, record.fence())
     pages.page(record.plan.service, record.plan.release, "keeps its blue", reason)
     ledger.end(record.fence(), "Promoted", reason, retire_at=None)
     return Move(act="End", end="Held", reason=reason)
@@ -78,15 +80,13 @@ def _retire(record: Record) -> Move:
         )
     if record.emptied_at is None and (days := record.plan.profile.retain_days):
         return _retain(record, timedelta(days=days))
-    kept = _remove_ours(record, auto_scaling.tags(group) if group else {})
-    ledger.end(fence, "Retired", kept)
-    return Move(act="End", end="Retired", reason=kept)
+    return _remove_ours(record, auto_scaling.tags(group) if group else {})
 
 
 def _retain(record: Record, kept: timedelta) -> Move:
-    """Blue stands at nothing: it costs nothing, and can be brought back until its time."""
+    """Blue stands at nothing and launches nothing: it costs nothing, and can be brought back until its time."""
     now = datetime.now(UTC)
-    words = f"{record.plan.blue.group} stands at zero until {now + kept:%Y-%m-%dT%H:%M:%SZ}"
+    words = f"{record.plan.blue.group} stands at zero until {now + kept:%Y-%m-%dT%H:%M:%SZ}, its launches suspended"
     ledger.end(record.fence(), "Promoted", words, retire_at=now + kept, emptied_at=now)
     return Move(act="End", end="Emptied", reason=words)
 
@@ -120,16 +120,24 @@ def _short(record: Record) -> str:
     return ""
 
 
-def _remove_ours(record: Record, tags: dict[str, str]) -> str:
+def _remove_ours(record: Record, tags: dict[str, str]) -> Move:
     """Deletes what an earlier release made; what its owner lent stays, at zero."""
     blue, fence = record.plan.blue, record.fence()
     made = {key: value for key, value in tags.items() if key in (names.MANAGED, names.SERVICE, names.RELEASE)}
     if tags and names.RELEASE not in made:
-        return f"{blue.group} stays, at zero: it is {record.plan.blue_owner or 'lent'}, not made by a release"
+        owner = record.plan.blue_owner or "lent"
+        words = f"{blue.group} stays, at zero: it is {owner}, not made by a release. Resume Launch to use it again"
+        return _retired(record, words)
     if tags:
         auto_scaling.empty(blue.group, made, fence)
     if not auto_scaling.delete(blue.group, made, fence):
-        raise Refusal("service", f"group {blue.group} has instances again", "Look for who scales it out.")
+        reason = f"{blue.group} goes once its warm pool and all its instances have"
+        return Move(act="AwaitBlue", reason=reason, again_in=30)
     if target_groups.exists(blue.target_group) and names.RELEASE in load_balancer.tags(blue.target_group):
         target_groups.delete(blue.target_group, fence)
-    return f"{blue.group} and its target group are gone"
+    return _retired(record, f"{blue.group} and its target group are gone")
+
+
+def _retired(record: Record, outcome: str) -> Move:
+    ledger.end(record.fence(), "Retired", outcome)
+    return Move(act="End", end="Retired", reason=outcome)

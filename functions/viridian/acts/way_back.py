@@ -90,6 +90,7 @@ def picture(record: Record) -> Picture:
         stay=plan.profile.rollback == "hold" and not record.ordered,
         resolved=record.resolved,
         taken_back=record.taken_back,
+        launches_suspended=record.launches_suspended,
     )
 
 
@@ -142,6 +143,8 @@ def _make(record: Record, seen: Picture, move: Move) -> Step:
             _restore(record, move.green_weight)
         case "RaiseBlue":
             _use_blue(record, seen)
+            if record.launches_suspended:
+                auto_scaling.resume_launches(seen.blue.group, fence)
             auto_scaling.raise_desired(seen.blue, record.need, fence)
         case "KeepEvidence":
             evidence.keep(record, seen.green)

@@ -16,6 +16,9 @@ from viridian.overrides import Setup, targets
 from viridian.request import Overrides
 
 _AS_BLUE = Overrides()
+_LAUNCH = (
+    "Launch"  # suspended, it stops policies of every kind, scheduled actions, refreshes and warm pools alike
+)
 _STANDS = ("InService", "Pending", "Pending:Wait", "Pending:Proceed", "Standby", "EnteringStandby")
 
 
@@ -270,13 +273,16 @@ def is_ours(name: str, wanted: dict[str, str]) -> bool:
 def empty(name: str, tags: dict[str, str], fence: Fence) -> None:
     """Scales a group that carries these tags in to nothing: its instances drain and terminate.
 
-    With a release's own tags it is for good; without them the group may be brought back, with all that hangs on it.
+    With a release's own tags it is for good; without them the group may be brought back, with all that hangs on it, and
+    launches nothing until then.
     """
     group = find(name)
     if group:
         _ensure_tagged(group, tags, "Scale it in by hand.")
         if names.RELEASE in tags:
             _take_back(tags, group, fence)
+        else:
+            _suspend_launches(group, fence)
         _unprotect(group, fence)
     if group and (int(group["MinSize"]) or int(group["DesiredCapacity"])):
         with ledger.mutation(
@@ -287,8 +293,24 @@ def empty(name: str, tags: dict[str, str], fence: Fence) -> None:
             )
 
 
+def resume_launches(name: str, fence: Fence) -> None:
+    """Lets a group launch again that was emptied to be brought back."""
+    if _LAUNCH in clone.suspended(find(name) or {}):
+        with ledger.mutation(fence, "ResumeProcesses", name, before=[_LAUNCH]) as entry:
+            clients.writer("autoscaling").resume_processes(
+                AutoScalingGroupName=name, ScalingProcesses=[_LAUNCH]
+            )
+            entry.shown = clone.suspended(find(name) or {})
+        if _LAUNCH in entry.shown:
+            raise Busy(f"{name} shows its launches suspended: they are resumed again unless that is late")
+    ledger.note(fence, launches_suspended=False)
+
+
 def delete(name: str, tags: dict[str, str], fence: Fence) -> bool:
-    """Deletes an empty group that carries our tags, never by force; answers whether it is gone (aws-facts A4)."""
+    """Deletes an empty group that carries our tags, never by force; answers whether it is gone (aws-facts A4).
+
+    Its warm pool goes before it, which may take minutes.
+    """
     group = find(name)
     if group is None:
         return True
@@ -299,7 +321,7 @@ def delete(name: str, tags: dict[str, str], fence: Fence) -> bool:
     try:
         _delete_warm_pool(group, fence)
         if (find(name) or {}).get("WarmPoolConfiguration"):
-            raise Busy(f"the warm pool of {name} is being deleted")
+            return False
         with ledger.mutation(fence, "DeleteAutoScalingGroup", name):
             client.delete_auto_scaling_group(AutoScalingGroupName=name)
     except (client.exceptions.ResourceInUseFault, client.exceptions.ScalingActivityInProgressFault) as error:
@@ -343,6 +365,21 @@ def _take_back(tags: dict[str, str], group: dict[str, Any], fence: Fence) -> Non
     """What a release gave its group goes first: alarms would scale it out again, a warm pool would keep its instances."""
     alarms.delete(alarms.scaling(tags[names.SERVICE], tags[names.RELEASE]), fence)
     _delete_warm_pool(group, fence)
+
+
+def _suspend_launches(group: dict[str, Any], fence: Fence) -> None:
+    """Nothing that hangs on a group at zero may start an instance; noted first, and only if its owner has not done it."""
+    name = group["AutoScalingGroupName"]
+    if _LAUNCH not in clone.suspended(group):
+        with ledger.mutation(
+            fence, "SuspendProcesses", name, after=[_LAUNCH], launches_suspended=True
+        ) as entry:
+            clients.writer("autoscaling").suspend_processes(
+                AutoScalingGroupName=name, ScalingProcesses=[_LAUNCH]
+            )
+            entry.shown = clone.suspended(find(name) or {})
+        if _LAUNCH not in entry.shown:
+            raise Busy(f"{name} shows its launches not suspended: they are again unless that is late")
 
 
 def _unprotect(group: dict[str, Any], fence: Fence) -> None:

@@ -169,7 +169,12 @@ def version_for(
     description = f"viridian {release}"
     if (found := find_version(blue.template, release)) is not None:
         return found
-    asked = overrides.template(template_data(blue), fleet) if fleet != _AS_BLUE else {}
+    was = template_data(blue)
+    asked = overrides.template(was, fleet)
+    disks = asked.get("BlockDeviceMappings", was.get("BlockDeviceMappings", []))
+    # EC2 takes no snapshot over from a source version.
+    if any("SnapshotId" in disk.get("Ebs", {}) for disk in disks):
+        asked["BlockDeviceMappings"] = overrides.on_image(disks, (find(image) or {}).get("RootDeviceName"))
     with ledger.mutation(fence, "CreateLaunchTemplateVersion", blue.template, before=blue.version) as entry:
         made = clients.writer("ec2").create_launch_template_version(
             LaunchTemplateId=blue.template,
