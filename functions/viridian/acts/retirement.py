@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from viridian import names, traffic
-from viridian.acts import green
+from viridian.acts import green, protection
 from viridian.aws import auto_scaling, executions, ledger, load_balancer, pages, target_groups
 from viridian.aws.load_balancer import Rule
 from viridian.converge import Move
@@ -79,6 +79,7 @@ def _retire(record: Record) -> Move:
     if record.emptied_at is None and (days := record.plan.profile.retain_days):
         return _retain(record, timedelta(days=days))
     kept = _remove_ours(record, auto_scaling.tags(group) if group else {})
+    protection.let_go(record, record.plan.blue_image, gone=blue.group)
     ledger.end(fence, "Retired", kept)
     return Move(act="End", end="Retired", reason=kept)
 
