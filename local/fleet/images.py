@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.amis import Ami
@@ -192,7 +192,7 @@ class Images:
             return answer
         _check_description(asked["Value"])
         image.description = asked["Value"]
-        return ActionResult({})
+        return EmptyResult()
 
     def _protect(self, response: Any) -> ActionResult:
         """In the words of the AWS CLI's example, which DescribeImages uses too."""

@@ -107,6 +107,7 @@ def test_an_image_that_is_not_of_the_service_is_neither_protected_nor_let_go(
     fence = account.before("bake_image").record().fence()
     tag(account, **tags)
     images.protect(account.shop.image_id, "shop", fence)
+    assert account.writes() == []
     account.client("ec2").enable_image_deregistration_protection(ImageId=account.shop.image_id)
     account.calls.clear()
     images.let_go(account.shop.image_id, "shop", fence)

@@ -1,5 +1,7 @@
 """What a rollback counts on can't be deregistered: the image that serves, and the one that can still be taken back to."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -8,8 +10,8 @@ from tests.workflow.test_taking_back import took_back
 from tests.workflow.world import Release, World
 
 
-def promoted(world: World, version: str, **asked: object) -> Release:
-    release = world.release(version, keep_minutes=5, retain_days=0, **asked)
+def promoted(world: World, version: str, keep_minutes: int = 5, **asked: Any) -> Release:
+    release = world.release(version, keep_minutes=keep_minutes, retain_days=0, **asked)
     assert release.end == "Promoted", release.cause
     return release
 
@@ -35,7 +37,7 @@ def test_the_image_that_serves_and_the_one_before_are_protected_until_blue_has_r
 
 
 def test_a_rollback_leaves_nothing_protected_but_what_serves(world: World) -> None:
-    second = promoted(world, "2.0.0")
+    second = promoted(world, "2.0.0", keep_minutes=60)
     bad = world.release("3.0.0", fault="third")
     assert bad.end == "RolledBack"
     assert protected(world) == {second.record["image"]}
