@@ -9,6 +9,7 @@ import msgspec
 
 from viridian.errors import DeadlinePassed, ImageFailed
 from viridian.plan import Plan
+from viridian.request import ImageBuilderSource, InstanceSource, PackerSource, Source
 
 _ON_THE_WAY = ("pending", "transient")
 # The words of Run Command, of Image Builder, and of CodeBuild.
@@ -52,6 +53,18 @@ def follow(plan: Plan, making: Making) -> Literal["due", "pending"]:
     if making.status not in _DONE or making.reason:
         raise ImageFailed(f"{making.what} is {making.status}: {making.reason or 'no reason given'}")
     return "due"
+
+
+def origin(source: Source) -> str:
+    """What an image is made of, and by what, in words; nothing for one that is ready."""
+    match source:
+        case InstanceSource():
+            return f"instance {source.instance_id}"
+        case ImageBuilderSource():
+            return f"pipeline {source.pipeline_arn.rpartition('/')[2]}"
+        case PackerSource():
+            return f"project {source.project} of {source.artifact.uri}"
+    return ""
 
 
 def is_id(text: str | None) -> TypeGuard[str]:

@@ -115,6 +115,11 @@ class S3Artifact(Document, frozen=True, tag_field="type", tag="s3"):
     key: Annotated[str, Meta(pattern=r"^[A-Za-z0-9/_.+=@-]+$(?!\n)", max_length=1024)]
     version_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$(?!\n)", max_length=1024)] | None = None
 
+    @property
+    def uri(self) -> str:
+        """Where it is, as the AWS CLI says it."""
+        return f"s3://{self.bucket}/{self.key}"
+
 
 class ContainerArtifact(Document, frozen=True, tag_field="type", tag="container"):
     """A build artifact that is a container image."""

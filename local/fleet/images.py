@@ -1,10 +1,11 @@
-"""Images take their time: they pend, their source reboots, and its disk goes with them (aws-facts.md A20, I1-I3)."""
+"""Images take their time: they pend, their source reboots, and its disk goes with them (aws-facts.md A20, I1-I4)."""
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.amis import Ami
@@ -22,6 +23,8 @@ CARRIED = {
     "BootMode": "boot_mode",
     "EnaSupport": "ena_support",
 }
+PROTECTION = "image_deregistration_protection"
+COOLDOWN = 24 * 3600.0
 
 
 class Images:
@@ -42,6 +45,10 @@ class Images:
         self._hooks.wrap(AmisResponse, "register_image", self._register)
         self._hooks.set(Instance, "ena_support", property(_ena_support))
         self._hooks.wrap(AmisResponse, "deregister_image", self._deregister)
+        self._hooks.wrap(AmisResponse, "modify_image_attribute", self._modify)
+        self._hooks.set(Ami, "deregistration_protection", "disabled")
+        self._hooks.set(AmisResponse, f"enable_{PROTECTION}", self._as_method(self._protect))
+        self._hooks.set(AmisResponse, f"disable_{PROTECTION}", self._as_method(self._unprotect))
 
     def uninstall(self) -> None:
         self._hooks.undo()
@@ -110,6 +117,7 @@ class Images:
         if instance.state == "terminated":
             raise EC2ClientError("IncorrectInstanceState", f"Instance '{instance_id}' is terminated")
         self._check_name(backend, name)
+        _check_description(response._get_param("Description", ""))
         response.error_on_dryrun()
         specs = response._get_param("TagSpecifications", [])
         image = backend.create_image(
@@ -160,14 +168,74 @@ class Images:
         return answer
 
     def _deregister(self, original: Any, response: Any) -> ActionResult:
-        """Snapshots stay, unless they are asked to go along."""
+        """Snapshots stay, unless they are asked to go along; a protected image stays itself.
+
+        The code is the one that EC2's list of errors has for what a protection forbids.
+        """
         image = response.ec2_backend.amis.get(response._get_param("ImageId"))
+        if image is not None and self._is_protected(image):
+            state = image.deregistration_protection
+            raise EC2ClientError("OperationNotPermitted", f"The image '{image.id}' is protected: {state}")
         original(response)
         results = []
         if image is not None and response._get_bool_param("DeleteAssociatedSnapshots", False):
             response.ec2_backend.delete_snapshot(image.ebs_snapshot.id)
             results.append({"SnapshotId": image.ebs_snapshot.id, "ReturnCode": "success"})
         return ActionResult({"Return": True, "DeleteSnapshotResults": results})
+
+    def _modify(self, original: Any, response: Any) -> ActionResult:
+        """moto knows launch permissions alone."""
+        image = self._image(response)
+        asked = response._get_param("Description")
+        if asked is None:
+            answer: ActionResult = original(response)
+            return answer
+        _check_description(asked["Value"])
+        image.description = asked["Value"]
+        return EmptyResult()
+
+    def _protect(self, response: Any) -> ActionResult:
+        """In the words of the AWS CLI's example, which DescribeImages uses too."""
+        image = self._image(response)
+        cools = response._get_bool_param("WithCooldown", False)
+        image.deregistration_protection = f"enabled-with{'' if cools else 'out'}-cooldown"
+        return ActionResult({"Return": image.deregistration_protection})
+
+    def _unprotect(self, response: Any) -> ActionResult:
+        """With a cooldown the image stays protected for a day (EC2 User Guide, "Protect an AMI from deregistration")."""
+        image, shown = self._image(response), "disabled"
+        if image.deregistration_protection == "enabled-with-cooldown":
+            image.cooled = self._clock.now() + COOLDOWN
+            shown = f"disabled after {datetime.fromtimestamp(image.cooled, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        image.deregistration_protection = shown
+        return ActionResult({"Return": shown})
+
+    def _is_protected(self, image: Any) -> bool:
+        if image.deregistration_protection.startswith("disabled after"):
+            return bool(self._clock.now() < image.cooled)
+        return bool(image.deregistration_protection != "disabled")
+
+    @staticmethod
+    def _image(response: Any) -> Any:
+        """One of the account's own: nobody changes somebody else's."""
+        image_id = response._get_param("ImageId")
+        image = response.ec2_backend.amis.get(image_id)
+        if image is None:
+            raise EC2ClientError("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
+        if image.owner_id != response.ec2_backend.account_id:
+            raise EC2ClientError("AuthFailure", f"Not authorized for image:{image_id}")
+        response.error_on_dryrun()
+        return image
+
+
+def _check_description(text: str) -> None:
+    """At most 255 characters, and ASCII alone (github.com/metadist/synaplan/pull/1546, scylladb/scylladb/issues/5435)."""
+    if not text.isascii() or len(text) > 255:
+        limit = "Character sets beyond ASCII are not supported"
+        wrong = "It exceeds 255 characters" if text.isascii() else limit
+        raise EC2ClientError(
+            "InvalidParameterValue", f"Value ({text}) for parameter description is invalid. {wrong}"
+        )
 
 
 def _ena_support(instance: Instance) -> bool | None:

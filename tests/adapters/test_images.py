@@ -11,8 +11,8 @@ from tests.account import RELEASE, Account
 from tests.unit.test_record import PLAN
 from viridian import names
 from viridian.aws import images
-from viridian.errors import Refusal
-from viridian.request import BlockDevice, Build, Overrides
+from viridian.errors import Busy, Refusal
+from viridian.request import BlockDevice, Build, ContainerArtifact, Overrides, PackerSource
 
 OURS = names.tags("shop", RELEASE)
 
@@ -38,6 +38,118 @@ def test_what_a_build_does_not_say_is_no_tag() -> None:
     assert tags["viridian:build-commit"] == "abc"
     assert not {"viridian:build-id", "viridian:build-url", "viridian:build-builder"} & set(tags)
     assert all(len(value) <= 256 and len(key) <= 128 for key, value in tags.items())
+
+
+def test_an_image_says_what_it_was_made_of() -> None:
+    assert images.tags(PLAN)["viridian:source"] == f"instance {PLAN.source.instance_id}"  # type: ignore[union-attr]
+    longest = PackerSource(project="p" * 150, artifact=ContainerArtifact(uri=f"registry/{'a' * 500}"))
+    tags = images.tags(msgspec.structs.replace(PLAN, source=longest))
+    assert len(tags["viridian:source"]) == 256, "EC2 takes no more"
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (Build(), ""),
+        (Build(commit="9f1c", build_id="1842", builder="ci"), ", commit 9f1c, build 1842, by ci"),
+        (Build(builder="Zoë's – laptop"), ", by Zo?'s ? laptop"),
+    ],
+)
+def test_a_description_says_it_to_people_in_ascii(build: Build, said: str) -> None:
+    plan = msgspec.structs.replace(PLAN, build=build)
+    begins = f"shop 2.0.0, release {plan.release}, of instance {plan.source.instance_id}"  # type: ignore[union-attr]
+    assert images.description(plan) == begins + said
+
+
+def test_a_description_is_no_longer_than_ec2_takes() -> None:
+    plan = msgspec.structs.replace(PLAN, build=Build(commit="c" * 256, builder="b" * 256))
+    assert len(images.description(plan)) == 255
+
+
+def tag(account: Account, **more: str) -> None:
+    """Puts a release's tags on the image that blue has, or other values of them."""
+    wanted = OURS | {f"viridian:{key}": value for key, value in more.items()}
+    account.client("ec2").create_tags(
+        Resources=[account.shop.image_id],
+        Tags=[{"Key": key, "Value": value} for key, value in wanted.items()],
+    )
+    account.calls.clear()
+
+
+def shown(account: Account) -> dict[str, Any]:
+    found = images.find(account.shop.image_id)
+    assert found is not None
+    return found
+
+
+def test_the_description_that_an_image_was_made_with_stays_behind_ours(account: Account) -> None:
+    record = account.before("bake_image").record()
+    tag(account)
+    ec2 = account.client("ec2")
+    ec2.modify_image_attribute(ImageId=account.shop.image_id, Description={"Value": "golden, of May"})
+    account.calls.clear()
+    images.describe(account.shop.image_id, record.plan, record.fence())
+    assert shown(account)["Description"] == f"{images.description(record.plan)}. golden, of May"
+    (asked,) = account.requests("ModifyImageAttribute")
+    assert set(asked) == {"ImageId", "Description"}, "who may launch it is nobody's business"
+
+
+def test_an_image_without_our_tags_is_not_described(account: Account) -> None:
+    record = account.before("bake_image").record()
+    with pytest.raises(Busy, match="are not to be seen yet"):
+        images.describe(account.shop.image_id, record.plan, record.fence())
+    assert account.writes() == []
+
+
+@pytest.mark.parametrize("tags", [{"managed": "false"}, {"service": "another"}])
+def test_an_image_that_is_not_of_the_service_is_neither_protected_nor_let_go(
+    account: Account, tags: dict[str, str]
+) -> None:
+    fence = account.before("bake_image").record().fence()
+    tag(account, **tags)
+    images.protect(account.shop.image_id, "shop", fence)
+    assert account.writes() == []
+    account.client("ec2").enable_image_deregistration_protection(ImageId=account.shop.image_id)
+    account.calls.clear()
+    images.let_go(account.shop.image_id, "shop", fence)
+    assert account.writes() == []
+    assert images.is_protected(shown(account))
+
+
+def test_an_image_that_was_lent_and_no_release_made_is_not_protected(account: Account) -> None:
+    fence = account.before("bake_image").record().fence()
+    tag(account)
+    account.client("ec2").delete_tags(Resources=[account.shop.image_id], Tags=[{"Key": "viridian:release"}])
+    account.calls.clear()
+    images.protect(account.shop.image_id, "shop", fence)
+    images.protect("ami-00000000000000000", "shop", fence)
+    assert account.writes() == []
+
+
+def test_a_protected_image_can_be_let_go_and_deregistered_at_once(account: Account) -> None:
+    record = account.before("create_green").record()
+    image = record.image or ""
+    images.protect(image, "shop", record.fence())
+    (asked,) = account.requests("EnableImageDeregistrationProtection")
+    assert asked == {"ImageId": image}, "a cooldown would keep a rollback from deregistering it for a day"
+    with pytest.raises(Exception, match="OperationNotPermitted"):
+        images.deregister(image, OURS, record.fence())
+    images.let_go(image, "shop", record.fence())
+    images.deregister(image, OURS, record.fence())
+    assert images.find(image) is None
+
+
+def test_a_protection_that_does_not_show_is_set_again(account: Account) -> None:
+    record = account.before("create_green").record()
+    unprotected = dict(images.find(record.image or "") or {})
+
+    def stale() -> Any:
+        return SimpleNamespace(status_code=200), {"Images": [unprotected]}
+
+    with account.hooked("before-call", "ec2", "DescribeImages", stale), pytest.raises(Busy, match="disabled"):
+        images.protect(record.image or "", "shop", record.fence())
+    images.protect(record.image or "", "shop", record.fence())
+    assert account.writes() == ["EnableImageDeregistrationProtection"]
 
 
 @pytest.mark.parametrize("image", ["ami-00000000000000000"])

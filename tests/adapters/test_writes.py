@@ -112,6 +112,13 @@ def adopt(account: Account, fence: Fence) -> None:
     images.adopt(found, account.record().plan, fence)
 
 
+def tag_as_ours(account: Account) -> None:
+    """Blue's image as one that others made for the release, once it was adopted."""
+    account.client("ec2").create_tags(
+        Resources=[account.shop.image_id], Tags=[{"Key": key, "Value": value} for key, value in OURS.items()]
+    )
+
+
 def empty_group(account: Account) -> None:
     """Green's group with nobody left, as it is before it is deleted."""
     account.client("autoscaling").update_auto_scaling_group(
@@ -271,6 +278,24 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         ["CreateImage"],
     ),
     "images.adopt": ("bake_image", nothing, adopt, ["CreateTags"]),
+    "images.describe": (
+        "bake_image",
+        tag_as_ours,
+        lambda a, f: images.describe(a.shop.image_id, a.record().plan, f),
+        ["ModifyImageAttribute"],
+    ),
+    "images.protect": (
+        "create_green",
+        nothing,
+        lambda a, f: images.protect(a.record().image or "", "shop", f),
+        ["EnableImageDeregistrationProtection"],
+    ),
+    "images.let_go": (
+        "create_green",
+        lambda a: a.client("ec2").enable_image_deregistration_protection(ImageId=a.record().image),
+        lambda a, f: images.let_go(a.record().image or "", "shop", f),
+        ["DisableImageDeregistrationProtection"],
+    ),
     "commands.patch": (
         "bake_image",
         nothing,

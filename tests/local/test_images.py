@@ -130,6 +130,60 @@ def test_snapshots_can_be_tagged_and_go_with_their_image(cloud: alone.World, bui
     assert [kept in snapshot["Description"] for snapshot in left] == [True]
 
 
+def protection(cloud: alone.World, image: str) -> str:
+    return str(cloud.client("ec2").describe_images(ImageIds=[image])["Images"][0]["DeregistrationProtection"])
+
+
+def test_a_protected_image_is_deregistered_by_nobody(cloud: alone.World, builder: str) -> None:
+    """I4 (EC2 User Guide, "Protect an AMI from deregistration": off for every image that is made)."""
+    ec2, image = cloud.client("ec2"), bake(cloud, builder)
+    assert protection(cloud, image) == "disabled"
+    for _ in range(2):
+        asked = ec2.enable_image_deregistration_protection(ImageId=image)
+        assert asked["Return"] == protection(cloud, image) == "enabled-without-cooldown"
+    with pytest.raises(ClientError, match="OperationNotPermitted"):
+        ec2.deregister_image(ImageId=image, DeleteAssociatedSnapshots=True)
+    for _ in range(2):
+        assert ec2.disable_image_deregistration_protection(ImageId=image)["Return"] == "disabled"
+    ec2.deregister_image(ImageId=image)
+
+
+def test_a_cooldown_outlives_the_protection_by_a_day(cloud: alone.World, builder: str) -> None:
+    """The same page; how it shows is how ekristen/aws-nuke reads it."""
+    ec2, image = cloud.client("ec2"), bake(cloud, builder)
+    ec2.enable_image_deregistration_protection(ImageId=image, WithCooldown=True)
+    assert protection(cloud, image) == "enabled-with-cooldown"
+    ec2.disable_image_deregistration_protection(ImageId=image)
+    assert protection(cloud, image).startswith("disabled after 1970-")
+    later(cloud, 24 * 3600 - 1)
+    with pytest.raises(ClientError, match="OperationNotPermitted"):
+        ec2.deregister_image(ImageId=image)
+    later(cloud, 1)
+    ec2.deregister_image(ImageId=image)
+
+
+def test_nobody_changes_an_image_that_is_not_there_or_not_theirs(cloud: alone.World, builder: str) -> None:
+    ec2, image = cloud.client("ec2"), bake(cloud, builder)
+    cloud.images._backend().amis[image].owner_id = "999999999999"
+    for named, code in (("ami-00000000000000000", "InvalidAMIID.NotFound"), (image, "AuthFailure")):
+        with pytest.raises(ClientError, match=code):
+            ec2.enable_image_deregistration_protection(ImageId=named)
+        with pytest.raises(ClientError, match=code):
+            ec2.modify_image_attribute(ImageId=named, Description={"Value": "mine"})
+
+
+def test_a_description_can_be_changed_and_is_short_and_ascii(cloud: alone.World, builder: str) -> None:
+    """github.com/metadist/synaplan/pull/1546 and scylladb/scylladb/issues/5435 have met both refusals."""
+    ec2, image = cloud.client("ec2"), bake(cloud, builder, Description="as it was made")
+    ec2.modify_image_attribute(ImageId=image, Description={"Value": "x" * 255})
+    assert ec2.describe_images(ImageIds=[image])["Images"][0]["Description"] == "x" * 255
+    for wrong in ("x" * 256, "2.0.0 – good"):
+        with pytest.raises(ClientError, match="parameter description is invalid"):
+            ec2.modify_image_attribute(ImageId=image, Description={"Value": wrong})
+        with pytest.raises(ClientError, match="parameter description is invalid"):
+            bake(cloud, builder, Name="another", Description=wrong)
+
+
 @pytest.mark.parametrize("ena", [True, None])
 def test_enhanced_networking_goes_from_image_to_instance_to_image(
     cloud: alone.World, builder: str, ena: bool | None

@@ -33,6 +33,10 @@ def test_an_image_says_which_version_build_and_release_it_is(account: Account) -
     assert [tags[f"viridian:version-{part}"] for part in ("major", "minor", "patch")] == ["2", "0", "0"]
     assert tags["viridian:build-commit"] == "9f1c2d7e5a64b0c3"
     assert tags["viridian:build-url"] == "https://ci.example.com/builds/1842"
+    assert tags["viridian:source"] == f"instance {account.builder}"
+    assert found["Description"].startswith(
+        f"shop 2.0.0, release {RELEASE}, of instance {account.builder}, commit 9f"
+    )
     assert (tags["viridian:managed"], tags["viridian:service"], tags["viridian:release"]) == (
         "true",
         "shop",
@@ -152,13 +156,18 @@ def test_a_pipeline_runs_once_and_its_image_gets_the_tags_of_the_release(account
     account.later(minutes=8)
     assert account.twice("check_image") == {"image": None, "state": "due"}
     image = account.twice("bake_image")["image"]
-    assert account.writes() == ["StartImagePipelineExecution", "CreateTags"]
+    assert account.writes() == ["StartImagePipelineExecution", "CreateTags", "ModifyImageAttribute"]
     assert account.twice("check_image") == {"image": image, "state": "available"}
     ec2 = account.client("ec2")
     found = ec2.describe_images(ImageIds=[image])["Images"][0]
     assert tags_of(found)["viridian:version-major"] == "2"
     assert tags_of(found)["viridian:build-commit"] == "9f1c2d7e5a64b0c3"
     assert tags_of(found)["CreatedBy"] == "EC2 Image Builder", "what was there stays"
+    assert tags_of(found)["viridian:source"] == "pipeline shop-2-0-0"
+    assert tags_of(found)["viridian:build-id"] == "1842", "as the request has it"
+    assert found["Description"].startswith(
+        f"shop 2.0.0, release {RELEASE}, of pipeline shop-2-0-0, commit 9f"
+    )
     disk = found["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]
     (snapshot,) = ec2.describe_snapshots(SnapshotIds=[disk])["Snapshots"]
     assert tags_of(snapshot)["viridian:release"] == RELEASE
@@ -214,10 +223,38 @@ def test_a_build_runs_once_on_its_artifact_and_its_image_gets_the_tags_of_the_re
     account.later(minutes=2)
     assert account.twice("check_image") == {"image": None, "state": "due"}
     image = account.twice("bake_image")["image"]
-    assert account.writes() == ["StartBuild", "CreateTags"]
+    assert account.writes() == ["StartBuild", "CreateTags", "ModifyImageAttribute"]
     found = account.client("ec2").describe_images(ImageIds=[image])["Images"][0]
     assert tags_of(found)["viridian:release"] == RELEASE
     assert tags_of(found)["viridian:version"] == "2.0.0"
+    assert tags_of(found)["viridian:source"] == "project shop-packer of s3://shop-builds/shop/2.0.0.zip"
+    assert found["Description"].endswith(". made by Packer"), "what was there stays"
+
+
+def test_an_image_that_others_made_names_their_run_where_the_request_names_no_build(account: Account) -> None:
+    plan = account.event("acquire_lock")["plan"]
+    artifact = {"type": "container", "uri": "registry.example.com/shop:2.0.0"}
+    source = {"type": "packer", "project": seed.project(account, "2.0.0"), "artifact": artifact}
+    account.run("acquire_lock", {"plan": {**plan, "source": source, "build": {}}})
+    account.run("bake_image")
+    account.later(minutes=6)
+    image = account.run("bake_image")["image"]
+    found = account.client("ec2").describe_images(ImageIds=[image])["Images"][0]
+    assert tags_of(found)["viridian:build-id"] == account.record().bake
+    assert f", build {account.record().bake}. " in found["Description"]
+
+
+@pytest.mark.parametrize("call", ["CreateTags", "ModifyImageAttribute"])
+def test_an_adoption_that_died_after_any_call_is_taken_up_by_the_next(account: Account, call: str) -> None:
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    building(account).run("bake_image")
+    account.later(minutes=6)
+    with account.hooked("after-call", "ec2", call, die), pytest.raises(KeyboardInterrupt):
+        account.run("bake_image")
+    account.twice("bake_image")
+    assert account.writes() == ["StartBuild", "CreateTags", "ModifyImageAttribute"]
 
 
 def test_a_build_whose_answer_was_lost_is_found_after_its_token_is_forgotten(account: Account) -> None:

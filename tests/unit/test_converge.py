@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.account import EXECUTION, RELEASE, Account
+from tests.unit.test_promote import protected
 from viridian.errors import Busy
 
 
@@ -274,6 +275,21 @@ def test_blues_template_image_and_guard_survive(account: Account) -> None:
     assert [
         alarm["AlarmName"] for alarm in account.client("cloudwatch").describe_alarms()["MetricAlarms"]
     ] == ["shop-errors"]
+
+
+def test_a_promotion_that_died_leaves_no_protected_image_behind(account: Account) -> None:
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    account.before("promote")
+    call = ("ec2", "EnableImageDeregistrationProtection")
+    with account.hooked("after-call", *call, die), pytest.raises(KeyboardInterrupt):
+        account.run("promote")
+    image = account.record().image
+    assert protected(account) == {image}
+    assert converge(account)["end"] == "RolledBack"
+    assert protected(account) == set()
+    assert image not in [each["ImageId"] for each in account.world()["images"]]
 
 
 def test_an_image_that_was_given_is_not_deregistered(account: Account) -> None:

@@ -11,10 +11,38 @@ from tests.unit.test_record import PLAN
 from viridian import image
 from viridian.errors import DeadlinePassed, ImageFailed
 from viridian.image import Making
-from viridian.request import Deadlines
+from viridian.request import (
+    AmiParameterSource,
+    AmiSource,
+    ContainerArtifact,
+    Deadlines,
+    ImageBuilderSource,
+    InstanceSource,
+    PackerSource,
+    S3Artifact,
+    Source,
+)
 
 STARTED = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 LATE = STARTED + timedelta(minutes=31)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (InstanceSource(instance_id="i-0abc", patch=True), "instance i-0abc"),
+        (ImageBuilderSource(pipeline_arn="arn:aws:imagebuilder:r:1:image-pipeline/shop"), "pipeline shop"),
+        (
+            PackerSource(project="p", artifact=S3Artifact(bucket="b", key="k/1.zip")),
+            "project p of s3://b/k/1.zip",
+        ),
+        (PackerSource(project="p", artifact=ContainerArtifact(uri="r/shop:2")), "project p of r/shop:2"),
+        (AmiSource(image_id="ami-0abc"), ""),
+        (AmiParameterSource(parameter="/golden"), ""),
+    ],
+)
+def test_an_image_is_made_of_its_source(source: Source, words: str) -> None:
+    assert image.origin(source) == words
 
 
 def judge(found: dict[str, Any] | None, now: datetime) -> str:

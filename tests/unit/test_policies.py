@@ -218,6 +218,10 @@ MAY = [
     ("Converge", "imagebuilder:DeleteImage", BUILT, OURS, LENT),
     ("Converge", "ec2:CreateTags", IMAGE, ADOPTED, LENT),
     ("Converge", "ec2:DeregisterImage", IMAGE, OURS, LENT),
+    ("BakeImage", "ec2:ModifyImageAttribute", IMAGE, OURS, LENT),
+    ("Promote", "ec2:EnableImageDeregistrationProtection", IMAGE, OURS, LENT),
+    ("Converge", "ec2:DisableImageDeregistrationProtection", IMAGE, OURS, LENT),
+    ("RetireBlue", "ec2:DisableImageDeregistrationProtection", IMAGE, OURS, {}),
     ("Converge", "autoscaling:DeleteAutoScalingGroup", f"{ASG}/viridian-shop-2", OURS, LENT),
     ("Converge", "elasticloadbalancing:DeleteRule", RULE, OURS, LENT),
     ("Converge", "elasticloadbalancing:DeleteTargetGroup", TARGETS, OURS, LENT),
@@ -254,6 +258,8 @@ def test_a_tag_makes_the_difference(
         ("BakeImage", "ssm:SendCommand", "arn:aws:ssm:us-east-1::document/AWS-RunShellScript", LENT),
         ("RestoreBlue", "autoscaling:DeleteAutoScalingGroup", f"{ASG}/viridian-shop-2", OURS),
         ("JudgeGreen", "elasticloadbalancing:ModifyRule", RULE, OURS),
+        ("Promote", "ec2:DisableImageDeregistrationProtection", IMAGE, OURS),
+        ("Converge", "ec2:ModifyImageAttribute", IMAGE, OURS),
     ],
 )
 def test_what_is_not_a_steps_business_is_refused(

@@ -7,11 +7,14 @@ import pytest
 from tests.account import RELEASE, Account
 from viridian.errors import Drifted, Fenced, GreenUnfit
 
+PROTECT = "EnableImageDeregistrationProtection"
+WRITES = ["ModifyRule", "UpdateAutoScalingGroup", PROTECT, "DeleteAlarms"]
+
 
 def test_a_release_is_promoted_once(account: Account) -> None:
     account.before("promote")
     answer = account.twice("promote")
-    assert account.writes() == ["ModifyRule", "UpdateAutoScalingGroup", "DeleteAlarms"]
+    assert account.writes() == WRITES
     assert answer["weights"] == {account.target_group("green"): 100}
     assert account.record().status == "Promoted"
 
@@ -52,18 +55,44 @@ def test_the_route_is_free_for_the_next_release(account: Account) -> None:
     assert lock["epoch"] == "1"
 
 
-@pytest.mark.parametrize("call", ["ModifyRule", "UpdateAutoScalingGroup", "DeleteAlarms"])
+def protected(account: Account) -> set[str]:
+    """The account's images that nobody may deregister."""
+    found = account.client("ec2").describe_images(Owners=["self"])["Images"]
+    return {image["ImageId"] for image in found if image["DeregistrationProtection"] != "disabled"}
+
+
+def test_greens_image_is_protected_and_one_that_no_release_made_is_left(account: Account) -> None:
+    account.before("promote")
+    assert protected(account) == set(), "what may be rolled back must go"
+    account.run("promote")
+    assert protected(account) == {account.record().image}
+    assert account.record().plan.blue_image == account.shop.image_id
+
+
+def test_blues_image_is_protected_with_it_if_a_release_made_that(account: Account) -> None:
+    account.before("promote")
+    made = {"viridian:managed": "true", "viridian:service": "shop", "viridian:release": "1.0.0-abcdef"}
+    tags = [{"Key": key, "Value": value} for key, value in made.items()]
+    account.client("ec2").create_tags(Resources=[account.shop.image_id], Tags=tags)
+    account.calls.clear()
+    account.twice("promote")
+    assert account.writes().count(PROTECT) == 2
+    assert protected(account) == {account.record().image, account.shop.image_id}
+
+
+@pytest.mark.parametrize("call", WRITES)
 def test_a_try_that_died_after_any_call_is_taken_up_by_the_next(account: Account, call: str) -> None:
     def die() -> None:
         raise KeyboardInterrupt
 
-    service = {"ModifyRule": "elbv2", "DeleteAlarms": "cloudwatch"}.get(call, "autoscaling")
+    services = {"ModifyRule": "elbv2", "DeleteAlarms": "cloudwatch", PROTECT: "ec2"}
+    service = services.get(call, "autoscaling")
     account.before("promote")
     with account.hooked("after-call", service, call, die), pytest.raises(KeyboardInterrupt):
         account.run("promote")
     account.twice("promote")
     assert account.record().status == "Promoted"
-    assert account.writes() == ["ModifyRule", "UpdateAutoScalingGroup", "DeleteAlarms"]
+    assert account.writes() == WRITES
 
 
 def test_a_green_that_shares_is_not_promoted(account: Account) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.account import EXECUTION, RELEASE, Account
+from tests.unit.test_promote import protected
 from viridian import clone
 from viridian.errors import NotPermitted, Refusal
 
@@ -159,9 +160,9 @@ def test_a_release_that_nobody_knows_has_no_blue_to_retire(account: Account) -> 
         account.run("retire_blue")
 
 
-def release(account: Account, version: str) -> Any:
+def release(account: Account, version: str, **asked: Any) -> Any:
     """One more release, promoted; answers with its plan."""
-    request = {**account.event("plan_release")["request"], "version": version}
+    request = {**account.event("plan_release")["request"], "version": version, **asked}
     event = {"request": request, "execution": EXECUTION + version, "started_at": "2026-01-05T10:00:00Z"}
     plan = account.run("plan_release", event)["plan"]
     ticket = {"service": "shop", "release": plan["release"]}
@@ -188,6 +189,50 @@ def test_a_blue_that_a_release_made_goes_whole(account: Account) -> None:
     names = [g["TargetGroupName"] for g in account.client("elbv2").describe_target_groups()["TargetGroups"]]
     assert first.green_target_group not in names
     assert second["green_target_group"] in names
+
+
+def retire_the_first(account: Account, second: Any) -> None:
+    """Lets the time of the sample release's fleet come, the second one's blue."""
+    order = {"service": "shop", "release": second["release"], "execution": f"{EXECUTION}-retire"}
+    account.later(minutes=61)
+    assert account.run("retire_blue", order)["end"] == "Emptied"
+    account.later(days=7, seconds=1)
+    assert account.run("retire_blue", order)["end"] == "Retired"
+
+
+def test_the_image_of_a_blue_that_is_gone_is_let_go_and_not_before(account: Account) -> None:
+    first = account.promoted().record().image
+    second = release(account, "3.0.0")
+    account.later(minutes=61)
+    order = {"service": "shop", "release": second["release"], "execution": f"{EXECUTION}-retire"}
+    assert account.run("retire_blue", order)["end"] == "Emptied"
+    assert first in protected(account), "its group can be brought back"
+    account.later(days=7, seconds=1)
+    assert account.run("retire_blue", order)["end"] == "Retired"
+    (serving,) = protected(account)
+    assert serving not in (first, account.shop.image_id)
+    assert account.client("ec2").describe_images(ImageIds=[first])["Images"], "it is let go, not deregistered"
+
+
+def test_an_image_that_serves_again_stays_protected_when_its_first_fleet_is_gone(account: Account) -> None:
+    image = account.promoted().record().image
+    retire_the_first(account, release(account, "2.0.1", source={"type": "ami", "image_id": image}))
+    assert protected(account) == {image}
+    assert "DisableImageDeregistrationProtection" not in account.writes()
+
+
+def test_a_retirement_that_died_as_it_let_an_image_go_is_gone_on_with(account: Account) -> None:
+    def die() -> None:
+        raise KeyboardInterrupt
+
+    account.promoted()
+    second = release(account, "3.0.0")
+    call = ("ec2", "DisableImageDeregistrationProtection")
+    with account.hooked("after-call", *call, die), pytest.raises(KeyboardInterrupt):
+        retire_the_first(account, second)
+    order = {"service": "shop", "release": second["release"], "execution": f"{EXECUTION}-retire"}
+    assert account.run("retire_blue", order)["end"] == "Retired"
+    assert account.writes().count(call[1]) == 1
 
 
 def test_a_rolled_back_release_leaves_the_one_before_it_serving(account: Account) -> None:

@@ -14,6 +14,7 @@ FLEET = (
     "PutScalingPolicy",
     "UpdateAutoScalingGroup",
     "PutMetricAlarm",
+    "EnableImageDeregistrationProtection",
     "DeleteAlarms",
 )
 CHANGES = (*PREPARING, *FLEET)

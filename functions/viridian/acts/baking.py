@@ -2,7 +2,10 @@
 
 from typing import Any, Literal, Protocol
 
+from msgspec.structs import replace
+
 from viridian import arns, image, names
+from viridian.acts import protection
 from viridian.aws import builds, commands, images, ledger, pipelines
 from viridian.fence import Fence
 from viridian.image import Making
@@ -64,6 +67,7 @@ def leftovers(record: Record) -> tuple[str, ...]:
         *((making.what,) if making and making.stands else ()),
         *((f"image {found['ImageId']}",) if found else ()),
         *(f"snapshot {snapshot}" for snapshot in snapshots),
+        *((f"the protection of image {record.image}",) if _keeps_protected(record) else ()),
     )
 
 
@@ -76,9 +80,12 @@ def remove(record: Record) -> None:
     if (found := _made(record, making)) is not None:
         if making:
             images.adopt(found, plan, fence)  # nothing is deleted that doesn't carry our tags
+        images.let_go(found["ImageId"], plan.service, fence)
         images.deregister(found["ImageId"], _ours(plan), fence)
     elif record.image_is_ours:
         images.delete_snapshots(_ours(plan), fence)
+    else:
+        protection.let_go(record, record.image, gone=plan.green_group)
     if making and making.stands:
         _MAKERS[type(plan.source)].remove(making, fence)
 
@@ -97,10 +104,12 @@ def _follow(plan: Plan, id_: str) -> Making:
 
 def _adopted(record: Record, making: Making) -> str:
     """The image that was made elsewhere for this release: first in the record, so that it can't be lost, then tagged."""
-    found = _find(making)
-    made = image.ensure_made(making, found, arns.account(record.plan.execution))
+    plan, fence, found = record.plan, record.fence(), _find(making)
+    made = image.ensure_made(making, found, arns.account(plan.execution))
     known = _known(record, str(made["ImageId"]), ours=True)
-    images.adopt(made, record.plan, record.fence())
+    told = replace(plan, build=replace(plan.build, build_id=plan.build.build_id or making.id))
+    images.adopt(made, told, fence)
+    images.describe(known, told, fence)
     return known
 
 
@@ -121,6 +130,11 @@ def _made(record: Record, making: Making | None) -> dict[str, Any] | None:
         found = images.find_by_name(names.image(plan.service, plan.release))
         ours = found is not None and (images.is_of(found, _ours(plan)) or found["ImageId"] == record.image)
     return found if found and ours and found["State"] != "deregistered" else None
+
+
+def _keeps_protected(record: Record) -> bool:
+    """Whether an image that was given is protected for this release alone: it stays, and that goes."""
+    return not record.image_is_ours and protection.is_idle(record, record.image, record.plan.green_group)
 
 
 def _find(making: Making) -> dict[str, Any] | None:

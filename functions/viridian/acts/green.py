@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from viridian import clone, fleet, names, signals, traffic
+from viridian.acts import protection
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.errors import Busy, Drifted
 from viridian.fleet import Side
@@ -156,6 +157,7 @@ def promote(record: Record, green: Side) -> Record:
     if (blue := auto_scaling.find(plan.blue.group)) is not None:
         auto_scaling.copy_schedule(green.group, plan.blue.group, datetime.now(UTC), fence)
         auto_scaling.copy_warm_pool(green.group, blue, fence)
+    protection.protect(record)
     # The last look before it is over: somebody may have written since the one before.
     traffic.ensure_alone(load_balancer.forward(plan.route), green.target_group)
     alarms.delete((alarm.name for alarm in wanted_alarms(record, green.target_group)), fence)

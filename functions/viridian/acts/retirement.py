@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from viridian import names, traffic
-from viridian.acts import green
+from viridian.acts import green, protection
 from viridian.aws import auto_scaling, executions, ledger, load_balancer, pages, target_groups
 from viridian.aws.load_balancer import Rule
 from viridian.converge import Move
@@ -139,5 +139,6 @@ def _remove_ours(record: Record, tags: dict[str, str]) -> Move:
 
 
 def _retired(record: Record, outcome: str) -> Move:
+    protection.let_go(record, record.plan.blue_image, gone=record.plan.blue.group)
     ledger.end(record.fence(), "Retired", outcome)
     return Move(act="End", end="Retired", reason=outcome)

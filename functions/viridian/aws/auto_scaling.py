@@ -46,6 +46,13 @@ def attached(target_group: str) -> dict[str, Any]:
     return dict(groups[0])
 
 
+def of_service(service: str) -> list[dict[str, Any]]:
+    """Every group of a service, lent or made by a release, as AWS shows it."""
+    filters = [{"Name": f"tag:{names.SERVICE}", "Values": [service]}]
+    pages = clients.reader("autoscaling").get_paginator("describe_auto_scaling_groups")
+    return [group for page in pages.paginate(Filters=filters) for group in page["AutoScalingGroups"]]
+
+
 def find(name: str) -> dict[str, Any] | None:
     """A group by name, as AWS shows it."""
     found = clients.reader("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])

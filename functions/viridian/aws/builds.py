@@ -43,11 +43,14 @@ def start(plan: Plan, fence: Fence) -> str:
 def variables(plan: Plan) -> dict[str, str]:
     """What a build is told: for whom it builds, and of what."""
     artifact = _source(plan).artifact
-    told = {"VIRIDIAN_SERVICE": plan.service, _RELEASE: plan.release, "VIRIDIAN_VERSION": plan.version}
-    if not isinstance(artifact, S3Artifact):
-        return {**told, "ARTIFACT": artifact.uri}
-    version = {"ARTIFACT_VERSION": artifact.version_id} if artifact.version_id else {}
-    return {**told, "ARTIFACT": f"s3://{artifact.bucket}/{artifact.key}", **version}
+    told = {
+        "VIRIDIAN_SERVICE": plan.service,
+        _RELEASE: plan.release,
+        "VIRIDIAN_VERSION": plan.version,
+        "ARTIFACT": artifact.uri,
+    }
+    version = artifact.version_id if isinstance(artifact, S3Artifact) else None
+    return {**told, "ARTIFACT_VERSION": version} if version else told
 
 
 def find(plan: Plan) -> str | None:

@@ -6,8 +6,9 @@ from botocore.exceptions import ClientError
 
 from viridian import names, overrides
 from viridian.aws import clients, ledger
-from viridian.errors import Refusal
+from viridian.errors import Busy, Refusal
 from viridian.fence import Fence
+from viridian.image import origin
 from viridian.plan import LaunchTemplate, Plan
 from viridian.request import Overrides
 
@@ -92,7 +93,7 @@ def bake(plan: Plan, instance: str, fence: Fence) -> str:
         made = clients.writer("ec2").create_image(
             InstanceId=instance,
             Name=name,
-            Description=f"{plan.service} {plan.version}, release {plan.release}"[:255],
+            Description=description(plan),
             NoReboot=False,
             TagSpecifications=specifications,
         )
@@ -107,6 +108,7 @@ def tags(plan: Plan) -> dict[str, str]:
     major, minor, patch = numbers.split(".")
     parts = {"version-major": major, "version-minor": minor, "version-patch": patch, "prerelease": prerelease}
     build = {
+        "source": origin(plan.source)[:256],
         "build-commit": plan.build.commit,
         "build-id": plan.build.build_id,
         "build-builder": plan.build.builder,
@@ -121,6 +123,19 @@ def tags(plan: Plan) -> dict[str, str]:
     }
 
 
+def description(plan: Plan) -> str:
+    """The same for whoever looks at a list of images; EC2 takes 255 characters of ASCII."""
+    told = {
+        "release": plan.release,
+        "of": origin(plan.source),
+        "commit": plan.build.commit,
+        "build": plan.build.build_id,
+        "by": plan.build.builder,
+    }
+    said = (f"{plan.service} {plan.version}", *(f"{key} {value}" for key, value in told.items() if value))
+    return ", ".join(said).encode("ascii", "replace").decode()[:255]
+
+
 def adopt(image: dict[str, Any], plan: Plan, fence: Fence) -> None:
     """Puts the release's tags on an image that others made for it, and on its snapshots, where they lack them."""
     ours = names.tags(plan.service, plan.release)
@@ -133,6 +148,53 @@ def adopt(image: dict[str, Any], plan: Plan, fence: Fence) -> None:
             clients.writer("ec2").create_tags(
                 Resources=lacking, Tags=[{"Key": key, "Value": value} for key, value in tags(plan).items()]
             )
+
+
+def describe(image: str, plan: Plan, fence: Fence) -> None:
+    """Puts the release's description before the one that an adopted image has; one without our tags is never changed."""
+    found = find(image)
+    if found is None or not is_of(found, names.tags(plan.service, plan.release)):
+        raise Busy(f"the tags of image {image} are not to be seen yet")
+    ours, before = description(plan), found.get("Description", "")
+    if not before.startswith(ours):
+        wanted = f"{ours}. {before}".removesuffix(". ")[:255]
+        with ledger.mutation(fence, "ModifyImageAttribute", image, before=before, after=wanted) as entry:
+            clients.writer("ec2").modify_image_attribute(ImageId=image, Description={"Value": wanted})
+            entry.shown = (find(image) or {}).get("Description")
+
+
+def is_protected(image: dict[str, Any]) -> bool:
+    """Whether EC2 refuses to deregister an image, by what it shows: `disabled`, or `enabled-` and how."""
+    return str(image.get("DeregistrationProtection", "")).startswith("enabled")
+
+
+def find_made(image: str, service: str) -> dict[str, Any] | None:
+    """An image that a release of this service made, or had made; None for anybody else's, and for one that is gone."""
+    found = find(image) or {}
+    made = any(tag["Key"] == names.RELEASE for tag in found.get("Tags", []))
+    return found if made and is_of(found, {names.MANAGED: "true", names.SERVICE: service}) else None
+
+
+def protect(image: str, service: str, fence: Fence) -> None:
+    """Has EC2 refuse to deregister an image of this service's, whoever asks."""
+    found = find_made(image, service)
+    if found and not is_protected(found):
+        with ledger.mutation(fence, "EnableImageDeregistrationProtection", image) as entry:
+            # Without the cooldown of a day: a rollback deregisters what it let go a moment ago.
+            clients.writer("ec2").enable_image_deregistration_protection(ImageId=image)
+            shown = find(image) or {}
+            entry.shown = shown.get("DeregistrationProtection")
+        if not is_protected(shown):
+            raise Busy(f"image {image} is not protected yet, but {entry.shown}: it is set again")
+
+
+def let_go(image: str, service: str, fence: Fence) -> None:
+    """Ends that protection."""
+    found = find_made(image, service)
+    if found and is_protected(found):
+        with ledger.mutation(fence, "DisableImageDeregistrationProtection", image) as entry:
+            clients.writer("ec2").disable_image_deregistration_protection(ImageId=image)
+            entry.shown = (find(image) or {}).get("DeregistrationProtection")
 
 
 def deregister(image: str, ours: dict[str, str], fence: Fence) -> None:
