@@ -305,6 +305,12 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         lambda a, f: images.delete_snapshots(OURS, f),
         ["DeleteSnapshot"],
     ),
+    "images.delete_snapshot": (
+        "create_green",
+        lambda a: a.client("ec2").deregister_image(ImageId=a.record().image),
+        lambda a, f: [images.delete_snapshot(each, f) for each in images.find_snapshots(OURS)],
+        ["DeleteSnapshot"],
+    ),
     "images.version_for": (
         "create_green",
         nothing,

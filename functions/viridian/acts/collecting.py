@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from viridian import leftovers, names
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, target_groups
-from viridian.errors import Fenced, HandsOff
+from viridian.errors import Busy, Fenced, HandsOff
 from viridian.fence import Fence
 from viridian.leftovers import KINDS, Known, Thing
 from viridian.record import Record
@@ -104,6 +104,8 @@ def _try_to_remove(thing: Thing, record: Record, fence: Fence | None) -> tuple[s
         return ("removed", "") if _remove(thing, record, mine) else ("left", "; it takes its time")
     except (Fenced, HandsOff) as error:
         return "kept", f"; but its route was taken meanwhile: {error}"
+    except Busy as error:
+        return "left", f"; {error}"
     except Exception as error:  # one that can't go keeps no other
         return "failed", f"; but {type(error).__name__}: {error}"
 
@@ -133,7 +135,8 @@ def _remove(thing: Thing, record: Record, fence: Fence) -> bool:
 def _tell(found: Collection) -> None:
     """Pages people about what was removed; about what needs them, once for the same words."""
     needs = "\n".join((*found.reported, *found.failed))
-    if found.removed or (ledger.is_news(needs) and needs):
+    news = ledger.is_news(needs)
+    if found.removed or (needs and news):
         told = {
             "Removed": found.removed,
             "Could not be removed": found.failed,
