@@ -138,9 +138,9 @@ def _tell(found: Collection) -> None:
     news = ledger.is_news(needs)
     if found.removed or (needs and news):
         told = {
-            "Removed": found.removed,
-            "Could not be removed": found.failed,
             "For a person": found.reported,
+            "Could not be removed": found.failed,
+            "Removed": found.removed,
         }
         words = "\n\n".join("\n".join((f"{title}:", *lines)) for title, lines in told.items() if lines)
         pages.tell(f"{len(found.removed)} removed, {len(needs.splitlines())} for a person", words)
