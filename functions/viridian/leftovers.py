@@ -121,8 +121,8 @@ def _made(record: Record, thing: Thing) -> bool:
             same = template == plan.blue_launch_template.template
             return same and record.launch_template_version in (None, number)
         case "image":
-            return record.image in (None, thing.id)
-    return True  # a snapshot is in no record; its tags are those of its image
+            return record.image is None or (record.image == thing.id and record.image_is_ours)
+    return record.image is None or record.image_is_ours  # a snapshot is in no record, but its image is
 
 
 def _spoken_for(thing: Thing, known: Known) -> Verdict | None:

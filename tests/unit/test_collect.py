@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.account import EXECUTION, NOW, RELEASE, Account
+from tests.account import EXECUTION, NOW, PLOT, RELEASE, Account
 from tests.adapters.test_writes import OURS
 from viridian import names
 from viridian.acts import collecting
@@ -79,13 +79,36 @@ def later_release(account: Account, release: str, status: str = "Retired") -> No
     ledger.end(record.fence(), status, "", launch_template_version=number)
 
 
-def test_a_release_that_runs_is_left_alone(account: Account) -> None:
-    account.shifted().later(days=30)
+@pytest.mark.parametrize("stem", [*PLOT[2:], "shifted", "promoted"])
+def test_a_release_that_runs_or_can_be_taken_back_is_left_alone(account: Account, stem: str) -> None:
+    if stem in ("shifted", "promoted"):
+        getattr(account, stem)()
+    else:
+        account.before(stem)
+    account.later(days=30)
     stood = whole(account)
     answer = collect(account)
     assert answer["removed"] == answer["left"] == answer["failed"] == answer["reported"] == []
-    assert {line.rsplit(": ", 1)[1] for line in answer["kept"]} == {"its release is Releasing"}
+    assert answer["kept"]
     assert (whole(account), account.writes()) == (stood, [])
+
+
+@pytest.mark.parametrize("status", ["Held", "RollbackIncomplete"])
+def test_a_release_that_waits_for_a_person_is_left_alone(account: Account, status: str) -> None:
+    account.shifted()
+    ledger.end(account.record().fence(), status, "somebody else wrote the weights")
+    account.later(days=30)
+    answer = collect(account)
+    assert {line.rsplit(": ", 1)[1] for line in answer["kept"]} == {f"its release is {status}"}
+    assert account.writes() == []
+
+
+def test_a_retirement_that_is_under_way_is_left_alone(retired: Account) -> None:
+    """The lock that it takes is what keeps the collector off."""
+    plan = replace(retired.record().plan, release="3.0.0-abcdef", execution=f"{EXECUTION}-2")
+    ledger.take_lock(plan, NOW)
+    answer = collect(retired)
+    assert (answer["removed"], retired.writes()) == ([], [])
 
 
 def test_what_a_rollback_left_goes_from_the_outside_in_and_nothing_else_does(left: Account) -> None:

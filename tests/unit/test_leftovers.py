@@ -40,7 +40,8 @@ def record(status: str, release: str = PLAN.release, days: int = 30, **changes: 
     keep = changes.pop("keep_images", 5)
     profile = replace(PLAN.profile, keep_images=keep)
     plan = replace(PLAN, release=release, started_at=ended, profile=profile, **changes.pop("plan", {}))
-    made = {"image": "ami-2", "launch_template_version": "7"} if release == PLAN.release else {}
+    made = {"image": "ami-2", "image_is_ours": True, "launch_template_version": "7"}
+    made = made if release == PLAN.release else {}
     return replace(RECORD, plan=plan, status=status, ended_at=ended, **{**made, **changes})
 
 
@@ -128,6 +129,11 @@ def test_what_is_young_is_kept_by_its_own_age_and_by_its_releases(seconds: int, 
 )
 def test_what_the_ledger_says_its_release_did_not_make_is_reported(copied: Thing) -> None:
     assert judged(copied, record("RolledBack")).action == "report"
+
+
+@pytest.mark.parametrize("kind", ["image", "snapshot"])
+def test_an_image_that_was_ready_is_somebody_elses_whatever_its_tags_say(kind: Kind) -> None:
+    assert judged(left(kind), replace(record("RolledBack"), image_is_ours=False)).action == "report"
 
 
 def test_what_a_release_died_over_before_it_could_note_it_goes() -> None:

@@ -14,6 +14,7 @@ from viridian.plan import LaunchTemplate, Plan
 from viridian.request import Overrides
 
 _AS_BLUE = Overrides()
+_STANDS = ["pending", "running", "shutting-down", "stopping", "stopped"]
 _OURS = "viridian "  # how the description of a launch template version that we made begins
 
 
@@ -202,18 +203,14 @@ def left() -> list[Thing]:
 
 def run_on(images: Sequence[str]) -> dict[str, str]:
     """Those of these images that instances were launched from, with one such instance each; stopped ones count."""
-    if not images:
-        return {}
-    filters = [
-        {"Name": "image-id", "Values": list(images)},
-        {
-            "Name": "instance-state-name",
-            "Values": ["pending", "running", "shutting-down", "stopping", "stopped"],
-        },
-    ]
-    pages = clients.reader("ec2").get_paginator("describe_instances").paginate(Filters=filters)
-    instances = [each for page in pages for group in page["Reservations"] for each in group["Instances"]]
-    return {str(each["ImageId"]): str(each["InstanceId"]) for each in instances}
+    found: dict[str, str] = {}
+    for start in range(0, len(images), 200):  # a filter takes no more
+        some = list(images[start : start + 200])
+        filters = [{"Name": "image-id", "Values": some}, {"Name": "instance-state-name", "Values": _STANDS}]
+        pages = clients.reader("ec2").get_paginator("describe_instances").paginate(Filters=filters)
+        instances = [each for page in pages for group in page["Reservations"] for each in group["Instances"]]
+        found |= {str(each["ImageId"]): str(each["InstanceId"]) for each in instances}
+    return found
 
 
 def _tags(thing_: dict[str, Any]) -> dict[str, str]:
