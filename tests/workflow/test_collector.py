@@ -1,14 +1,5 @@
 """The collector, in the stack: of two promoted releases and one that was rolled back, what nobody needs goes."""
 
-import json
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
-from moto.autoscaling.models import autoscaling_backends
-from moto.cloudwatch.models import cloudwatch_backends
-from moto.ec2.models import ec2_backends
-
-from local.control.session import ACCOUNT, REGION
 from tests.workflow.test_retirement import KEEP, retired
 from tests.workflow.world import Release, World
 
@@ -20,16 +11,6 @@ def promoted(world: World, version: str) -> Release:
     release = world.release(version, keep_minutes=KEEP, retain_days=0, keep_images=1)
     assert release.end == "Promoted", release.cause
     return retired(world, release)
-
-
-def collect(world: World, **asked: Any) -> dict[str, list[str]]:
-    """What a person sees who invokes the function."""
-    answer = world.cloud.client("lambda").invoke(
-        FunctionName=world.outputs["CollectFunctionName"], Payload=json.dumps(asked)
-    )
-    told = json.loads(answer["Payload"].read())
-    assert "errorMessage" not in told, told
-    return dict(told)
 
 
 def leave_an_alarm(world: World, release: Release) -> str:
@@ -50,31 +31,6 @@ def leave_an_alarm(world: World, release: Release) -> str:
     return alarm
 
 
-def let_days_pass(world: World) -> None:
-    """So many days, without what they cost: whatever stands, and every end in the ledger, is so much older."""
-    past = datetime.fromtimestamp(world.cloud.clock.now(), UTC) - timedelta(days=DAYS)
-    naive = past.replace(tzinfo=None)  # as moto keeps moments
-    ec2 = ec2_backends[ACCOUNT][REGION]
-    for image in ec2.amis.values():
-        image.creation_date = naive
-    for snapshot in ec2.snapshots.values():
-        snapshot.start_time = naive
-    for template in ec2.launch_templates.values():
-        for version in template.versions:
-            version.create_time = naive
-    for group in autoscaling_backends[ACCOUNT][REGION].autoscaling_groups.values():
-        group.created_time = naive.isoformat()
-    for alarm in cloudwatch_backends[ACCOUNT][REGION].alarms.values():
-        alarm.configuration_updated_timestamp = naive
-    for record in world.ledger("record"):
-        world.cloud.client("dynamodb").update_item(
-            TableName=world.table,
-            Key={"pk": {"S": record["pk"]}, "sk": {"S": "record"}},
-            UpdateExpression="SET ended_at = :past",
-            ExpressionAttributeValues={":past": {"S": past.isoformat()}},
-        )
-
-
 def kinds(lines: list[str]) -> list[str]:
     return [line.split(": ", 1)[0] for line in lines]
 
@@ -84,10 +40,10 @@ def test_what_nobody_needs_any_more_goes_and_what_serves_stays(world: World) -> 
     bad = world.release("4.0.0", fault="third", keep_images=1)
     assert bad.end == "RolledBack", bad.cause
     alarm = leave_an_alarm(world, bad)
-    young = collect(world)
+    young = world.collect()
     assert (young["removed"], young["reported"], young["failed"]) == ([], [], [])
 
-    let_days_pass(world)
+    world.age(DAYS)
     stood = world.group(second.group), world.weights(), world.healthy(second.green)
     image, version = world.image(first).id, first.record["launch_template_version"]
     template = first.plan["blue_launch_template"]["template"]
@@ -96,10 +52,10 @@ def test_what_nobody_needs_any_more_goes_and_what_serves_stays(world: World) -> 
         f"launch template version {template} {version} of release {first.id} of shop",
         f"image {image} of release {first.id} of shop",
     ]
-    dry = collect(world, dry_run=True)
+    dry = world.collect(dry_run=True)
     assert (kinds(dry["left"]), dry["removed"]) == (wanted, [])
     before = len(world.cloud.calls.entries)
-    answer = collect(world)
+    answer = world.collect()
     assert (kinds(answer["removed"]), answer["failed"], answer["left"]) == (wanted, [], [])
     sent = [each for each in world.mutations() if each["n"] > before and each["call"] != "Publish"]
     assert [each["call"] for each in sent] == [
@@ -111,5 +67,5 @@ def test_what_nobody_needs_any_more_goes_and_what_serves_stays(world: World) -> 
     world.pass_minutes(5)
     assert (world.group(second.group), world.weights(), world.healthy(second.green)) == stood
     assert world.image(second).id
-    again = collect(world)
+    again = world.collect()
     assert (again["removed"], again["left"], again["reported"]) == ([], [], [])
