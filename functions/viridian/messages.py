@@ -234,6 +234,23 @@ class Swept(Message, frozen=True):
     started: tuple[str, ...]
 
 
+class Collect(Message, frozen=True):
+    """A day has passed; a dry run removes nothing, and lists what it would."""
+
+    dry_run: bool = False
+
+
+class Collected(Message, frozen=True):
+    """What has become of everything that releases made and still stood, each with the reason; `left` is for the next run."""
+
+    dry_run: bool
+    removed: tuple[str, ...]
+    left: tuple[str, ...]
+    failed: tuple[str, ...]
+    reported: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """An event of AWS's own; what is in it beyond these fields is not looked at."""
 

@@ -214,6 +214,7 @@ SmokeTests = Annotated[tuple[SmokeTest, ...], Meta(max_length=10)]
 Rollback = Literal["automatic", "hold"]
 Settle = Annotated[int, Meta(ge=0, le=900)]
 Days = Annotated[int, Meta(ge=0, le=365)]
+Images = Annotated[int, Meta(ge=1, le=100)]
 
 DEFAULT_STEPS = (
     Step(weight=5, observe_minutes=10),
@@ -237,6 +238,7 @@ class Profile(Document, frozen=True):
     settle_seconds: Settle = 120
     keep_minutes: Minutes = 60
     retain_days: Days = 7
+    keep_images: Images = 5
 
 
 class Request(Document, frozen=True):
@@ -259,6 +261,7 @@ class Request(Document, frozen=True):
     settle_seconds: Settle | UnsetType = UNSET
     keep_minutes: Minutes | UnsetType = UNSET
     retain_days: Days | UnsetType = UNSET
+    keep_images: Images | UnsetType = UNSET
 
 
 class Resume(Document, frozen=True):
@@ -308,6 +311,7 @@ FIXES = {
     "settle_seconds": "Use a whole number from 0 to 900; 120 is the tested one.",
     "keep_minutes": "Use a whole number from 1 to 1440.",
     "retain_days": "Use a whole number from 0 to 365.",
+    "keep_images": "Use a whole number from 1 to 100.",
     "epoch": "Leave it out: only our own functions give it.",
     "waive": 'Use {"alarms": ["name"], "reason": "at least ten characters on why"}.',
     "fleet": "Use instance_type or instance_types, security_groups, instance_profile, user_data, metadata, public_address, "

@@ -68,6 +68,11 @@ def set_standby(account: Account, fence: Fence) -> object:
     return load_balancer.set_standby(plan.listener, plan.standby, wanted, OURS, fence)
 
 
+def delete_snapshots(_: Account, fence: Fence) -> None:
+    for snapshot in images.find_snapshots(OURS):
+        images.delete_snapshot(snapshot, fence)
+
+
 def make_target_group(account: Account, fence: Fence) -> object:
     like = target_groups.find(account.shop.target_group_arn)
     return target_groups.make("another", like, OURS, fence)
@@ -336,6 +341,12 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         "create_green",
         lambda a: a.client("ec2").deregister_image(ImageId=a.record().image),
         lambda a, f: images.delete_snapshots(OURS, f),
+        ["DeleteSnapshot"],
+    ),
+    "images.delete_snapshot": (
+        "create_green",
+        lambda a: a.client("ec2").deregister_image(ImageId=a.record().image),
+        delete_snapshots,
         ["DeleteSnapshot"],
     ),
     "images.version_for": (

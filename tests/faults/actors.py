@@ -15,6 +15,7 @@ from tests.faults.injector import Send
 from tests.faults.interpreter import let_through, machine_in
 from tests.faults.kinds import kind
 from tests.faults.moments import at, later
+from tests.faults.picks import LEDGER
 from tests.faults.place import MINUTE, Place
 from tests.faults.points import Fault
 from tests.faults.promises import promise
@@ -134,6 +135,26 @@ def sweep(world: Place) -> None:
 def swept(world: Place, fault: Fault) -> None:
     """The sweeper sweeps in the middle of a function: just before its call at the point."""
     at(world, fault, lambda: sweep(world))
+
+
+@kind("collected")
+def collected(world: Place, fault: Fault) -> None:
+    """The collector comes just before a function's call at the point, and everything seems to have stood for long."""
+
+    def act() -> None:
+        with of_execution(None), made_by(PERSON):
+            world.age(4)
+            world.collect()
+
+    at(world, fault, act)
+
+
+@promise("F16")
+def collects_nothing_in_use(world: Place, _: Release) -> Iterator[str]:
+    """Whatever a release has made, it still needs, or removes itself."""
+    for each in world.cloud.calls.entries:
+        if each["principal"] == "CollectFunction" and each["mutating"] and each["call"] not in LEDGER:
+            yield f"the collector sent {each['call']}"
 
 
 @kind("slow")

@@ -225,6 +225,12 @@ MAY = [
     ("Converge", "autoscaling:DeleteAutoScalingGroup", f"{ASG}/viridian-shop-2", OURS, LENT),
     ("Converge", "elasticloadbalancing:DeleteRule", RULE, OURS, LENT),
     ("Converge", "elasticloadbalancing:DeleteTargetGroup", TARGETS, OURS, LENT),
+    ("Collect", "autoscaling:UpdateAutoScalingGroup", f"{ASG}/viridian-shop-2", OURS, LENT),
+    ("Collect", "autoscaling:DeleteAutoScalingGroup", f"{ASG}/viridian-shop-2", OURS, LENT),
+    ("Collect", "elasticloadbalancing:DeleteRule", RULE, OURS, LENT),
+    ("Collect", "elasticloadbalancing:DeleteTargetGroup", TARGETS, OURS, LENT),
+    ("Collect", "ec2:DeleteLaunchTemplateVersions", TEMPLATE, LENT, {}),
+    ("Collect", "ec2:DeregisterImage", IMAGE, OURS, LENT),
 ]  # fmt: skip
 
 
@@ -260,6 +266,10 @@ def test_a_tag_makes_the_difference(
         ("JudgeGreen", "elasticloadbalancing:ModifyRule", RULE, OURS),
         ("Promote", "ec2:DisableImageDeregistrationProtection", IMAGE, OURS),
         ("Converge", "ec2:ModifyImageAttribute", IMAGE, OURS),
+        ("Collect", "elasticloadbalancing:ModifyRule", RULE, OURS),
+        ("Collect", "autoscaling:UpdateAutoScalingGroup", f"{ASG}/shop", OURS),
+        ("Collect", "cloudwatch:DeleteAlarms", f"{ALARMS}:shop-errors", OURS),
+        ("Collect", "ec2:CreateTags", IMAGE, ADOPTED),
     ],
 )
 def test_what_is_not_a_steps_business_is_refused(

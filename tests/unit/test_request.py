@@ -240,6 +240,8 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"keep_minutes": 0}, "keep_minutes", "0", "from 1 to 1440"),
     ({"retain_days": -1}, "retain_days", "-1", "from 0 to 365"),
     ({"retain_days": 366}, "retain_days", "366", "from 0 to 365"),
+    ({"keep_images": 0}, "keep_images", "0", "from 1 to 100"),
+    ({"keep_images": 101}, "keep_images", "101", "from 1 to 100"),
     ({"guards": "shop-errors"}, "guards", "shop-errors", "List up to 10 names"),
     ({"guards": ["x"] * 11}, "guards", '"x", "x"', "List up to 10 names"),
     ({"waive": {"alarms": [], "reason": "r" * 10}}, "waive.alarms", "[]", '"alarms"'),
@@ -290,6 +292,7 @@ def test_a_release_may_override_all_of_its_profile_but_the_route(name: str) -> N
             "rollback": "hold",
             "settle_seconds": 7,
             "retain_days": 30,
+            "keep_images": 7,
             "keep_minutes": 7,
         }[name]
         assert getattr(merged(**{name: other}), name) != getattr(merged(), name)

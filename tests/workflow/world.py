@@ -5,11 +5,13 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from moto.autoscaling.models import autoscaling_backends
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 
@@ -440,6 +442,40 @@ class World:
             UpdateExpression="SET retire_at = :due",
             ExpressionAttributeValues={":due": {"S": due.isoformat()}},
         )
+
+    def age(self, days: float) -> None:
+        """So many days pass without what they cost: whatever stands, and each end in the ledger, is so much older."""
+        past = datetime.fromtimestamp(self.cloud.clock.now(), UTC) - timedelta(days=days)
+        naive = past.replace(tzinfo=None)  # as moto keeps moments
+        ec2 = ec2_backends[ACCOUNT][REGION]
+        for image in ec2.amis.values():
+            image.creation_date = naive
+        for snapshot in ec2.snapshots.values():
+            snapshot.start_time = naive
+        for template in ec2.launch_templates.values():
+            for version in template.versions:
+                version.create_time = naive
+        for group in autoscaling_backends[ACCOUNT][REGION].autoscaling_groups.values():
+            group.created_time = naive.isoformat()
+        for alarm in cloudwatch_backends[ACCOUNT][REGION].alarms.values():
+            alarm.configuration_updated_timestamp = naive
+        for record in self.ledger("record"):
+            if "ended_at" in record:
+                self.cloud.client("dynamodb").update_item(
+                    TableName=self.table,
+                    Key={"pk": {"S": record["pk"]}, "sk": {"S": "record"}},
+                    UpdateExpression="SET ended_at = :past",
+                    ExpressionAttributeValues={":past": {"S": past.isoformat()}},
+                )
+
+    def collect(self, **asked: Any) -> dict[str, Any]:
+        """What a person sees who invokes the collector."""
+        answer = self.cloud.client("lambda").invoke(
+            FunctionName=self.outputs["CollectFunctionName"], Payload=json.dumps(asked)
+        )
+        told = json.loads(answer["Payload"].read())
+        assert "errorMessage" not in told, told
+        return dict(told)
 
     def hands_off(self, why: str | None, route: str | None = None) -> None:
         """A person wants nothing written to a route (the production one, or `*`); None takes that back."""

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from viridian import names, signals
+from viridian import leftovers, names, signals
 from viridian.aws import clients, ledger
 from viridian.fence import Fence
+from viridian.leftovers import Thing, thing
 from viridian.signals import Alarm, Measured
 from viridian.verdict import AlarmState
 
@@ -53,6 +54,22 @@ def find(asked: Iterable[str]) -> list[dict[str, Any]]:
         return []
     pages = clients.reader("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNames=wanted)
     return [alarm for page in pages for alarm in page["MetricAlarms"]]
+
+
+def left() -> list[Thing]:
+    """Every alarm that a release made; only alarms of our names can be."""
+    client = clients.reader("cloudwatch")
+    pages = client.get_paginator("describe_alarms").paginate(AlarmNamePrefix="viridian-")
+    alarms = [alarm for page in pages for alarm in page["MetricAlarms"]]
+    return leftovers.things(
+        thing("alarm", alarm["AlarmName"], _tags(alarm), alarm.get("AlarmConfigurationUpdatedTimestamp"))
+        for alarm in alarms
+    )
+
+
+def _tags(alarm: dict[str, Any]) -> dict[str, str]:
+    found = clients.reader("cloudwatch").list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
+    return {tag["Key"]: tag["Value"] for tag in found}
 
 
 def scaling(service: str, release: str) -> list[str]:

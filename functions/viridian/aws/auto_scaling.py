@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from viridian import clone, forecast, names
+from viridian import clone, forecast, leftovers, names
 from viridian.arns import suffix
 from viridian.aws import alarms, clients, ledger, target_groups
 from viridian.aws.target_groups import Health
 from viridian.errors import Busy, Refusal
 from viridian.fence import Fence
 from viridian.fleet import Member, Side
+from viridian.leftovers import Thing, thing
 from viridian.overrides import Setup, targets
 from viridian.request import Overrides
 
@@ -24,11 +25,9 @@ _STANDS = ("InService", "Pending", "Pending:Wait", "Pending:Proceed", "Standby",
 
 def attached(target_group: str) -> dict[str, Any]:
     """The one Auto Scaling group attached to a target group, as AWS shows it; a Refusal if it isn't one."""
-    pages = clients.reader("autoscaling").get_paginator("describe_auto_scaling_groups").paginate()
     groups = [
         group
-        for page in pages
-        for group in page["AutoScalingGroups"]
+        for group in everywhere()
         if target_group in group.get("TargetGroupARNs", [])
         or any(source["Identifier"] == target_group for source in group.get("TrafficSources", []))
     ]
@@ -51,6 +50,20 @@ def of_service(service: str) -> list[dict[str, Any]]:
     filters = [{"Name": f"tag:{names.SERVICE}", "Values": [service]}]
     pages = clients.reader("autoscaling").get_paginator("describe_auto_scaling_groups")
     return [group for page in pages.paginate(Filters=filters) for group in page["AutoScalingGroups"]]
+
+
+def everywhere() -> list[dict[str, Any]]:
+    """Every Auto Scaling group of the Region, as AWS shows it."""
+    pages = clients.reader("autoscaling").get_paginator("describe_auto_scaling_groups").paginate()
+    return [group for page in pages for group in page["AutoScalingGroups"]]
+
+
+def left() -> list[Thing]:
+    """Every group that a release made."""
+    return leftovers.things(
+        thing("Auto Scaling group", group["AutoScalingGroupName"], tags(group), group.get("CreatedTime"))
+        for group in everywhere()
+    )
 
 
 def find(name: str) -> dict[str, Any] | None:

@@ -1,18 +1,22 @@
 """EC2: images, the instances they are made from, and launch template versions."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from viridian import names, overrides
+from viridian import leftovers, names, overrides
 from viridian.aws import clients, ledger
 from viridian.errors import Busy, Refusal
 from viridian.fence import Fence
 from viridian.image import origin
+from viridian.leftovers import Thing, thing
 from viridian.plan import LaunchTemplate, Plan
 from viridian.request import Overrides
 
 _AS_BLUE = Overrides()
+_STANDS = ["pending", "running", "shutting-down", "stopping", "stopped"]
+_OURS = "viridian "  # how the description of a launch template version that we made begins
 
 
 def find(image: str) -> dict[str, Any] | None:
@@ -220,15 +224,72 @@ def find_snapshots(wanted: dict[str, str]) -> list[str]:
 def delete_snapshots(wanted: dict[str, str], fence: Fence) -> None:
     """Deletes the snapshots that carry these tags."""
     for snapshot in find_snapshots(wanted):
-        with ledger.mutation(fence, "DeleteSnapshot", snapshot):
-            clients.writer("ec2").delete_snapshot(SnapshotId=snapshot)
+        delete_snapshot(snapshot, fence)
+
+
+def delete_snapshot(snapshot: str, fence: Fence) -> None:
+    """Deletes one snapshot; EC2 refuses to while an image is made of it."""
+    with ledger.mutation(fence, "DeleteSnapshot", snapshot):
+        clients.writer("ec2").delete_snapshot(SnapshotId=snapshot)
+
+
+def left() -> list[Thing]:
+    """Every image and snapshot of this account that a release made."""
+    client, tagged = clients.reader("ec2"), [{"Name": "tag-key", "Values": [names.RELEASE]}]
+    images = client.get_paginator("describe_images").paginate(Owners=["self"], Filters=tagged)
+    snapshots = client.get_paginator("describe_snapshots").paginate(OwnerIds=["self"], Filters=tagged)
+    return leftovers.things(
+        [
+            *(
+                thing(
+                    "image",
+                    image["ImageId"],
+                    _tags(image),
+                    image["CreationDate"],
+                    # Whatever it says of a cooldown: only one that isn't protected can be deregistered.
+                    protected=image.get("DeregistrationProtection", "disabled") != "disabled",
+                    made_of=tuple(_snapshots(image)),
+                )
+                for page in images
+                for image in page["Images"]
+                if image["State"] != "deregistered"
+            ),
+            *(
+                thing("snapshot", snapshot["SnapshotId"], _tags(snapshot), snapshot["StartTime"])
+                for page in snapshots
+                for snapshot in page["Snapshots"]
+            ),
+        ]
+    )
+
+
+def run_on(images: Sequence[str]) -> dict[str, str]:
+    """Those of these images that instances were launched from, with one such instance each; stopped ones count."""
+    found: dict[str, str] = {}
+    for start in range(0, len(images), 200):  # a filter takes no more
+        some = list(images[start : start + 200])
+        filters = [{"Name": "image-id", "Values": some}, {"Name": "instance-state-name", "Values": _STANDS}]
+        pages = clients.reader("ec2").get_paginator("describe_instances").paginate(Filters=filters)
+        instances = [each for page in pages for group in page["Reservations"] for each in group["Instances"]]
+        found |= {str(each["ImageId"]): str(each["InstanceId"]) for each in instances}
+    return found
+
+
+def _tags(thing_: dict[str, Any]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in thing_.get("Tags", [])}
+
+
+def _snapshots(image: dict[str, Any]) -> Iterator[str]:
+    for mapping in image.get("BlockDeviceMappings", []):
+        if snapshot := mapping.get("Ebs", {}).get("SnapshotId"):
+            yield str(snapshot)
 
 
 def version_for(
     blue: LaunchTemplate, image: str, release: str, fence: Fence, fleet: Overrides = _AS_BLUE
 ) -> str:
     """The number of a version of blue's launch template with this image and what else is asked for; a try's is kept."""
-    description = f"viridian {release}"
+    description = f"{_OURS}{release}"
     if (found := find_version(blue.template, release)) is not None:
         return found
     was = template_data(blue)
@@ -258,9 +319,46 @@ def find_version(template: str, release: str) -> str | None:
     )
     for page in pages:
         for version in page["LaunchTemplateVersions"]:
-            if version.get("VersionDescription") == f"viridian {release}":
+            if version.get("VersionDescription") == f"{_OURS}{release}":
                 return str(version["VersionNumber"])
     return None
+
+
+def versions(template: str) -> list[dict[str, Any]]:
+    """Every version of a launch template; none if it is gone."""
+    pages = (
+        clients.reader("ec2")
+        .get_paginator("describe_launch_template_versions")
+        .paginate(LaunchTemplateId=template, PaginationConfig={"PageSize": 200})
+    )
+    try:
+        return [version for page in pages for version in page["LaunchTemplateVersions"]]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidLaunchTemplateId.NotFound":
+            raise
+        return []
+
+
+def templates() -> dict[str, str]:
+    """The launch templates that were lent to us, each with the service it was lent for."""
+    filters = [{"Name": f"tag:{names.MANAGED}", "Values": ["true"]}]
+    pages = clients.reader("ec2").get_paginator("describe_launch_templates").paginate(Filters=filters)
+    found = [template for page in pages for template in page["LaunchTemplates"]]
+    return {each["LaunchTemplateId"]: _tags(each).get(names.SERVICE, "") for each in found}
+
+
+def left_versions(template: str, service: str) -> list[Thing]:
+    """Every version of a launch template that a release made: it has no tags, its description says whose it is."""
+    return leftovers.things(
+        thing(
+            "launch template version",
+            f"{template} {version['VersionNumber']}",
+            {names.SERVICE: service, names.RELEASE: claim[len(_OURS) :]},
+            version["CreateTime"],
+        )
+        for version in versions(template)
+        if (claim := version.get("VersionDescription", "")).startswith(_OURS)
+    )
 
 
 def count_versions(template: str) -> int:

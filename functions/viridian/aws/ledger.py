@@ -1,5 +1,6 @@
 """The ledger (DynamoDB): routes and who holds them, releases, their journal, and whose an alarm or an execution is."""
 
+import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -152,6 +153,28 @@ def find_by_execution(execution: str) -> Record | None:
     """The release that an execution works for, or worked for; its input may be anything, or too long for an event."""
     row = items.get({"pk": f"execution#{execution}", "sk": "release"})
     return find(row["service"], row["release"]) if row else None
+
+
+def idle(record: Record) -> Fence | None:
+    """The right to write for a release that is over, while nobody holds its route; None while somebody does.
+
+    The next release that takes the route breaks it: it is at no epoch but this one.
+    """
+    lock = _lock(record.plan.route)
+    if lock.get("release") or "epoch" not in lock:
+        return None
+    return msgspec.structs.replace(
+        record.fence(), epoch=int(lock["epoch"]), hands_off=lock["hands_off"], idle=True
+    )
+
+
+def is_news(words: str) -> bool:
+    """Whether the collector tells people something else than the last time; it is written down."""
+    key, told = {"pk": "collector", "sk": "told"}, hashlib.sha256(words.encode()).hexdigest()
+    if items.get(key).get("told") == told:
+        return False
+    items.set_fields(key, told=told, schema=SCHEMA)
+    return True
 
 
 def watches(alarm: str) -> tuple[list[Watch], str | None]:
@@ -338,6 +361,8 @@ def _ours(fence: Fence, also: str = "") -> tuple[str, dict[str, Any]]:
     """The condition that a route is still held at an epoch, with its values."""
     held = "#epoch = :epoch AND #release = :release"
     values = {":epoch": fence.epoch, ":release": fence.release}
+    if fence.idle:
+        held, values = "#epoch = :epoch AND attribute_not_exists(#release)", {":epoch": fence.epoch}
     return (f"{held} AND {also}" if also else held), values
 
 
@@ -361,7 +386,8 @@ def _transact(fence: Fence, *writes: Write) -> None:
         items.transact(*writes)
     except Cancelled:
         lock = items.get(_route(fence.route))
-        if (lock.get("epoch"), lock.get("release")) == (fence.epoch, fence.release) and lock.get("hands_off"):
+        holder_ = None if fence.idle else fence.release
+        if (lock.get("epoch"), lock.get("release")) == (fence.epoch, holder_) and lock.get("hands_off"):
             raise HandsOff(lock["hands_off"]) from None
         raise Fenced(f"epoch {fence.epoch} of {fence.release} is not the route's any more") from None
 

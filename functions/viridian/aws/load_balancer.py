@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
-from viridian import names, traffic
+from viridian import leftovers, names, traffic
 from viridian.arns import suffix
 from viridian.aws import clients, ledger
 from viridian.errors import NotKept, Refusal
 from viridian.fence import Fence
+from viridian.leftovers import Thing, thing
 from viridian.plan import Endpoint, Standby
 from viridian.traffic import Forward
 
@@ -95,6 +96,16 @@ def tags(arn: str) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in (found[0]["Tags"] if found else [])}
 
 
+def tags_of(arns: list[str]) -> dict[str, dict[str, str]]:
+    """The tags of many of them; AWS tells twenty at a time."""
+    found: dict[str, dict[str, str]] = {}
+    for start in range(0, len(arns), 20):
+        answer = clients.reader("elbv2").describe_tags(ResourceArns=arns[start : start + 20])
+        for told in answer["TagDescriptions"]:
+            found[str(told["ResourceArn"])] = {tag["Key"]: tag["Value"] for tag in told["Tags"]}
+    return found
+
+
 def endpoint(route: Route, host: str | None) -> Endpoint:
     """Where smoke tests reach the load balancer."""
     client = clients.reader("elbv2")
@@ -160,6 +171,40 @@ def find_standby(listener: str, service: str) -> dict[str, Any] | None:
             ):
                 return dict(rule)
     return None
+
+
+def everywhere() -> list[dict[str, Any]]:
+    """Every rule of every Application Load Balancer in the Region, default ones included."""
+    client = clients.reader("elbv2")
+    balancers = [
+        str(balancer["LoadBalancerArn"])
+        for page in client.get_paginator("describe_load_balancers").paginate()
+        for balancer in page["LoadBalancers"]
+        if balancer["Type"] == "application"
+    ]
+    listeners = [
+        str(listener["ListenerArn"])
+        for balancer in balancers
+        for page in client.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
+        for listener in page["Listeners"]
+    ]
+    return [rule for listener in listeners for rule in _rules(listener)]
+
+
+def forwards_everywhere() -> dict[str, Forward]:
+    """Where each rule of the Region forwards to, by its ARN."""
+    return {str(rule["RuleArn"]): _forward(rule["Actions"]) for rule in everywhere()}
+
+
+def left() -> list[Thing]:
+    """Every standby rule that a release made."""
+    standing = [str(rule["RuleArn"]) for rule in everywhere() if _is_standby(rule)]
+    return leftovers.things(thing("standby rule", arn, tags) for arn, tags in tags_of(standing).items())
+
+
+def _is_standby(rule: dict[str, Any]) -> bool:
+    headers = [condition.get("HttpHeaderConfig", {}) for condition in rule.get("Conditions", [])]
+    return any(header.get("HttpHeaderName") == names.STANDBY_HEADER for header in headers)
 
 
 def standby_forward(listener: str, service: str) -> Forward | None:

@@ -15,13 +15,18 @@ def page(service: str, release: str, what: str, cause: str) -> None:
 
     A page that can't be sent may not keep a release from its end: that is in the history, and the page in the log.
     """
+    tell(f"{service} {release} {what}", f"Release {release} of {service} {what}.\n\n{cause}")
+
+
+def tell(subject: str, words: str) -> None:
+    """Tells the people on call; SNS takes no more than 256 KB."""
     if not (topic := os.environ.get("PAGES_TOPIC_ARN")):
         return
     try:
         clients.writer("sns").publish(
             TopicArn=topic,
-            Subject=f"viridian: {service} {release} {what}"[:100],
-            Message=f"Release {release} of {service} {what}.\n\n{cause}",
+            Subject=f"viridian: {subject}"[:100],
+            Message=words[:50_000],
         )
     except (ClientError, BotoCoreError) as error:
-        logger.error("nobody could be paged", error=str(error), cause=cause)
+        logger.error("nobody could be paged", error=str(error), cause=words)

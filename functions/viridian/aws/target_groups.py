@@ -5,9 +5,11 @@ from typing import Any
 
 import msgspec
 
+from viridian import leftovers
 from viridian.aws import clients, ledger, load_balancer
 from viridian.errors import Refusal
 from viridian.fence import Fence
+from viridian.leftovers import Thing, thing
 
 DNS_FAILOVER = "target_group_health.dns_failover.minimum_healthy_targets"
 _OUT_OF_DNS = {f"{DNS_FAILOVER}.count": "off", f"{DNS_FAILOVER}.percentage": "off"}
@@ -81,6 +83,12 @@ def everywhere() -> list[dict[str, Any]]:
     """Every target group of the Region, as AWS shows it."""
     pages = clients.reader("elbv2").get_paginator("describe_target_groups").paginate()
     return [group for page in pages for group in page["TargetGroups"]]
+
+
+def left() -> list[Thing]:
+    """Every target group that a release made."""
+    tags = load_balancer.tags_of([group["TargetGroupArn"] for group in everywhere()])
+    return leftovers.things(thing("target group", arn, told) for arn, told in tags.items())
 
 
 def serving(instance: str, known: Mapping[str, Health]) -> str | None:

@@ -294,6 +294,20 @@ def at_the_same_time(clean: Clean) -> Iterator[Run]:
                 yield Run("F14", "release", (fault(kind, point, seconds=seconds),), ends=EITHER)
 
 
+def collected(clean: Clean) -> Iterator[Run]:
+    """F16: the collector comes in the middle of everything, and finds nothing that is old enough to be spared for that."""
+    for scenario, ends in (
+        ("release", GOOD),
+        ("bad", BACK),
+        ("ordered", BACK),
+        ("retired", GOOD),
+        ("taken", BACK),
+    ):
+        for point in functions(clean.mutating(scenario)):
+            if point.call not in LEDGER and point.function != "SweepFunction":
+                yield Run("F16", scenario, (fault("collected", point),), ends=ends)
+
+
 # --- F15: without the ledger ---------------------------------------------------------------------------------
 
 
@@ -337,4 +351,5 @@ ROWS = [
     Row("F13", "the way back dies at each call", crashes_on_the_way_back),
     Row("F14", "guard, sweeper and a live release at the same time", at_the_same_time),
     Row("F15", "the ledger can't be reached", without_ledger),
+    Row("F16", "the collector comes in the middle of a release", collected),
 ]
