@@ -111,28 +111,6 @@ def wanted_alarms(record: Record, target_group: str) -> list[Alarm]:
     return signals.green_alarms(plan.service, plan.release, plan.profile.thresholds, balancer, group)
 
 
-def follow_need(record: Record) -> Record:
-    """The need as blue's size has it, while blue still has all the traffic; it only rises."""
-    blue = auto_scaling.find(record.plan.blue.group) or {}
-    desired = int(blue.get("DesiredCapacity", 0))
-    if record.first_weight_at is not None or desired <= record.need:
-        return record
-    ledger.watch(record, need=desired)
-    return ledger.read(record.plan.service, record.plan.release, record.epoch)
-
-
-def hold_floors(record: Record) -> None:
-    """Both fleets' floors at the need; what blue's was before is in the plan."""
-    for side in seen(record):
-        if side is not None and fleet.below(side, record.need):
-            auto_scaling.set_minimum(side, record.need, record.fence())
-
-
-def sags(record: Record, blue: Side, green: Side) -> bool:
-    """Whether either fleet may scale in below the need."""
-    return fleet.below(blue, record.need) or fleet.below(green, record.need)
-
-
 def count_in_dns(record: Record) -> None:
     """From its first weight on green counts for the load balancer's place in DNS as blue does (aws-facts H1)."""
     if record.first_weight_at is None and record.green_target_group:
