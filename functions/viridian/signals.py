@@ -41,13 +41,13 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 
 def of_green(thresholds: Thresholds) -> tuple[str, ...]:
     """The signals that green is watched for, each by an alarm of its own."""
-    return tuple(alarm.signal for alarm in green_alarms("", "", thresholds, "", ""))
+    return tuple(alarm.signal for alarm in green_alarms("", "", thresholds, "", "", 0))
 
 
 def green_alarms(
-    service: str, release: str, thresholds: Thresholds, load_balancer: str, target_group: str
+    service: str, release: str, thresholds: Thresholds, load_balancer: str, target_group: str, size: int
 ) -> list[Alarm]:
-    """The alarms of one release; `load_balancer` and `target_group` are CloudWatch dimension values."""
+    """The alarms of one release: dimension values of CloudWatch, and how many instances green has at the least."""
     dims = {"LoadBalancer": load_balancer, "TargetGroup": target_group}
 
     def alarm(
@@ -86,8 +86,14 @@ def green_alarms(
             "notBreaching",
             _metric("requests", "RequestCount", "Sum", dims),
             _metric("hosts", "UnHealthyHostCount", "Maximum", dims),
-            # Green is unhealthy while it boots, and metrics come late: only minutes with requests count.
-            _expression("unhealthy", "IF(requests > 0, hosts, 0)", "unhealthy targets while serving"),
+            _metric("healthy", "HealthyHostCount", "Minimum", dims),
+            # Green is unhealthy while it boots, and metrics come late: only minutes with requests count. So is what it
+            # launches once it serves, when the load rises: only while it has fewer healthy ones than it began with.
+            _expression(
+                "unhealthy",
+                f"IF(requests > 0 AND FILL(healthy, 0) < {size}, hosts, 0)",
+                "unhealthy targets while serving",
+            ),
         ),
         alarm(
             "fail-open",

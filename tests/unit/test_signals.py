@@ -14,7 +14,9 @@ BEGAN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
 def alarms(**thresholds: Any) -> dict[str, Alarm]:
-    found = signals.green_alarms("shop", "2.0.0-a", Thresholds(**thresholds), "app/shop/1", "targetgroup/g/2")
+    found = signals.green_alarms(
+        "shop", "2.0.0-a", Thresholds(**thresholds), "app/shop/1", "targetgroup/g/2", 3
+    )
     return {alarm.signal: alarm for alarm in found}
 
 
@@ -22,7 +24,7 @@ SIDES: tuple[Literal["green", "blue"], ...] = ("green", "blue")
 
 
 def green_of_group(group: str) -> list[Alarm]:
-    return signals.green_alarms("shop", "2.0.0-a", Thresholds(), "app/shop/1", group)
+    return signals.green_alarms("shop", "2.0.0-a", Thresholds(), "app/shop/1", group, 3)
 
 
 def test_latency_is_watched_only_with_a_limit() -> None:
@@ -69,12 +71,21 @@ def test_a_share_of_failures_counts_once_enough_have_asked(
 
 
 @pytest.mark.parametrize(
-    ("requests", "unhealthy", "red"), [(5, 1, True), (5, 0, False), (0, 3, False), (None, 3, False)]
+    ("requests", "unhealthy", "healthy", "red"),
+    [
+        (5, 1, 2, True),
+        (5, 1, None, True),
+        (5, 0, 3, False),
+        (0, 3, 0, False),
+        (None, 3, 0, False),
+        (5, 3, 3, False),
+        (5, 3, 2, True),
+    ],
 )
-def test_an_unhealthy_target_counts_only_while_green_serves(
-    requests: float | None, unhealthy: float, red: bool
+def test_an_unhealthy_target_counts_while_green_serves_with_fewer_than_it_began_with(
+    requests: float | None, unhealthy: float, healthy: float | None, red: bool
 ) -> None:
-    assert _red(alarms()["unhealthy"], requests=requests, hosts=unhealthy) is red
+    assert _red(alarms()["unhealthy"], requests=requests, hosts=unhealthy, healthy=healthy) is red
     assert alarms()["unhealthy"].periods == 2
 
 

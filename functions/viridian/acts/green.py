@@ -108,7 +108,9 @@ def wanted_alarms(record: Record, target_group: str) -> list[Alarm]:
     """Green's own alarms, as they are to be."""
     plan = record.plan
     balancer, group = load_balancer.dimension(plan.load_balancer), load_balancer.dimension(target_group)
-    return signals.green_alarms(plan.service, plan.release, plan.profile.thresholds, balancer, group)
+    return signals.green_alarms(
+        plan.service, plan.release, plan.profile.thresholds, balancer, group, plan.blue.desired
+    )
 
 
 def count_in_dns(record: Record) -> None:
