@@ -46,9 +46,16 @@ def test_at_half_both_floors_rise_with_the_load_and_the_release_is_promoted(busy
     assert release.plan["rate"] == pytest.approx(60 * RATE, abs=1)
     assert sizes(busy, release) == ((3, 3), (3, 3))
     doubled(busy, release)
-    assert release.running
-    assert busy.weights() == {"shop-1": 50, release.green: 50}
     assert release.wait().end == "Promoted"
+    calls = release.mutations()
+    raised = [call["n"] for call in calls if call["request"].get("MinSize") == 6]
+    whole = [
+        call["n"]
+        for call in calls
+        if call["call"] == "ModifyRule" and busy.named(call["after"]) == {release.green: 100}
+    ]
+    assert len(raised) == 2
+    assert max(raised) < min(whole)
     assert release.record["need"] == 6
     assert "6600 at the start: the need is 6, not" in judged(release)
     assert busy.weights() == {release.green: 100}
