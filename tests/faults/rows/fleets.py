@@ -122,11 +122,13 @@ def lowered_floor(clean: Clean) -> Iterator[Run]:
 
 
 def double_load(clean: Clean) -> Iterator[Run]:
-    """F44d: the load doubles, and doubles again, while the release observes."""
+    """F44d: the load doubles, or doubles twice, while the release observes; it knows what it was, or has just begun."""
     for number, point in enumerate(after_weight(clean)):
         for rate in (220, 440):
             faults = (Fault("load", point, {"rate": rate}),)
-            yield Run("F44d", "release", faults, number, {"scaling_out_seconds": 60.0}, {"rate": 110.0}, SAFE)
+            for scenario, past in (("release", 8.0), ("ordered", 8.0), ("release", 2.5)):
+                service = {"rate": 110.0, "past_minutes": past}
+                yield Run("F44d", scenario, faults, number, {"scaling_out_seconds": 60.0}, service, SAFE)
 
 
 UNTAGGED = ("rule", "listener", "blue group", "blue target group", "green group", "green target group")
@@ -263,14 +265,7 @@ ROWS = [
     Row("F44a", "Idle green would scale in", idle_green),
     Row("F44b", "Blue would scale in as traffic leaves", idle_blue),
     Row("F44c", "A floor is lowered", lowered_floor),
-    Row("F44d", "Load doubles: the floors hold", double_load),
-    Row(
-        "F44d+",
-        "Load doubles: the need rises",
-        none,
-        False,
-        "a need that rises with the requests once green has some",
-    ),
+    Row("F44d", "Load doubles: the need rises, and both floors", double_load),
     Row(
         "F44e", "Instance refresh, or a stack update, of blue", none, False, "instance refreshes in preflight"
     ),
