@@ -166,8 +166,12 @@ class Account:
 
     def upgrading(self, stem: str, fleet: dict[str, Any]) -> "Account":
         """The same as `before`, for a release that asks for these overrides of the fleet."""
+        return self.planned(stem, fleet=fleet)
+
+    def planned(self, stem: str, **differently: Any) -> "Account":
+        """The same as `before`, for a release whose plan has these fields otherwise than the sample."""
         plan = self.event("acquire_lock")["plan"]
-        self.run("acquire_lock", {"plan": {**plan, "fleet": fleet}})
+        self.run("acquire_lock", {"plan": {**plan, **differently}})
         self._play(stem)
         self.calls.clear()
         return self
@@ -296,6 +300,13 @@ class Account:
         self.serve(side, requests)
         self.later(seconds=signals.PERIOD)
         self.serve(side, 0)
+
+    def asked_for(self, minutes: int = 6, **requests: int) -> None:
+        """Each side has so many requests a minute, for minutes on end."""
+        for _ in range(minutes):
+            self.later(minutes=1)
+            for side, count in requests.items():
+                self.serve(side, count)
 
     def serve(self, side: str, requests: int, metric: str = "RequestCount") -> None:
         """What the load balancer would have counted for a side in this minute."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from viridian import fleet
-from viridian.acts import green
+from viridian.acts import floors, green
 from viridian.aws import ledger
 from viridian.aws.function import handler
 from viridian.messages import CheckGreen, GreenChecked
@@ -14,15 +14,16 @@ def lambda_handler(ask: CheckGreen) -> GreenChecked:
     """Raises DeadlinePassed with who isn't healthy and why, GreenUnfit at once if its launches can't work."""
     record = ledger.read(ask.service, ask.release, ask.epoch)
     blue, candidate = green.both(record)
-    lack = green.ensure_comes_up(record, blue, candidate)
-    state = fleet.readiness(candidate, blue, record.need, lack)
+    lack = green.ensure_comes_up(record, blue, candidate) or floors.unfilled(record, blue)
+    need = record.need if lack else floors.needed(record, blue, candidate, floors.rate(record))
+    state = fleet.readiness(candidate, blue, need, lack)
     record.ensure_in_time(datetime.now(UTC))
     record.ensure_green_in_time(
         datetime.now(UTC), lack or ("a floor doesn't hold" if state == "short" else "")
     )
     return GreenChecked(
         state=state,
-        reason=lack or f"{candidate.healthy()} of {record.need} healthy",
+        reason=lack or f"{candidate.healthy()} of {need} healthy",
         endpoint=record.plan.endpoint,
         standby=record.plan.standby.value,
         tests=record.plan.profile.smoke_tests,

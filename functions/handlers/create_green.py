@@ -1,6 +1,6 @@
 """Makes the green fleet: target group, standby rule, launch template version, group, alarms; and holds both floors."""
 
-from viridian.acts import green
+from viridian.acts import floors, green
 from viridian.aws import ledger
 from viridian.aws.function import handler
 from viridian.messages import CreateGreen, GreenCreated
@@ -9,9 +9,11 @@ from viridian.messages import CreateGreen, GreenCreated
 @handler(CreateGreen)
 def lambda_handler(ask: CreateGreen) -> GreenCreated:
     """Each piece is looked for by its name first: a second call makes nothing twice."""
-    record = green.follow_need(ledger.read(ask.service, ask.release, ask.epoch))
+    record = ledger.read(ask.service, ask.release, ask.epoch)
+    sides = green.seen(record)
+    record = floors.follow_need(record, *sides)
     target_group = green.make_target_group(record)
-    green.hold_floors(record)
+    floors.hold(record, *sides)
     green.make_group(record, target_group)
     green.make_alarms(record, target_group)
     return GreenCreated(group=record.plan.green_group, target_group=target_group, need=record.need)

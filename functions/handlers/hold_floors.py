@@ -1,6 +1,6 @@
 """Raises the floors of both fleets to the need, again if something lowered them."""
 
-from viridian.acts import green
+from viridian.acts import floors, green
 from viridian.aws import ledger
 from viridian.aws.function import handler
 from viridian.messages import FloorsHeld, HoldFloors
@@ -8,7 +8,9 @@ from viridian.messages import FloorsHeld, HoldFloors
 
 @handler(HoldFloors)
 def lambda_handler(ask: HoldFloors) -> FloorsHeld:
-    """The need follows blue until green has its first share; it never falls."""
-    record = green.follow_need(ledger.read(ask.service, ask.release, ask.epoch))
-    green.hold_floors(record)
+    """The need follows blue until green has its first share, and the requests all along; it never falls."""
+    record = ledger.read(ask.service, ask.release, ask.epoch)
+    sides = green.seen(record)
+    record = floors.follow_need(record, *sides)
+    floors.hold(record, *sides)
     return FloorsHeld(need=record.need)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from viridian import traffic, verdict
-from viridian.acts import evidence, green
+from viridian.acts import evidence, floors, green
 from viridian.aws import ledger, load_balancer
 from viridian.aws.function import handler
 from viridian.messages import GreenJudged, JudgeGreen
@@ -17,10 +17,9 @@ def lambda_handler(ask: JudgeGreen) -> GreenJudged:
     record.ensure_in_time(now)
     traffic.ensure_ours(load_balancer.forward(record.plan.route), record.written[-1:])
     blue, candidate = green.both(record)
-    found = verdict.judge(evidence.weighed(record, blue, candidate, ask.shifted_at, now))
+    signals = evidence.weighed(record, blue, candidate, ask.shifted_at, now)
+    found = verdict.judge(signals)
     move = verdict.next_move(found, record.plan.profile, ask.step, (now - ask.shifted_at).total_seconds())
-    if move != "roll_back" and green.sags(record, blue, candidate):
-        return GreenJudged(
-            verdict=found.outcome, reason="a fleet may fall below its floor", next="hold_floors"
-        )
+    if move != "roll_back" and (low := floors.sag(record, blue, candidate, signals.rate)):
+        return GreenJudged(verdict=found.outcome, reason=low, next="hold_floors")
     return GreenJudged(verdict=found.outcome, reason=found.reason, next=move)

@@ -59,8 +59,8 @@ def shortfall(green: Side, blue: Side, need: int, *, cross_zone: bool) -> str:
     Enough capacity in all, and some in every zone where blue has some: a zone's share in full when the load balancer
     does not balance across zones.
     """
-    if (able := green.healthy()) < need:
-        return f"{able} of {need} healthy in {green.group}: {green.ailing()}"
+    if lack := missing(green, need):
+        return lack
     serving, standing = blue.healthy_by_zone(), green.healthy_by_zone()
     whole = sum(serving.values())
     for zone, share in sorted(serving.items()):
@@ -68,6 +68,12 @@ def shortfall(green: Side, blue: Side, need: int, *, cross_zone: bool) -> str:
         if (there := standing.get(zone, 0)) < wanted:
             return f"{there} of {wanted} healthy in zone {zone} of {green.group}"
     return ""
+
+
+def missing(side: Side, need: int) -> str:
+    """Who isn't healthy of those that the need asks for, or nothing if enough are."""
+    able = side.healthy()
+    return "" if able >= need else f"{able} of {need} healthy in {side.group}: {side.ailing()}"
 
 
 # What EC2 says of a launch that no other try would mend (aws-facts A14: most other failures pass).
@@ -106,6 +112,22 @@ def ensure_carries(blue: Side, need: int, percent: int) -> None:
 def below(side: Side, floor: int) -> bool:
     """Whether a fleet may scale in below the floor."""
     return side.minimum < floor
+
+
+ENOUGH = 100  # requests a minute
+_RISE = 125  # percent
+
+
+def grown(need: int, carried: int, before: float, rate: float, ceiling: int) -> int:
+    """The need once `carried` capacity, which served `before` requests a minute, has `rate` of them to serve.
+
+    In proportion, rounded up, up to the ceiling, and never lower than it is: a fleet that has lost its traffic says
+    nothing of what the service needs. Counts stray, and what only rises would rise with each that strays up. Where 100
+    came a minute, 500 in the window of five (`signals.rate`), two windows differ by 6% by chance alone; so it takes that
+    many to compare with, and more than a quarter on top to count. What isn't known is 0, and leaves the need as it is.
+    """
+    percent = round(100 * rate / before) if before >= ENOUGH else 0
+    return max(need, min(-(-carried * percent // 100), ceiling)) if percent > _RISE else need
 
 
 def readiness(green: Side, blue: Side, need: int, lack: str) -> Literal["healthy", "waiting", "short"]:

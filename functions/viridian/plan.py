@@ -7,7 +7,7 @@ import msgspec
 
 from viridian import names, traffic
 from viridian.diff import Change
-from viridian.fleet import Side
+from viridian.fleet import ENOUGH, Side
 from viridian.request import (
     Build,
     ImageBuilderSource,
@@ -51,6 +51,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `resumed` is what the rule showed when a Held release was resumed; `diff` is what green has otherwise than blue.
     `image` is the one that is ready, whatever its parameter says later; `unchecked` is what could not be seen of it.
+    `rate` is how many requests a minute blue had when its size was read, 0 if that isn't known.
     """
 
     service: str
@@ -92,6 +93,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cost: tuple[str, ...] = ()
     image: str | None = None
     unchecked: tuple[str, ...] = ()
+    rate: float = 0.0
 
     @property
     def ready(self) -> str:
@@ -149,11 +151,13 @@ def image_in_words(service: str, release: str, source: Source, ready: str | None
     return ready or f"{_baked(service, release, source)}{made}".removeprefix("image ")
 
 
-def changes(route: str, blue: Side) -> tuple[str, ...]:
+def changes(route: str, blue: Side, rate: float) -> tuple[str, ...]:
     """What a release changes of what was there before."""
+    follow = f"up to {blue.maximum}, as requests rise from {rate:.0f} a minute"
     return (
         f"the weights of {route}, step by step",
         f"MinSize of {blue.group}: {blue.minimum} to {blue.desired} while the release runs",
+        f"both floors: {follow if rate >= ENOUGH else 'whatever the requests: there are too few to compare with'}",
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -12,6 +12,12 @@ from viridian.request import Thresholds
 PERIOD = 60  # seconds; Elastic Load Balancing publishes no finer (aws-facts C4)
 EVIDENCE = 2 * PERIOD + 120  # seconds; the slowest of green's own alarms says nothing before (aws-facts C3)
 NAMESPACE = "AWS/ApplicationELB"
+
+WINDOW = 5  # minutes that a request rate is the mean of
+SPAN = timedelta(
+    minutes=WINDOW + 5
+)  # they are looked for so far back, since CloudWatch has them minutes later
+_COUNTS = {"green": "requests", "blue": "blue_requests"}  # the ids of both fleets' requests
 
 # What was measured by the start of its minute, under the id of the metric or expression.
 Measured = Mapping[str, Mapping[datetime, float]]
@@ -35,13 +41,13 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 
 def of_green(thresholds: Thresholds) -> tuple[str, ...]:
     """The signals that green is watched for, each by an alarm of its own."""
-    return tuple(alarm.signal for alarm in green_alarms("", "", thresholds, "", ""))
+    return tuple(alarm.signal for alarm in green_alarms("", "", thresholds, "", "", 0))
 
 
 def green_alarms(
-    service: str, release: str, thresholds: Thresholds, load_balancer: str, target_group: str
+    service: str, release: str, thresholds: Thresholds, load_balancer: str, target_group: str, size: int
 ) -> list[Alarm]:
-    """The alarms of one release; `load_balancer` and `target_group` are CloudWatch dimension values."""
+    """The alarms of one release: dimension values of CloudWatch, and how many instances green has at the least."""
     dims = {"LoadBalancer": load_balancer, "TargetGroup": target_group}
 
     def alarm(
@@ -80,8 +86,14 @@ def green_alarms(
             "notBreaching",
             _metric("requests", "RequestCount", "Sum", dims),
             _metric("hosts", "UnHealthyHostCount", "Maximum", dims),
-            # Green is unhealthy while it boots, and metrics come late: only minutes with requests count.
-            _expression("unhealthy", "IF(requests > 0, hosts, 0)", "unhealthy targets while serving"),
+            _metric("healthy", "HealthyHostCount", "Minimum", dims),
+            # Green is unhealthy while it boots, and metrics come late: only minutes with requests count. So is what it
+            # launches once it serves, when the load rises: only while it has fewer healthy ones than it began with.
+            _expression(
+                "unhealthy",
+                f"IF(requests > 0 AND FILL(healthy, 0) < {size}, hosts, 0)",
+                "unhealthy targets while serving",
+            ),
         ),
         alarm(
             "fail-open",
@@ -126,11 +138,34 @@ def breach(alarms: Iterable[Alarm], measured: Measured, since: datetime) -> str:
     return ""
 
 
-def requests(measured: Measured) -> int:
-    """How many requests green has had, without the newest minute: more of that one may yet be published."""
-    minutes = measured.get("requests", {})
+def requests_of(side: Literal["blue", "green"], load_balancer: str, target_group: str) -> dict[str, Any]:
+    """The requests of one fleet, as GetMetricData takes them; the rest are CloudWatch dimension values."""
+    dims = {"LoadBalancer": load_balancer, "TargetGroup": target_group}
+    return _metric(_COUNTS[side], "RequestCount", "Sum", dims, returned=True)
+
+
+def requests(measured: Measured, since: datetime) -> int:
+    """How many requests green has had from the minute that `since` falls in, but for the newest one.
+
+    More of that one may yet be published.
+    """
+    began = since.replace(second=0, microsecond=0)
+    minutes = {at: value for at, value in measured.get(_COUNTS["green"], {}).items() if at >= began}
     newest = max(minutes, default=None)
     return int(sum(value for at, value in minutes.items() if at != newest))
+
+
+def rate(measured: Measured) -> float:
+    """The requests a minute of both fleets together, over the whole window before the newest minute.
+
+    0, which stands for not known, while one of its minutes lacks: a mean of what is there would be no window's.
+    """
+    counts = [measured.get(id_, {}) for id_ in _COUNTS.values()]
+    minutes = {at: sum(count.get(at, 0.0) for count in counts) for count in counts for at in count}
+    if not minutes:
+        return 0.0
+    window = {max(minutes) - timedelta(seconds=PERIOD * back) for back in range(1, WINDOW + 1)}
+    return sum(minutes[at] for at in window) / WINDOW if window <= minutes.keys() else 0.0
 
 
 def _floor(thresholds: Thresholds) -> int:

@@ -31,7 +31,7 @@ class AlarmState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Signals(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a verdict rests on, read at one moment."""
+    """Everything a verdict rests on, read at one moment; `rate` is the service's requests a minute, 0 if not known."""
 
     asked: tuple[str, ...]
     alarms: tuple[AlarmState, ...]
@@ -42,6 +42,8 @@ class Signals(msgspec.Struct, frozen=True, kw_only=True):
     observed_seconds: float = 0.0
     green_lacks: str = ""
     green_dead: bool = False
+    blue_lacks: str = ""
+    rate: float = 0.0
 
 
 def judge(signals: Signals) -> Verdict:
@@ -60,6 +62,8 @@ def judge(signals: Signals) -> Verdict:
         return Verdict("Failed", f"green has nobody left to serve: {signals.green_lacks}")
     if signals.green_lacks:
         return Verdict("Inconclusive", f"green is short: {signals.green_lacks}")
+    if signals.blue_lacks:
+        return Verdict("Inconclusive", f"blue is short: {signals.blue_lacks}")
     for alarm in watched:
         if alarm.state != "OK":
             return Verdict("Inconclusive", f"alarm {alarm.name} is {alarm.state}: {alarm.reason}")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.account import NOW, RELEASE, Account
-from viridian import names
+from viridian import names, signals
 from viridian.acts import green
 from viridian.aws import alarms
 from viridian.signals import Measured
@@ -91,7 +91,7 @@ def test_deleting_names_those_that_stand_and_no_others(account: Account) -> None
 
 def measured_since(account: Account, since: datetime) -> Measured:
     own = green.wanted_alarms(account.before("shift_traffic").record(), account.target_group("blue"))
-    return alarms.measure(own, since, datetime.now(UTC))
+    return alarms.measure(signals.measures(own), since, datetime.now(UTC))
 
 
 def test_what_alarms_look_at_is_measured_by_the_minute_and_for_one_group(account: Account) -> None:

@@ -224,6 +224,7 @@ _SEEDED = {
     "sticky_share",
     "long_share",
     "long_seconds",
+    "past_minutes",
 } - {"profile"}
 
 
@@ -240,6 +241,7 @@ def prepared(run: Run) -> Iterator[Prepared]:
     switches, seeded = json.loads(world_of(run))
     service = {"steps": [dict(step) for step in STEPS], **SERVICE, **seeded}
     traffic = {name: float(service.pop(name)) for name in _TRAFFIC if name in service}
+    past = float(service.pop("past_minutes", 2.5))  # for so long it has had its traffic
     with fast(), Cloud.virtual(reality=Reality(**switches)) as cloud, Faults(cloud) as faults:
         with made_by(CLOUD), patch.object(seed, "START", f"{seed.START}# {CANARY}\n"):
             shop = seed.service(cloud, register=True, **service)
@@ -249,7 +251,7 @@ def prepared(run: Run) -> Iterator[Prepared]:
         )
         cloud.clock.sleep(1.5 * MINUTE)
         cloud.plane.traffic(traffic.pop("rate", 20.0), **traffic)
-        cloud.clock.sleep(2.5 * MINUTE + 2.5)  # half a tick off: nothing of ours is at work just now
+        cloud.clock.sleep(past * MINUTE + 2.5)  # half a tick off: nothing of ours is at work just now
         yield Prepared(cloud, faults, shop, stack.outputs)
 
 

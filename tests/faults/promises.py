@@ -1,6 +1,7 @@
 """What else must hold in the runs of a row, beside its ends and the checks: one function per promise, by the row's id."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ Promise = Callable[[Place, Release], Iterator[str]]
 _PROMISES: dict[str, list[Promise]] = {}
 
 POLL = 60.0
+METRIC_DELAY = 30.0
 ALARM_PERIOD = 60.0
 EVIDENCE = (
     239  # seconds: two periods of a minute, two minutes of delay, and the moment before our clock starts
@@ -251,6 +253,25 @@ def the_floors_hold(world: Place, release: Release) -> Iterator[str]:
     for low in floors.spells(world):
         if low.lasted > POLL + SLACK + RETRIES:
             yield f"the floor of {low.group} stood at {low.least}, below the need, for {low.lasted:.0f} s"
+
+
+@promise("F44d")
+def the_need_follows_the_requests(world: Place, release: Release) -> Iterator[str]:
+    """As far as the last poll could know: the newest minute doesn't count, nor the one in which the load rose."""
+    at, service = moment(world), world.run.service
+    over = [
+        run["at"]
+        for run in world.cloud.lambda_invocations
+        if run["function"] in ("PromoteFunction", "RestoreBlueFunction")
+    ]
+    if at is None or service["past_minutes"] < 8:
+        return
+    minutes = (min(over) - at - METRIC_DELAY - POLL) // 60 - 3
+    share = min(5, max(0, minutes)) / 5  # of the window of five minutes
+    growth = 1 + share * (world.run.faults[0].args["rate"] / service["rate"] - 1)
+    wanted, need = min(9, math.ceil(3 * growth)), int(world.record_of(release)["need"])
+    if growth > 1.25 and need < wanted:
+        yield f"the need was {need} when the load was worth {wanted}"
 
 
 @promise("F44f", "F51")

@@ -60,6 +60,37 @@ def test_a_blue_that_grew_makes_green_short(standing: Account) -> None:
     assert check(standing)["state"] in ("healthy", "waiting")
 
 
+@pytest.fixture
+def busy(account: Account) -> Account:
+    """A release whose green was just made, of a service whose requests have doubled since."""
+    account.planned("create_green", rate=1200.0).run("create_green")
+    account.asked_for(blue=2400)
+    account.calls.clear()
+    return account
+
+
+def test_a_load_that_has_doubled_makes_both_fleets_short(busy: Account) -> None:
+    answer = busy.twice("check_green")
+    assert (answer["state"], answer["reason"]) == ("short", "3 of 6 healthy")
+    assert busy.writes() == []
+    assert busy.run("hold_floors") == {"need": 6}
+    assert check(busy)["state"] == "healthy"
+
+
+def test_a_blue_that_grows_with_the_load_is_waited_for(busy: Account) -> None:
+    busy.run("hold_floors")
+    busy.stop("blue")
+    answer = check(busy)
+    assert answer["state"] == "waiting"
+    assert answer["reason"].startswith("5 of 6 healthy in shop-1")
+
+
+def test_a_green_that_isnt_whole_is_no_reason_to_ask_for_the_load(busy: Account) -> None:
+    busy.stop("green")
+    assert check(busy)["state"] == "waiting"
+    assert busy.requests("GetMetricData") == []
+
+
 def test_a_blue_that_is_gone_is_named(standing: Account) -> None:
     event = standing.event("check_green")
     standing.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName="shop-1", ForceDelete=True)

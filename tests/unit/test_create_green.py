@@ -250,3 +250,13 @@ def test_a_mixed_green_launches_its_types_from_its_own_version(account: Account)
 def test_a_lower_maximum_waits_for_promotion_since_the_need_may_rise_so_far(account: Account) -> None:
     account.upgrading("create_green", {"max_size": 4}).run("create_green")
     assert account.group("green")["MaxSize"] == 9
+
+
+def test_a_load_that_doubled_while_the_image_was_baked_is_what_green_is_made_for(
+    account: Account,
+) -> None:
+    account.planned("create_green", rate=1200.0)
+    account.asked_for(blue=2400)
+    assert account.run("create_green")["need"] == 6
+    assert [account.group(side)["MinSize"] for side in ("blue", "green")] == [6, 6]
+    assert account.group("green")["DesiredCapacity"] == 6

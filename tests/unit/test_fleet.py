@@ -134,3 +134,39 @@ def test_green_is_tested_once_both_floors_hold(
 @pytest.mark.parametrize(("minimum", "floor", "low"), [(2, 3, True), (3, 3, False), (4, 3, False)])
 def test_a_fleet_stands_on_its_floor_or_above(minimum: int, floor: int, low: bool) -> None:
     assert fleet.below(side("A", minimum=minimum), floor) is low
+
+
+# the need, what carried how many requests a minute before, how many there are now, the ceiling, and the need then
+GROWN: list[tuple[str, int, int, float, float, int, int]] = [
+    ("twice", 3, 3, 1200, 2400, 9, 6),
+    ("rounded up", 3, 3, 1200, 1800, 9, 5),
+    ("a count that strays is twice all the same", 3, 3, 1199.8, 2400.2, 9, 6),
+    ("up to the ceiling", 3, 3, 1200, 6000, 9, 9),
+    ("a quarter more is noise", 100, 100, 1200, 1500, 900, 100),
+    ("more than that isn't", 100, 100, 1200, 1512, 900, 126),
+    ("as many", 3, 3, 1200, 1200, 9, 3),
+    ("it never falls", 6, 3, 1200, 1200, 9, 6),
+    ("not with a fleet that lost its traffic", 6, 3, 1200, 0, 9, 6),
+    ("nor with a smaller rise", 6, 3, 1200, 1800, 9, 6),
+    ("nor with a ceiling that came down", 6, 3, 1200, 6000, 4, 6),
+    ("in proportion to the start, not to what it was raised to", 6, 3, 1200, 4800, 99, 12),
+    ("nothing to compare with", 3, 3, 0, 2400, 9, 3),
+    ("too few to compare with", 3, 3, 99, 2400, 9, 3),
+    ("just enough to compare with", 3, 3, 100, 200, 9, 6),
+]
+
+
+@pytest.mark.parametrize(
+    ("need", "carried", "before", "rate", "ceiling", "grown"),
+    [case[1:] for case in GROWN],
+    ids=[case[0] for case in GROWN],
+)
+def test_the_need_rises_with_the_requests(
+    need: int, carried: int, before: float, rate: float, ceiling: int, grown: int
+) -> None:
+    assert fleet.grown(need, carried, before, rate, ceiling) == grown
+
+
+def test_who_is_missing_of_the_need_is_named() -> None:
+    assert fleet.missing(side("AAb", "blue"), 2) == ""
+    assert fleet.missing(side("AAb", "blue"), 3).startswith("2 of 3 healthy in blue: i-2 unhealthy")

@@ -50,6 +50,63 @@ def test_a_blue_that_has_given_traffic_away_is_no_measure_any_more(account: Acco
     assert account.run("hold_floors") == {"need": 3}
 
 
+@pytest.fixture
+def busy(account: Account) -> Account:
+    """A release at its first step, of a service that had 1,200 requests a minute at its start."""
+    account.planned("shift_traffic", rate=1200.0).run("shift_traffic", step=0)
+    account.calls.clear()
+    return account
+
+
+def test_the_need_follows_the_requests_of_both_fleets(busy: Account) -> None:
+    busy.asked_for(blue=2160, green=240)
+    assert busy.twice("hold_floors") == {"need": 6}
+    assert floors(busy) == (6, 6)
+    raised = [entry for entry in busy.journal() if entry["call"] == "UpdateAutoScalingGroup"][-2:]
+    assert [(entry["before"], entry["after"], entry["shown"]) for entry in raised] == [
+        ('{"MinSize":3}', '{"MinSize":6}', '{"MinSize":6}')
+    ] * 2
+    watched = [item["service#shop"] for item in busy.ledger() if item["sk"] == "watch"]
+    assert watched
+    assert all('"need":6' in told for told in watched), "the brake knows it too"
+
+
+def test_a_need_that_has_risen_stays_when_the_requests_go(busy: Account) -> None:
+    busy.asked_for(blue=2160, green=240)
+    busy.run("hold_floors")
+    busy.asked_for(blue=60, green=60)
+    assert busy.run("hold_floors") == {"need": 6}
+
+
+def test_traffic_that_only_moves_raises_nothing(busy: Account) -> None:
+    busy.asked_for(blue=600, green=600)
+    assert busy.run("hold_floors") == {"need": 3}
+
+
+def test_the_need_rises_no_further_than_either_group_may(busy: Account) -> None:
+    busy.asked_for(blue=9000)
+    green = busy.group("green")["AutoScalingGroupName"]
+    busy.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=green, MaxSize=7)
+    assert busy.run("hold_floors") == {"need": 7}
+    assert floors(busy) == (7, 7)
+
+
+def test_requests_that_cannot_be_had_raise_nothing_and_stop_nothing(busy: Account) -> None:
+    busy.asked_for(blue=2400)
+    name = busy.group("green")["AutoScalingGroupName"]
+    busy.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=name, MinSize=1)
+    with busy.failing("cloudwatch", "GetMetricData", "InternalServiceFault", 500):
+        assert busy.run("hold_floors") == {"need": 3}
+    assert floors(busy) == (3, 3)
+
+
+def test_a_release_that_knows_no_rate_of_its_start_asks_for_none(account: Account) -> None:
+    account.shifted()
+    account.asked_for(blue=2400)
+    assert account.run("hold_floors") == {"need": 3}
+    assert account.requests("GetMetricData") == []
+
+
 def test_a_higher_floor_than_ours_is_kept(account: Account) -> None:
     account.before("shift_traffic")
     account.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="shop-1", MinSize=3 + 1)

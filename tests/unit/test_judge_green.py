@@ -143,6 +143,54 @@ def test_a_failed_green_is_rolled_back_before_floors_are_mended(serving: Account
     assert judge(serving)["next"] == "roll_back"
 
 
+@pytest.fixture
+def growing(account: Account) -> Account:
+    """A release at its first step, of a service that had 1,200 requests a minute at its start, and now has 2,400."""
+    account.planned("shift_traffic", rate=1200.0).run("shift_traffic", step=0)
+    account.asked_for(blue=2160, green=240)
+    account.calls.clear()
+    return account
+
+
+def test_a_load_that_has_doubled_raises_the_floors_before_anything_else(growing: Account) -> None:
+    answer = judge(growing)
+    assert answer["next"] == "hold_floors"
+    assert answer["reason"] == "2400 requests a minute, 1200 at the start: the need is 6, not 3"
+    assert growing.record().need == 3, "the judge only looks"
+    assert growing.run("hold_floors") == {"need": 6}
+    growing.stop("green")
+    answer = judge(growing)
+    assert (answer["verdict"], answer["next"]) == ("Inconclusive", "wait")
+    assert answer["reason"].startswith("green is short: 5 of 6 healthy")
+
+
+def test_a_blue_that_has_yet_to_grow_keeps_green_from_its_next_share(growing: Account) -> None:
+    growing.run("hold_floors")
+    growing.stop("blue")
+    answer = judge(growing)
+    assert (answer["verdict"], answer["next"]) == ("Inconclusive", "wait")
+    assert answer["reason"].startswith("blue is short: 5 of 6 healthy")
+
+
+def test_a_failed_green_is_rolled_back_before_the_need_rises(growing: Account) -> None:
+    growing.turn(ERRORS, "ALARM")
+    assert judge(growing)["next"] == "roll_back"
+    assert growing.record().need == 3
+
+
+def test_one_question_to_cloudwatch_answers_for_green_and_for_the_need(growing: Account) -> None:
+    judge(growing)
+    assert len(growing.requests("GetMetricData")) == 1
+
+
+def test_requests_from_before_a_step_are_no_evidence_for_it(growing: Account) -> None:
+    growing.run("hold_floors")
+    answer = judge(growing, since=f"{growing.now():%Y-%m-%dT%H:%M:%SZ}")
+    assert answer["verdict"] == "Inconclusive"
+    growing.later(minutes=5)
+    assert judge(growing, since=f"{growing.now():%Y-%m-%dT%H:%M:%SZ}")["verdict"] == "Inconclusive"
+
+
 def test_weights_that_somebody_else_wrote_stop_the_release(serving: Account) -> None:
     serving.set_weights(blue=100)
     with pytest.raises(Drifted):

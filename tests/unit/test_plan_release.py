@@ -65,6 +65,20 @@ def test_the_plan_names_everything_that_will_be_made_changed_and_kept(account: A
     assert found.standby.priority == 99
 
 
+def test_the_plan_keeps_the_request_rate_that_blues_size_carries(account: Account) -> None:
+    account.asked_for(blue=1200)
+    found = plan(account)["plan"]
+    assert found["rate"] == 1200
+    assert "both floors: up to 9, as requests rise from 1200 a minute" in found["changes"]
+
+
+def test_a_rate_that_isnt_known_is_said_and_refuses_nothing(account: Account) -> None:
+    account.asked_for(blue=1200, minutes=5)
+    found = plan(account)["plan"]
+    assert found["rate"] == 0
+    assert "both floors: whatever the requests: there are too few to compare with" in found["changes"]
+
+
 def test_the_fields_of_a_request_override_the_registered_profile(account: Account) -> None:
     found = plan(account, settle_seconds=300, guards=None)["plan"]["profile"]
     assert found["settle_seconds"] == 300

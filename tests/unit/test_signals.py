@@ -1,7 +1,7 @@
 """Green's own alarms: made as CloudWatch takes them, red on what harms users and silent on what doesn't."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -14,8 +14,17 @@ BEGAN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
 def alarms(**thresholds: Any) -> dict[str, Alarm]:
-    found = signals.green_alarms("shop", "2.0.0-a", Thresholds(**thresholds), "app/shop/1", "targetgroup/g/2")
+    found = signals.green_alarms(
+        "shop", "2.0.0-a", Thresholds(**thresholds), "app/shop/1", "targetgroup/g/2", 3
+    )
     return {alarm.signal: alarm for alarm in found}
+
+
+SIDES: tuple[Literal["green", "blue"], ...] = ("green", "blue")
+
+
+def green_of_group(group: str) -> list[Alarm]:
+    return signals.green_alarms("shop", "2.0.0-a", Thresholds(), "app/shop/1", group, 3)
 
 
 def test_latency_is_watched_only_with_a_limit() -> None:
@@ -62,12 +71,21 @@ def test_a_share_of_failures_counts_once_enough_have_asked(
 
 
 @pytest.mark.parametrize(
-    ("requests", "unhealthy", "red"), [(5, 1, True), (5, 0, False), (0, 3, False), (None, 3, False)]
+    ("requests", "unhealthy", "healthy", "red"),
+    [
+        (5, 1, 2, True),
+        (5, 1, None, True),
+        (5, 0, 3, False),
+        (0, 3, 0, False),
+        (None, 3, 0, False),
+        (5, 3, 3, False),
+        (5, 3, 2, True),
+    ],
 )
-def test_an_unhealthy_target_counts_only_while_green_serves(
-    requests: float | None, unhealthy: float, red: bool
+def test_an_unhealthy_target_counts_while_green_serves_with_fewer_than_it_began_with(
+    requests: float | None, unhealthy: float, healthy: float | None, red: bool
 ) -> None:
-    assert _red(alarms()["unhealthy"], requests=requests, hosts=unhealthy) is red
+    assert _red(alarms()["unhealthy"], requests=requests, hosts=unhealthy, healthy=healthy) is red
     assert alarms()["unhealthy"].periods == 2
 
 
@@ -116,9 +134,50 @@ def test_what_was_measured_before_a_step_began_says_nothing_of_it() -> None:
 
 
 def test_requests_count_once_their_minute_is_over_and_published() -> None:
-    assert signals.requests({}) == 0
-    assert signals.requests({"requests": minutes(50)}) == 0
-    assert signals.requests({"requests": minutes(50, None, 3)}) == 50
+    assert signals.requests({}, BEGAN) == 0
+    assert signals.requests({"requests": minutes(50)}, BEGAN) == 0
+    assert signals.requests({"requests": minutes(50, None, 3)}, BEGAN) == 50
+
+
+def test_requests_count_from_the_minute_in_which_a_step_began() -> None:
+    measured = {"requests": minutes(1000, 50, 7, 3)}
+    assert signals.requests(measured, BEGAN + timedelta(seconds=60)) == 57
+    assert signals.requests(measured, BEGAN + timedelta(seconds=119)) == 57
+    assert signals.requests(measured, BEGAN + timedelta(seconds=120)) == 7
+
+
+@pytest.mark.parametrize(
+    ("blue", "green", "rate"),
+    [
+        (minutes(100, 110, 120, 130, 140, 9), {}, 120),
+        (minutes(999, 100, 110, 120, 130, 140, 9), {}, 120),
+        (minutes(100, 100, 100, 50, 0, 0), minutes(0, 0, 0, 50, 100, 100), 100),
+        (minutes(100, 100, 100), minutes(None, None, None, 200, 200, 9), 140),
+        (minutes(100, 100, 100, 100, 9), {}, 0),
+        (minutes(100, 100, None, 100, 100, 9), {}, 0),
+        (minutes(100), {}, 0),
+        ({}, {}, 0),
+    ],
+    ids=[
+        "the newest minute doesn't count",
+        "nor do those before the window",
+        "both fleets together",
+        "each where it is",
+        "too few minutes",
+        "one lacks",
+        "only the newest",
+        "none",
+    ],
+)
+def test_a_request_rate_is_that_of_a_whole_window(blue: Any, green: Any, rate: float) -> None:
+    assert signals.rate({"blue_requests": blue, "requests": green, "failures": minutes(9)}) == rate
+
+
+def test_each_fleet_is_counted_by_its_own_target_group() -> None:
+    green, blue = (signals.requests_of(side, "app/shop/1", f"targetgroup/{side}/2") for side in SIDES)
+    assert green in signals.measures(green_of_group("targetgroup/green/2"))
+    assert blue["Id"] != green["Id"]
+    assert blue["MetricStat"]["Metric"]["Dimensions"][1]["Value"] == "targetgroup/blue/2"
 
 
 def test_every_measure_is_asked_for_once() -> None:

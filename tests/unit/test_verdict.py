@@ -79,6 +79,8 @@ JUDGED: list[tuple[str, Signals, str, str]] = [
         "100 requests to green, 1 alarms OK",
     ),
     ("short", signals(green_lacks="2 of 3"), "Inconclusive", "green is short: 2 of 3"),
+    ("blue still grows", signals(blue_lacks="3 of 6"), "Inconclusive", "blue is short: 3 of 6"),
+    ("red beats a blue that grows", signals(alarm("a", "ALARM"), blue_lacks="3 of 6"), "Failed", "alarm a"),
     (
         "dead",
         signals(green_lacks="0 of 3", green_dead=True),

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from viridian import signals, verdict
-from viridian.acts import green
+from viridian.acts import floors, green
 from viridian.aws import alarms, auto_scaling, images, ledger
 from viridian.fleet import Side
 from viridian.record import Record
@@ -19,22 +19,25 @@ _LIMIT = 30_000  # characters; an item of the ledger holds 400 KB
 
 
 def weighed(record: Record, blue: Side, candidate: Side, since: datetime, now: datetime) -> Signals:
-    """Every alarm of the release as it is now, the waived ones that count again among them, and green's requests."""
+    """Every alarm of the release as it is now, the waived ones that count again among them, and what was asked of it."""
     plan = record.plan
     asked = (*plan.profile.guards, *own_alarms(record))
     states = alarms.states(asked)
     own = green.wanted_alarms(record, candidate.target_group)
-    measured = alarms.measure(own, since, now)
+    counted = floors.requests_of("blue", plan.load_balancer, plan.blue.target_group)
+    measured = alarms.measure((*signals.measures(own), counted), min(since, now - signals.SPAN), now)
     return Signals(
         asked=asked,
         alarms=states,
         waived=_still_waived(record, states, now),
         breach=signals.breach(own, measured, since),
-        requests=signals.requests(measured),
+        requests=signals.requests(measured, since),
         minimum_requests=plan.profile.thresholds.minimum_requests,
         observed_seconds=(now - since).total_seconds(),
         green_lacks=green.lacks(record, blue, candidate),
         green_dead=candidate.healthy() == 0,
+        blue_lacks=floors.unfilled(record, blue),
+        rate=signals.rate(measured),
     )
 
 

@@ -109,29 +109,9 @@ def wanted_alarms(record: Record, target_group: str) -> list[Alarm]:
     """Green's own alarms, as they are to be."""
     plan = record.plan
     balancer, group = load_balancer.dimension(plan.load_balancer), load_balancer.dimension(target_group)
-    return signals.green_alarms(plan.service, plan.release, plan.profile.thresholds, balancer, group)
-
-
-def follow_need(record: Record) -> Record:
-    """The need as blue's size has it, while blue still has all the traffic; it only rises."""
-    blue = auto_scaling.find(record.plan.blue.group) or {}
-    desired = int(blue.get("DesiredCapacity", 0))
-    if record.first_weight_at is not None or desired <= record.need:
-        return record
-    ledger.watch(record, need=desired)
-    return ledger.read(record.plan.service, record.plan.release, record.epoch)
-
-
-def hold_floors(record: Record) -> None:
-    """Both fleets' floors at the need; what blue's was before is in the plan."""
-    for side in seen(record):
-        if side is not None and fleet.below(side, record.need):
-            auto_scaling.set_minimum(side, record.need, record.fence())
-
-
-def sags(record: Record, blue: Side, green: Side) -> bool:
-    """Whether either fleet may scale in below the need."""
-    return fleet.below(blue, record.need) or fleet.below(green, record.need)
+    return signals.green_alarms(
+        plan.service, plan.release, plan.profile.thresholds, balancer, group, plan.blue.desired
+    )
 
 
 def count_in_dns(record: Record) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from viridian import clone as cloning
 from viridian import head_room, names, plan, preflight, timetable, traffic
-from viridian.acts import budget, overrides, sources
+from viridian.acts import budget, floors, overrides, sources
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
@@ -55,6 +55,7 @@ def make_plan(
     standby_before = load_balancer.standby_forward(route.listener, service)
     quotas = tuple(budget.head_room(route, group, launches, template, has_standby=standby_before is not None))
     head_room.ensure_fits(quotas)
+    rate = floors.rate_of(route.load_balancer, blue_arn)
     deadline = plan.times(profile, started_at)
     phases = timetable.phases(
         profile, started_at, deadline, bakes=not isinstance(request.source, ReadySource)
@@ -90,7 +91,7 @@ def make_plan(
         steps=plan.in_words(profile),
         makes=plan.makes(service, release, request.source, launches),
         changes=(
-            *plan.changes(profile.route, blue),
+            *plan.changes(profile.route, blue, rate),
             *cloning.falls_inside(auto_scaling.scheduled(blue.group), started_at, deadline),
         ),
         keeps=plan.keeps(blue, profile),
@@ -103,6 +104,7 @@ def make_plan(
         cost=budget.dollars(profile.route, group, blue_image, phases),
         image=ready.image,
         unchecked=ready.unchecked,
+        rate=rate,
     )
 
 

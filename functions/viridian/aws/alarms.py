@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from viridian import leftovers, names, signals
+from viridian import leftovers, names
 from viridian.aws import clients, ledger
 from viridian.fence import Fence
 from viridian.leftovers import Thing, thing
@@ -103,13 +103,13 @@ def delete(asked: Iterable[str], fence: Fence) -> None:
             clients.writer("cloudwatch").delete_alarms(AlarmNames=standing)
 
 
-def measure(alarms: Iterable[Alarm], since: datetime, until: datetime) -> Measured:
-    """What green's own alarms look at, minute by minute from the one that `since` falls in."""
+def measure(queries: Iterable[dict[str, Any]], since: datetime, until: datetime) -> Measured:
+    """What is asked for, minute by minute from the one that `since` falls in."""
     pages = (
         clients.reader("cloudwatch")
         .get_paginator("get_metric_data")
         .paginate(
-            MetricDataQueries=signals.measures(alarms),
+            MetricDataQueries=list(queries),
             StartTime=since.replace(second=0, microsecond=0),
             EndTime=until + timedelta(minutes=1),
         )

@@ -1,0 +1,79 @@
+"""The floors of both fleets, and the need that they stand at: it follows the service, and only up."""
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from viridian import fleet, signals
+from viridian.aws import alarms, auto_scaling, clients, ledger, load_balancer
+from viridian.errors import NotKnown
+from viridian.fleet import Side
+from viridian.record import Record
+
+
+def follow_need(record: Record, blue: Side | None, green: Side | None) -> Record:
+    """The need as blue's size has it while blue has all the traffic, and as the requests have it all along."""
+    if blue is None:
+        return record
+    wanted = needed(record, blue, green, rate(record))
+    if record.first_weight_at is None:
+        wanted = max(wanted, blue.desired)
+    if wanted <= record.need:
+        return record
+    ledger.watch(record, need=wanted)
+    return ledger.read(record.plan.service, record.plan.release, record.epoch)
+
+
+def hold(record: Record, blue: Side | None, green: Side | None) -> None:
+    """Both fleets' floors at the need; what blue's was before is in the plan."""
+    for side in (blue, green):
+        if side is not None and fleet.below(side, record.need):
+            auto_scaling.set_minimum(side, record.need, record.fence())
+
+
+def sag(record: Record, blue: Side, green: Side, rate: float) -> str:
+    """Why the floors are to be raised, or nothing if they hold and are high enough."""
+    if (wanted := needed(record, blue, green, rate)) > record.need:
+        before = record.plan.rate
+        return f"{rate:.0f} requests a minute, {before:.0f} at the start: the need is {wanted}, not {record.need}"
+    if fleet.below(blue, record.need) or fleet.below(green, record.need):
+        return "a fleet may fall below its floor"
+    return ""
+
+
+def needed(record: Record, blue: Side, green: Side | None, rate: float) -> int:
+    """The need as the service's requests a minute have it, up to what either group may have."""
+    ceiling = min(side.maximum for side in (blue, green) if side is not None)
+    return fleet.grown(record.need, record.plan.blue.desired, record.plan.rate, rate, ceiling)
+
+
+def unfilled(record: Record, blue: Side) -> str:
+    """Who is still to come of those that blue launches because the need has risen, or nothing.
+
+    Until then it couldn't take back what it must. A blue that lacks one of its own is left to its group.
+    """
+    return fleet.missing(blue, record.need) if record.need > record.plan.blue.desired else ""
+
+
+def rate(record: Record) -> float:
+    """The requests a minute of both fleets now; 0 too if there is nothing to compare them with."""
+    plan = record.plan
+    if plan.rate < fleet.ENOUGH:
+        return 0.0
+    return rate_of(plan.load_balancer, plan.blue.target_group, record.green_target_group)
+
+
+def rate_of(balancer: str, blue: str, green: str | None = None) -> float:
+    """The requests a minute that target groups have now; 0 if they can't be had, which stops nothing."""
+    asked = [requests_of("blue", balancer, blue), *([requests_of("green", balancer, green)] if green else ())]
+    now = datetime.now(UTC)
+    try:
+        with clients.spared():
+            return signals.rate(alarms.measure(asked, now - signals.SPAN, now))
+    except NotKnown:
+        return 0.0
+
+
+def requests_of(side: Literal["blue", "green"], balancer: str, target_group: str) -> dict[str, Any]:
+    """What to ask CloudWatch for, to know how many requests a fleet has."""
+    dimensions = load_balancer.dimension(balancer), load_balancer.dimension(target_group)
+    return signals.requests_of(side, *dimensions)
