@@ -297,8 +297,9 @@ def test_what_is_not_among_the_newest_goes_once_no_fleet_is_made_of_it(retired: 
     assert any(f" {version} of release {RELEASE}" in line and "launches from it" in line for line in lines)
     assert any("image " in line and "runs on it" in line for line in lines)
 
-    group = retired.record().plan.green_group
+    group, image = retired.record().plan.green_group, retired.record().image
     retired.set_weights(blue=100)
+    retired.client("ec2").disable_image_deregistration_protection(ImageId=image)  # as its retirement does
     retired.client("autoscaling").delete_auto_scaling_group(AutoScalingGroupName=group, ForceDelete=True)
     retired.calls.clear()
     collect(retired)
