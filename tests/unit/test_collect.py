@@ -212,7 +212,7 @@ def test_one_that_can_not_go_keeps_no_other_and_people_are_told_once(left: Accou
         collect(left)
         collect(left)
     told = left.requests("Publish")
-    assert [each["Subject"] for each in told] == ["viridian: 4 removed, 1 for a person"]
+    assert [each["Subject"] for each in told] == ["viridian: leftovers: 4 removed, 1 for a person"]
     assert "Could not be removed:\nstandby rule" in told[0]["Message"]
 
 
@@ -234,7 +234,7 @@ def test_what_the_ledger_does_not_know_is_reported_once_and_stays(left: Account,
     assert line == f"image {made} of release 9.9.9-f of shop: its release is not in the ledger"
     assert ec2.describe_images(ImageIds=[made])["Images"][0]["State"] == "available"
     subjects = [each["Subject"] for each in left.requests("Publish")]
-    assert [subject.split(" ", 1)[1] for subject in subjects] == [
+    assert [subject.split(" ", 2)[2] for subject in subjects] == [
         "5 removed, 1 for a person", "1 removed, 1 for a person", "3 removed, 1 for a person",
     ]  # fmt: skip
     assert topic
