@@ -101,6 +101,7 @@ def fast() -> Iterator[None]:
     first = [each for name in USED for each in backend_url_patterns if each[0] == name]
     rest = [each for each in backend_url_patterns if each[0] not in USED]
     kept = list(backend_url_patterns)
+    _names.cache_clear()  # a local cloud may give a service actions that moto lacks
     with ExitStack() as hooks:
         for target, name, value in (
             (RequestSigner, "sign", _sign),

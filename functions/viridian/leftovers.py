@@ -22,7 +22,7 @@ Kind = Literal[
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 WAY_BACK: tuple[Kind, ...] = ("launch template version", "image", "snapshot")
-# Longer than the 48 hours for which a lifecycle hook may hold an instance (aws-facts A18), and a weekend.
+# Longer than the 48 hours for which a lifecycle hook may hold an instance (aws-facts A18).
 SAFE_AGE = timedelta(days=3)
 
 
@@ -109,7 +109,7 @@ def _made(record: Record, thing: Thing) -> bool:
     plan = record.plan
     match thing.kind:
         case "standby rule":
-            return thing.id.startswith(plan.listener.replace(":listener/", ":listener-rule/"))
+            return thing.id.startswith(plan.listener.replace(":listener/", ":listener-rule/") + "/")
         case "Auto Scaling group":
             return thing.id == plan.green_group
         case "target group":

@@ -260,3 +260,34 @@ def test_only_the_releases_own_version_is_deleted(account: Account) -> None:
     images.delete_version(account.shop.launch_template_id, RELEASE, record.fence())
     versions = account.world()["versions"]
     assert [version["VersionNumber"] for version in versions] == [1]
+
+
+def test_instances_are_asked_for_two_hundred_images_at_a_time(account: Account) -> None:
+    others = [f"ami-{n:017x}" for n in range(200)]
+    account.calls.clear()
+    found = images.run_on([*others, account.shop.image_id])
+    assert list(found) == [account.shop.image_id]
+    assert len(account.requests("DescribeInstances")) == 2
+    account.calls.clear()
+    assert (images.run_on([]), account.calls) == ({}, [])
+
+
+def test_a_launch_template_that_is_gone_has_no_versions_and_any_other_error_is_one(account: Account) -> None:
+    assert account
+    assert images.versions("lt-00000000000000000") == []
+    with (
+        account.failing("ec2", "DescribeLaunchTemplateVersions", "UnauthorizedOperation", 403),
+        pytest.raises(Exception, match="UnauthorizedOperation"),
+    ):
+        images.versions(account.shop.launch_template_id)
+
+
+def test_only_what_was_lent_is_looked_through_and_only_versions_of_ours_are_found(account: Account) -> None:
+    account.before("shift_traffic")
+    account.client("ec2").create_launch_template(
+        LaunchTemplateName="foreign", VersionDescription="viridian 9.9.9-f", LaunchTemplateData={}
+    )
+    template = account.shop.launch_template_id
+    assert images.templates() == {template: "shop"}
+    (version,) = images.left_versions(template, "shop")
+    assert (version.id, version.service, version.release) == (f"{template} 2", "shop", RELEASE)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.account import EXECUTION, NOW, RELEASE, TABLE, Account
 from viridian.aws import ledger
-from viridian.errors import Busy, Fenced, Refusal, RouteLocked
+from viridian.errors import Busy, Fenced, HandsOff, Refusal, RouteLocked
 from viridian.fence import Fence
 
 
@@ -177,3 +177,40 @@ def test_a_retirement_waits_for_whoever_holds_the_route(account: Account) -> Non
     ledger.end(taken.fence(), "Retired", "")
     ledger.take_lock(other, NOW)
     assert ledger.lock_to_retire(promoted, "retire-2") is None
+
+
+def test_an_idle_fence_is_had_while_nobody_holds_the_route_and_broken_by_whoever_takes_it(
+    account: Account,
+) -> None:
+    record = account.promoted().record()
+    idle = ledger.idle(record)
+    assert idle is not None
+    ledger.note(idle, told="a first")
+    ledger.note(idle, told="and a second")
+    locked = ledger.lock_to_retire(record, "retire-1")
+    assert locked is not None
+    assert ledger.idle(record) is None
+    with pytest.raises(Fenced):
+        ledger.note(idle, told="while it is held")
+    ledger.end(locked.fence(), "Retired", "")
+    with pytest.raises(Fenced):
+        ledger.note(idle, told="once it is free again")
+    assert account.record().told == "and a second"
+
+
+def test_an_idle_fence_yields_to_hands_off(account: Account) -> None:
+    record = account.promoted().record()
+    idle = ledger.idle(record)
+    assert idle is not None
+    account.take_hands_off("the auditors are in", account.shop.route_arn)
+    with pytest.raises(HandsOff, match="the auditors are in"), ledger.mutation(idle, "DeleteRule", "r"):
+        raise AssertionError("it was let through")
+    known = ledger.idle(record)
+    assert known is not None
+    assert known.hands_off == "the auditors are in"
+
+
+def test_people_are_told_news_once(account: Account) -> None:
+    assert account
+    told = [ledger.is_news(words) for words in ("a", "a", "b", "", "", "b")]
+    assert told == [True, False, True, True, False, True]

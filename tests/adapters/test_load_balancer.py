@@ -275,3 +275,17 @@ def test_a_groups_own_word_on_zones_beats_its_balancers(
         )
     group = target_groups.find(account.shop.target_group_arn)
     assert target_groups.cross_zone(group, account.shop.load_balancer_arn) is across
+
+
+def test_tags_are_asked_for_twenty_at_a_time(account: Account) -> None:
+    arn = account.shop.target_group_arn
+    account.calls.clear()
+    assert load_balancer.tags_of([arn] * 21)[arn]["viridian:service"] == "shop"
+    assert [len(asked["ResourceArns"]) for asked in account.requests("DescribeTags")] == [20, 1]
+    assert load_balancer.tags_of([]) == {}
+
+
+def test_every_rule_of_the_region_is_seen_and_where_it_forwards_to(account: Account) -> None:
+    found = load_balancer.forwards_everywhere()
+    assert found[account.shop.route_arn].weights == {account.shop.target_group_arn: 100}
+    assert len(found) == 2, "the listener's default action is a rule too"

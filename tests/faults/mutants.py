@@ -643,7 +643,7 @@ MUTANTS: list[Mutant] = [
         "nobody is paged",
         "a Held release is told to no one",
         altered(
-            "viridian.aws.pages:page",
+            "viridian.aws.pages:tell",
             'if not (topic := os.environ.get("PAGES_TOPIC_ARN")):',
             'if not (topic := ""):',
         ),

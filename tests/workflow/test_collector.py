@@ -61,7 +61,7 @@ def test_what_nobody_needs_any_more_goes_and_what_serves_stays(world: World) -> 
     assert [each["call"] for each in sent] == [
         "DeleteAlarms", "DeleteLaunchTemplateVersions", "DeregisterImage",
     ]  # fmt: skip
-    assert world.paged()[-1] == "viridian: 3 removed, 0 for a person"
+    assert world.paged()[-1] == "viridian: leftovers: 3 removed, 0 for a person"
     assert world.leftovers(first) == world.leftovers(bad) == []
 
     world.pass_minutes(5)

@@ -39,10 +39,12 @@ def collect(now: datetime, dry_run: bool) -> Collection:
     fences = {record.plan.route: ledger.idle(record) for record in records.values()}
     known = Known(records=records, uses=_uses(things), closed=_closed(fences))
     fates: dict[str, list[str]] = {fate: [] for fate in Collection.__struct_fields__}
+    tries = 0
     for each in sorted(things, key=lambda thing: (KINDS.index(thing.kind), str(thing))):
         verdict = leftovers.judge(each, known, now)
         fate, more = _FATES[verdict.action], ""
-        if fate == "left" and not dry_run and len(fates["removed"] + fates["failed"]) < REMOVALS:
+        if fate == "left" and not dry_run and tries < REMOVALS:
+            tries += 1
             record = records[each.service, each.release]
             fate, more = _try_to_remove(each, record, fences[record.plan.route])
         fates[fate].append(f"{each}: {verdict.why}{more}")
@@ -143,4 +145,4 @@ def _tell(found: Collection) -> None:
             "Removed": found.removed,
         }
         words = "\n\n".join("\n".join((f"{title}:", *lines)) for title, lines in told.items() if lines)
-        pages.tell(f"{len(found.removed)} removed, {len(needs.splitlines())} for a person", words)
+        pages.tell(f"leftovers: {len(found.removed)} removed, {len(needs.splitlines())} for a person", words)
