@@ -286,6 +286,13 @@ MUTANTS: list[Mutant] = [
         "F44b",
     ),
     Mutant(
+        "need stands still",
+        "the need doesn't follow the requests",
+        altered("viridian.fleet:grown", "percent > _RISE", "False"),
+        run("F44d", "release", fault("load", POLL, rate=220), rate=110.0, past_minutes=8.0),
+        "F44d",
+    ),
+    Mutant(
         "floor never given back",
         "minimum sizes stay as the release set them",
         altered(

@@ -257,18 +257,21 @@ def the_floors_hold(world: Place, release: Release) -> Iterator[str]:
 
 @promise("F44d")
 def the_need_follows_the_requests(world: Place, release: Release) -> Iterator[str]:
-    """Of a service that has had its load for long enough, and once the window of five minutes is full of the new one."""
-    at, found, service = moment(world), world.record_of(release), world.run.service
-    later = [
+    """As far as the last poll could know: the newest minute doesn't count, nor the one in which the load rose."""
+    at, service = moment(world), world.run.service
+    over = [
         run["at"]
         for run in world.cloud.lambda_invocations
         if run["function"] in ("PromoteFunction", "RestoreBlueFunction")
     ]
-    if at is None or service["past_minutes"] < 8 or min(later) - at < 6 * 60 + METRIC_DELAY + POLL + SLACK:
+    if at is None or service["past_minutes"] < 8:
         return
-    wanted = min(9, math.ceil(3 * world.run.faults[0].args["rate"] / service["rate"]))
-    if int(found["need"]) < wanted:
-        yield f"the need was {found['need']} when the load was worth {wanted}"
+    minutes = (min(over) - at - METRIC_DELAY - POLL) // 60 - 3
+    share = min(5, max(0, minutes)) / 5  # of the window of five minutes
+    growth = 1 + share * (world.run.faults[0].args["rate"] / service["rate"] - 1)
+    wanted, need = min(9, math.ceil(3 * growth)), int(world.record_of(release)["need"])
+    if growth > 1.25 and need < wanted:
+        yield f"the need was {need} when the load was worth {wanted}"
 
 
 @promise("F44f", "F51")

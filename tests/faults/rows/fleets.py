@@ -122,13 +122,21 @@ def lowered_floor(clean: Clean) -> Iterator[Run]:
 
 
 def double_load(clean: Clean) -> Iterator[Run]:
-    """F44d: the load doubles, or doubles twice, while the release observes; it knows what it was, or has just begun."""
-    for number, point in enumerate(after_weight(clean)):
-        for rate in (220, 440):
-            faults = (Fault("load", point, {"rate": rate}),)
-            for scenario, past in (("release", 8.0), ("ordered", 8.0), ("release", 2.5)):
-                service = {"rate": 110.0, "past_minutes": past}
-                yield Run("F44d", scenario, faults, number, {"scaling_out_seconds": 60.0}, service, SAFE)
+    """F44d: the load doubles, or doubles twice, while the release observes; then it goes on, or a person takes it back.
+
+    The release knows what the load was before it, or has begun too soon after it to know.
+    """
+    reality, known = {"scaling_out_seconds": 60.0}, {"rate": 110.0, "past_minutes": 8.0}
+    points = list(after_weight(clean))
+    for rate in (220, 440):
+        for number, point in enumerate(points):
+            fault = Fault("load", point, {"rate": rate})
+            yield Run("F44d", "release", (fault,), number, reality, known, SAFE)
+        for number, point in enumerate(points[:3]):
+            fault = Fault("load", point, {"rate": rate})
+            order = Fault("ordered_at", Point("ShiftTrafficFunction", "ModifyRule", 2), {"seconds": 4})
+            yield Run("F44d", "release", (fault, order), number, reality, known, BACK)
+            yield Run("F44d", "release", (fault,), number, reality, {**known, "past_minutes": 2.5}, SAFE)
 
 
 UNTAGGED = ("rule", "listener", "blue group", "blue target group", "green group", "green target group")
