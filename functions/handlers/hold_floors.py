@@ -1,4 +1,4 @@
-"""Raises the floors of both fleets to the need, again if something lowered them."""
+"""Raises the floors of both fleets to the need: it may have risen, or something may have lowered them."""
 
 from viridian.acts import floors, green
 from viridian.aws import ledger
