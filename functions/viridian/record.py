@@ -38,8 +38,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `overtaken` are those of the writers before the way back began: one of them may still be on its way. `converger` is
     the execution that rolls it back, since `taken_at`; `ordered` if a person said so, `resolved` if a person says that
     it is settled; `taken_back` once that was done to it after its promotion, and `emptied_at` when blue was scaled in to
-    nothing; `launches_suspended` once its retirement did that to blue, until it is undone; `bake` is the id of what makes the image; `told` is what people were paged about last, `hands_off` why they
-    want no writes.
+    nothing; `launches_suspended` once its retirement did that to blue, until it is undone; `bake` is the id of what makes
+    the image; `told` is what people were paged about last, `hands_off` why they want no writes.
     """
 
     plan: Plan

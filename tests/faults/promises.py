@@ -521,7 +521,8 @@ def blue_is_as_it_was(world: Place, release: Release) -> Iterator[str]:
     wanted = ["last-words"] if world.run.faults[0].args["with"] == "hooks" else []
     if hooks != wanted:
         yield f"blue's hooks are {hooks}, and were {wanted}"
-    if suspended := scaling().autoscaling_groups[world.shop.group_name].suspended_processes:
+    blue = scaling().autoscaling_groups[world.shop.group_name]
+    if blue.desired_capacity and (suspended := blue.suspended_processes):  # at zero it is kept from launching
         yield f"{suspended} are suspended on blue"
 
 

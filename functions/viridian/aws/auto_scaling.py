@@ -17,9 +17,8 @@ from viridian.overrides import Setup, targets
 from viridian.request import Overrides
 
 _AS_BLUE = Overrides()
-_LAUNCH = (
-    "Launch"  # suspended, it stops policies of every kind, scheduled actions, refreshes and warm pools alike
-)
+# What policies of every kind, scheduled actions, refreshes and warm pools all start instances through.
+_LAUNCH = "Launch"
 _STANDS = ("InService", "Pending", "Pending:Wait", "Pending:Proceed", "Standby", "EnteringStandby")
 
 
