@@ -437,7 +437,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     pending = images.Images(clock, reality)
     calls = Calls(clock, None, ACCOUNT, REGION)
     metrics = Metrics(clock, reality, None)
-    with time_machine.travel(NOW) as traveller, fast(), mock_aws():
+    with time_machine.travel(NOW) as traveller, fast(), _mocked():
         strict.install(reality)
         makers = [made(clock, reality) for made in (builds.Builds, commands.Commands, pipelines.Pipelines)]
         parts: tuple[Any, ...] = (pending, *makers, calls, metrics)
@@ -449,6 +449,17 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
             for part in reversed(parts):
                 part.uninstall()
             strict.uninstall()
+
+
+@contextmanager
+def _mocked() -> Iterator[None]:
+    """moto, which forgets what was before as it begins: once more as it ends would be half the price of a test."""
+    mocked = mock_aws()
+    mocked.start()
+    try:
+        yield
+    finally:
+        mocked.stop(remove_data=False)
 
 
 def _make_table() -> None:

@@ -57,6 +57,16 @@ MOVES: list[tuple[str, Picture, Move]] = [
         Move(act="RaiseBlue", reason="blue carries 2 of 3 so far"),
     ),
     (
+        "however little it is that blue still lacks",
+        seen(99, 100, weights={"green": 100}, restored_at=None, taken_back=True, need=100),
+        Move(act="RaiseBlue", reason="blue carries 99 of 100 so far"),
+    ),
+    (
+        "until the time is over: then blue gets what it can carry",
+        seen(2, weights={"green": 100}, restored_at=None, taken_back=True, **LATE),
+        Move(act="RestoreTraffic", reason="blue carries 2 of 3: green keeps 34%", green_weight=34, page=True),
+    ),
+    (
         "and then blue gets everything at once",
         seen(3, weights={"green": 100}, restored_at=None, taken_back=True),
         Move(act="RestoreTraffic", reason="all traffic to blue"),

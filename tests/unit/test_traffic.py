@@ -133,6 +133,7 @@ def test_what_was_there_before_the_last_write_is_expected_only_by_a_try_of_the_s
     assert traffic.expected(written, forward(50, 50)) == written
     assert traffic.expected(written, forward(green=100)) == (forward(green=100), forward(50, 50))
     assert traffic.expected(written[:1], forward(100)) == written[:1]
+    assert traffic.expected(written[:1], forward(50, 50)) == (forward(50, 50), forward(100))
 
 
 def test_what_another_try_has_written_already_is_no_drift() -> None:
