@@ -2,7 +2,9 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 MANAGED = "viridian:managed"
 SERVICE = "viridian:service"
@@ -57,6 +59,11 @@ def scaling_alarm(service: str, release_id: str, told: str = "") -> str:
 def retirement(release_id: str, now: datetime) -> str:
     """The name of the execution that retires a release's blue: one in ten minutes at most; Step Functions allows 80."""
     return f"{release_id}-retire-{now:%Y%m%d%H%M}"[:-1]
+
+
+def tags_on(thing: Mapping[str, Any]) -> dict[str, str]:
+    """The tags that a thing has, as most of AWS shows them."""
+    return {tag["Key"]: tag["Value"] for tag in thing.get("Tags", [])}
 
 
 def tags(service: str, release_id: str) -> dict[str, str]:

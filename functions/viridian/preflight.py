@@ -144,7 +144,7 @@ def ensure_guards(profile: Profile, waive: Waiver | None, alarms: Sequence[Alarm
 def ensure_quiet_source(instance: Mapping[str, Any], field: str, serving: str | None) -> None:
     """Refuses an image source that serves or belongs to a group: making an image reboots it (aws-facts A20)."""
     id_ = instance["InstanceId"]
-    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    tags = names.tags_on(instance)
     if group := tags.get("aws:autoscaling:groupName"):
         raise Refusal(
             field, f"{id_} belongs to Auto Scaling group {group}", "Use an instance outside any group."

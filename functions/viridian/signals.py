@@ -14,9 +14,8 @@ EVIDENCE = 2 * PERIOD + 120  # seconds; the slowest of green's own alarms says n
 NAMESPACE = "AWS/ApplicationELB"
 
 WINDOW = 5  # minutes that a request rate is the mean of
-SPAN = timedelta(
-    minutes=WINDOW + 5
-)  # they are looked for so far back, since CloudWatch has them minutes later
+# They are looked for so far back, since CloudWatch has them minutes later.
+SPAN = timedelta(minutes=WINDOW + 5)
 _COUNTS = {"green": "requests", "blue": "blue_requests"}  # the ids of both fleets' requests
 
 # What was measured by the start of its minute, under the id of the metric or expression.

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from viridian import arns, preflight
+from viridian import arns, names, preflight
 from viridian.aws import builds, commands, images, keys, launches, parameters, pipelines, target_groups
 from viridian.aws.target_groups import Health
 from viridian.errors import Refusal
@@ -51,9 +51,10 @@ def survey(request: Request, group: dict[str, Any], execution: str, known: dict[
 def _survey_instance(source: InstanceSource, service: str, known: dict[str, Health]) -> dict[str, Any]:
     field = "source.instance_id"
     instance = images.find_instance(source.instance_id, field)
-    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
     preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id, known))
-    preflight.ensure_lent(field, service, Lent(kind="ec2", id=source.instance_id, tags=tags))
+    preflight.ensure_lent(
+        field, service, Lent(kind="ec2", id=source.instance_id, tags=names.tags_on(instance))
+    )
     return instance
 
 

@@ -140,8 +140,7 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
 
 def _version_of(image: dict[str, Any]) -> str | None:
     """The version that an image says it is; one that no release made may not say it."""
-    tags = {tag["Key"]: tag["Value"] for tag in image.get("Tags", [])}
-    return tags.get(names.VERSION)
+    return names.tags_on(image).get(names.VERSION)
 
 
 def _ensure_hands_on(route: str) -> None:

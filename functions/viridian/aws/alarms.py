@@ -68,8 +68,7 @@ def left() -> list[Thing]:
 
 
 def _tags(alarm: dict[str, Any]) -> dict[str, str]:
-    found = clients.reader("cloudwatch").list_tags_for_resource(ResourceARN=alarm["AlarmArn"])["Tags"]
-    return {tag["Key"]: tag["Value"] for tag in found}
+    return names.tags_on(clients.reader("cloudwatch").list_tags_for_resource(ResourceARN=alarm["AlarmArn"]))
 
 
 def scaling(service: str, release: str) -> list[str]:

@@ -46,14 +46,12 @@ def attached(target_group: str) -> dict[str, Any]:
 
 def of_service(service: str) -> list[dict[str, Any]]:
     """Every group of a service, lent or made by a release, as AWS shows it."""
-    filters = [{"Name": f"tag:{names.SERVICE}", "Values": [service]}]
-    pages = clients.reader("autoscaling").get_paginator("describe_auto_scaling_groups")
-    return [group for page in pages.paginate(Filters=filters) for group in page["AutoScalingGroups"]]
+    return everywhere(Filters=[{"Name": f"tag:{names.SERVICE}", "Values": [service]}])
 
 
-def everywhere() -> list[dict[str, Any]]:
-    """Every Auto Scaling group of the Region, as AWS shows it."""
-    pages = clients.reader("autoscaling").get_paginator("describe_auto_scaling_groups").paginate()
+def everywhere(**narrowed: Any) -> list[dict[str, Any]]:
+    """Every Auto Scaling group of the Region, as AWS shows it, unless it is asked for fewer."""
+    pages = clients.reader("autoscaling").get_paginator("describe_auto_scaling_groups").paginate(**narrowed)
     return [group for page in pages for group in page["AutoScalingGroups"]]
 
 
@@ -82,9 +80,8 @@ def side(group: dict[str, Any], target_group: str, health: Health | None = None)
             reason=states.get(instance["InstanceId"], ("", ""))[1],
             capacity=int(instance.get("WeightedCapacity") or 1),
         )
-        for instance in group[
-            "Instances"
-        ]  # an answer without them says nothing: least of all that nobody is left
+        # An answer without instances says nothing: least of all that nobody is left.
+        for instance in group["Instances"]
         if instance["LifecycleState"] in _STANDS
     )
     return Side(
@@ -124,7 +121,7 @@ def limits() -> tuple[int, int]:
 
 def tags(group: dict[str, Any]) -> dict[str, str]:
     """A group's tags."""
-    return {tag["Key"]: tag["Value"] for tag in group.get("Tags", [])}
+    return names.tags_on(group)
 
 
 def ensure_clonable(group: dict[str, Any], target_group: str, service: str) -> None:

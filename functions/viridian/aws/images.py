@@ -44,7 +44,7 @@ def usage_operation(image: str | None) -> str:
 
 def is_of(image: dict[str, Any], wanted: dict[str, str]) -> bool:
     """Whether an image carries these tags."""
-    return wanted.items() <= {tag["Key"]: tag["Value"] for tag in image.get("Tags", [])}.items()
+    return wanted.items() <= names.tags_on(image).items()
 
 
 def find_instance(instance: str, field: str) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def is_protected(image: dict[str, Any]) -> bool:
 def find_made(image: str, service: str) -> dict[str, Any] | None:
     """An image that a release of this service made, or had made; None for anybody else's, and for one that is gone."""
     found = find(image) or {}
-    made = any(tag["Key"] == names.RELEASE for tag in found.get("Tags", []))
+    made = names.RELEASE in names.tags_on(found)
     return found if made and is_of(found, {names.MANAGED: "true", names.SERVICE: service}) else None
 
 
@@ -244,7 +244,7 @@ def left() -> list[Thing]:
                 thing(
                     "image",
                     image["ImageId"],
-                    _tags(image),
+                    names.tags_on(image),
                     image["CreationDate"],
                     # Whatever it says of a cooldown: only one that isn't protected can be deregistered.
                     protected=image.get("DeregistrationProtection", "disabled") != "disabled",
@@ -255,7 +255,7 @@ def left() -> list[Thing]:
                 if image["State"] != "deregistered"
             ),
             *(
-                thing("snapshot", snapshot["SnapshotId"], _tags(snapshot), snapshot["StartTime"])
+                thing("snapshot", snapshot["SnapshotId"], names.tags_on(snapshot), snapshot["StartTime"])
                 for page in snapshots
                 for snapshot in page["Snapshots"]
             ),
@@ -273,10 +273,6 @@ def run_on(images: Sequence[str]) -> dict[str, str]:
         instances = [each for page in pages for group in page["Reservations"] for each in group["Instances"]]
         found |= {str(each["ImageId"]): str(each["InstanceId"]) for each in instances}
     return found
-
-
-def _tags(thing_: dict[str, Any]) -> dict[str, str]:
-    return {tag["Key"]: tag["Value"] for tag in thing_.get("Tags", [])}
 
 
 def _snapshots(image: dict[str, Any]) -> Iterator[str]:
@@ -312,27 +308,25 @@ def version_for(
 
 def find_version(template: str, release: str) -> str | None:
     """The number of the launch template version that a release made."""
-    pages = (
-        clients.reader("ec2")
-        .get_paginator("describe_launch_template_versions")
-        .paginate(LaunchTemplateId=template)
-    )
-    for page in pages:
-        for version in page["LaunchTemplateVersions"]:
-            if version.get("VersionDescription") == f"{_OURS}{release}":
-                return str(version["VersionNumber"])
+    for version in _every_version(template):
+        if version.get("VersionDescription") == f"{_OURS}{release}":
+            return str(version["VersionNumber"])
     return None
 
 
-def versions(template: str) -> list[dict[str, Any]]:
-    """Every version of a launch template; none if it is gone."""
+def _every_version(template: str) -> Iterator[dict[str, Any]]:
     pages = (
         clients.reader("ec2")
         .get_paginator("describe_launch_template_versions")
         .paginate(LaunchTemplateId=template, PaginationConfig={"PageSize": 200})
     )
+    return (version for page in pages for version in page["LaunchTemplateVersions"])
+
+
+def versions(template: str) -> list[dict[str, Any]]:
+    """Every version of a launch template; none if it is gone."""
     try:
-        return [version for page in pages for version in page["LaunchTemplateVersions"]]
+        return list(_every_version(template))
     except ClientError as error:
         if error.response["Error"]["Code"] != "InvalidLaunchTemplateId.NotFound":
             raise
@@ -344,7 +338,7 @@ def templates() -> dict[str, str]:
     filters = [{"Name": f"tag:{names.MANAGED}", "Values": ["true"]}]
     pages = clients.reader("ec2").get_paginator("describe_launch_templates").paginate(Filters=filters)
     found = [template for page in pages for template in page["LaunchTemplates"]]
-    return {each["LaunchTemplateId"]: _tags(each).get(names.SERVICE, "") for each in found}
+    return {each["LaunchTemplateId"]: names.tags_on(each).get(names.SERVICE, "") for each in found}
 
 
 def left_versions(template: str, service: str) -> list[Thing]:
@@ -363,12 +357,7 @@ def left_versions(template: str, service: str) -> list[Thing]:
 
 def count_versions(template: str) -> int:
     """How many versions a launch template has."""
-    pages = (
-        clients.reader("ec2")
-        .get_paginator("describe_launch_template_versions")
-        .paginate(LaunchTemplateId=template, PaginationConfig={"PageSize": 200})
-    )
-    return sum(len(page["LaunchTemplateVersions"]) for page in pages)
+    return sum(1 for _ in _every_version(template))
 
 
 def delete_version(template: str, release: str, fence: Fence) -> None:
@@ -382,10 +371,10 @@ def delete_version(template: str, release: str, fence: Fence) -> None:
 
 def template_tags(template: str) -> dict[str, str]:
     """A launch template's tags."""
-    found = clients.reader("ec2").describe_launch_templates(LaunchTemplateIds=[template])["LaunchTemplates"][
-        0
+    (found,) = clients.reader("ec2").describe_launch_templates(LaunchTemplateIds=[template])[
+        "LaunchTemplates"
     ]
-    return {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])}
+    return names.tags_on(found)
 
 
 def template_image(launch_template: LaunchTemplate) -> str | None:

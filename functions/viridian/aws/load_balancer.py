@@ -93,7 +93,7 @@ def set_forward(rule: Rule, wanted: Forward, fence: Fence, **notes: Any) -> Forw
 def tags(arn: str) -> dict[str, str]:
     """The tags of a load balancer, listener, rule or target group."""
     found = clients.reader("elbv2").describe_tags(ResourceArns=[arn])["TagDescriptions"]
-    return {tag["Key"]: tag["Value"] for tag in (found[0]["Tags"] if found else [])}
+    return names.tags_on(found[0]) if found else {}
 
 
 def tags_of(arns: list[str]) -> dict[str, dict[str, str]]:
@@ -102,7 +102,7 @@ def tags_of(arns: list[str]) -> dict[str, dict[str, str]]:
     for start in range(0, len(arns), 20):
         answer = clients.reader("elbv2").describe_tags(ResourceArns=arns[start : start + 20])
         for told in answer["TagDescriptions"]:
-            found[str(told["ResourceArn"])] = {tag["Key"]: tag["Value"] for tag in told["Tags"]}
+            found[str(told["ResourceArn"])] = names.tags_on(told)
     return found
 
 
