@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tests.account import Account
 from viridian.aws import clients, load_balancer
-from viridian.errors import Fenced, HandsOff
+from viridian.errors import Fenced, HandsOff, NotPermitted
 from viridian.traffic import Forward
 
 ERROR = """<ErrorResponse><Error><Code>{}</Code><Message>no</Message></Error></ErrorResponse>"""
@@ -81,13 +81,28 @@ def test_a_write_is_given_up_when_it_was_throttled_three_times(
     assert len(sent) == 3
 
 
-@pytest.mark.parametrize("code", ["InternalFailure", "ServiceUnavailable", "AccessDenied", "RequestTimeout"])
+@pytest.mark.parametrize("code", ["InternalFailure", "ServiceUnavailable", "RequestTimeout"])
 def test_what_may_have_been_carried_out_is_never_sent_again(
     account: Account, shift: Callable[[], object], code: str
 ) -> None:
     with answered(lambda: refused(code, 500)) as sent, pytest.raises(ClientError, match=code):
         shift()
     assert len(sent) == 1
+
+
+def test_a_write_that_is_not_permitted_is_never_sent_again_and_has_a_name(
+    account: Account, shift: Callable[[], object]
+) -> None:
+    known = len(account.journal())
+    with (
+        answered(lambda: refused("AccessDenied", 403)) as sent,
+        pytest.raises(NotPermitted, match="ModifyRule"),
+    ):
+        shift()
+    assert len(sent) == 1
+    assert [(entry["outcome"], entry["shown"]) for entry in account.journal()[known:]] == [
+        ("unknown", "ClientError")
+    ]
 
 
 def test_a_write_without_an_answer_is_never_sent_again(account: Account, shift: Callable[[], object]) -> None:

@@ -428,11 +428,15 @@ class Checks:
             self.add("C8", writer, f"{status}, and green's floor is {green.minimum}, not {blue.minimum}")
 
     def _replaced(self) -> set[str]:
-        """The blue groups of all releases that were promoted: they retire, in their time."""
+        """The blue groups of all releases that were promoted: they retire, in their time.
+
+        One whose launches nobody could resume when it was to serve again still stands as its retirement left it.
+        """
         records = [each for each in ledger.items(self.world.table) if each["sk"] == "record"]
         promoted = [each for each in records if each["status"] in ("Promoted", "Retired")]
         past = [each for each in promoted if _retires(each) <= self.world.cloud.clock.now()]
-        return {str(json.loads(each["plan"])["blue"]["group"]) for each in past}
+        stuck = [each for each in records if each["status"] in KEEPS_LOCK and each.get("launches_suspended")]
+        return {str(json.loads(each["plan"])["blue"]["group"]) for each in (*past, *stuck)}
 
     def _one_side(self, record: Mapping[str, Any], status: str) -> None:
         """P3: traffic all on one side; a third group keeps what it had."""

@@ -1,11 +1,13 @@
 """Plays one run: a world, its faults, its scenario to a safe end, and everything looked at that must be true then."""
 
+import math
 import random
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from moto.moto_api._internal import mock_random
@@ -79,9 +81,15 @@ def is_over(world: Place, release: Release) -> bool:
         return False
     record = world.record_of(release)
     status = record.get("status")
-    if status == "Promoted" and world.run.scenario == "retired" and record.get("retire_at"):
-        return False  # its blue is still to be retired
+    retires = _until(world, record.get("retire_at"))
+    if status == "Promoted" and world.run.scenario == "retired" and retires < LONGEST:
+        return False  # its blue is still to be retired, and not tomorrow
     return status is None or status in ENDED
+
+
+def _until(world: Place, moment: str | None) -> float:
+    """Cloud seconds from now; for ever if there is no such moment."""
+    return datetime.fromisoformat(moment).timestamp() - world.cloud.clock.now() if moment else math.inf
 
 
 def end_of(world: Place, release: Release) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """RetireBlue: blue goes once its recorded time has come, and only while it carries nothing."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.account import EXECUTION, RELEASE, Account
 from tests.unit.test_promote import protected
 from viridian import clone
-from viridian.errors import NotPermitted, Refusal
+from viridian.errors import Busy, Refusal
 
 
 @pytest.fixture
@@ -91,23 +92,58 @@ def test_what_its_owner_keeps_from_launching_is_not_ours_to_resume(due: Account)
 
 
 def test_that_launches_are_suspended_is_written_down_before_they_are(due: Account) -> None:
-    with due.failing("autoscaling", "SuspendProcesses", "AccessDenied", 403), pytest.raises(NotPermitted):
+    with due.failing("autoscaling", "SuspendProcesses", "ServiceUnavailable", 503), pytest.raises(Busy):
         due.run("retire_blue")
     assert due.record().launches_suspended
     assert due.group("blue")["DesiredCapacity"] == 3
 
 
 def test_a_blue_that_is_kept_after_all_launches_again(due: Account) -> None:
-    with (
-        due.failing("autoscaling", "UpdateAutoScalingGroup", "AccessDenied", 403),
-        pytest.raises(NotPermitted),
-    ):
+    with due.failing("autoscaling", "UpdateAutoScalingGroup", "ServiceUnavailable", 503), pytest.raises(Busy):
         due.run("retire_blue")
     assert suspended(due) == ["Launch"]
     due.set_weights(green=50, blue=50)
     assert due.run("retire_blue")["end"] == "Held"
     assert suspended(due) == []
     assert not due.record().launches_suspended
+
+
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [("elbv2", "DeleteRule"), ("autoscaling", "SuspendProcesses"), ("autoscaling", "UpdateAutoScalingGroup")],
+)
+def test_what_is_not_permitted_is_tried_again_a_day_later_and_blue_stands_until_then(
+    due: Account, service: str, call: str
+) -> None:
+    with due.failing(service, call, "AccessDenied", 403):
+        answer = due.run("retire_blue")
+    assert answer["end"] == "Held"
+    assert answer["doing"].startswith(f"{call}: told to answer AccessDenied. Blue is kept")
+    assert (due.group("blue")["DesiredCapacity"], suspended(due)) == (3, [])
+    assert due.record().status == "Promoted"
+    assert due.record().retire_at == pytest.approx(due.now() + timedelta(days=1), abs=timedelta(seconds=1))
+    assert "release" not in lock(due)
+    with pytest.raises(Refusal, match="Its blue is kept until"):
+        due.run("retire_blue")
+    due.later(days=1, seconds=1)
+    assert retire_for_good(due)["end"] == "Retired"
+
+
+def test_a_blue_that_may_not_be_deleted_stays_at_zero_until_it_may(account: Account) -> None:
+    first = account.promoted().record().plan
+    second = release(account, "3.0.0")
+    with account.failing("autoscaling", "DeleteAutoScalingGroup", "AccessDenied", 403):
+        retire_the_first(account, second, end="Held")
+    (group,) = account.client("autoscaling").describe_auto_scaling_groups(
+        AutoScalingGroupNames=[first.green_group]
+    )["AutoScalingGroups"]
+    assert (group["DesiredCapacity"], clone.suspended(group)) == (0, ["Launch"])
+    account.later(days=1, seconds=1)
+    order = {"service": "shop", "release": second["release"], "execution": f"{EXECUTION}-retire"}
+    assert account.run("retire_blue", order)["end"] == "Retired"
+    assert not account.client("autoscaling").describe_auto_scaling_groups(
+        AutoScalingGroupNames=[first.green_group]
+    )["AutoScalingGroups"]
 
 
 def test_a_retirement_that_is_over_changes_nothing_more(due: Account) -> None:
@@ -131,10 +167,14 @@ def test_a_blue_that_serves_again_is_left_alone(due: Account) -> None:
     assert due.group("blue")["DesiredCapacity"] == 3
 
 
+def lock(account: Account) -> Any:
+    (found,) = [item for item in account.ledger() if item["sk"] == "lock"]
+    return found
+
+
 def test_the_route_is_free_afterwards(due: Account) -> None:
     retire(due)
-    (lock,) = [item for item in due.ledger() if item["sk"] == "lock"]
-    assert "release" not in lock
+    assert "release" not in lock(due)
 
 
 def test_another_release_on_the_route_is_waited_for(due: Account) -> None:
@@ -179,11 +219,7 @@ def release(account: Account, version: str, **asked: Any) -> Any:
 def test_a_blue_that_a_release_made_goes_whole(account: Account) -> None:
     first = account.promoted().record().plan
     second = release(account, "3.0.0")
-    account.later(minutes=61)
-    order = {"service": "shop", "release": second["release"], "execution": f"{EXECUTION}-retire"}
-    assert account.run("retire_blue", order)["end"] == "Emptied"
-    account.later(days=7, seconds=1)
-    assert account.run("retire_blue", order)["end"] == "Retired"
+    retire_the_first(account, second)
     groups = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
     assert {group["AutoScalingGroupName"] for group in groups} == {"shop-1", second["green_group"]}
     names = [g["TargetGroupName"] for g in account.client("elbv2").describe_target_groups()["TargetGroups"]]
@@ -191,13 +227,13 @@ def test_a_blue_that_a_release_made_goes_whole(account: Account) -> None:
     assert second["green_target_group"] in names
 
 
-def retire_the_first(account: Account, second: Any) -> None:
+def retire_the_first(account: Account, second: Any, end: str = "Retired") -> None:
     """Lets the time of the sample release's fleet come, the second one's blue."""
     order = {"service": "shop", "release": second["release"], "execution": f"{EXECUTION}-retire"}
     account.later(minutes=61)
     assert account.run("retire_blue", order)["end"] == "Emptied"
     account.later(days=7, seconds=1)
-    assert account.run("retire_blue", order)["end"] == "Retired"
+    assert account.run("retire_blue", order)["end"] == end
 
 
 def test_the_image_of_a_blue_that_is_gone_is_let_go_and_not_before(account: Account) -> None:

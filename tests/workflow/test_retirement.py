@@ -128,11 +128,28 @@ def test_a_blue_that_serves_again_is_kept_and_somebody_is_told(world: World) -> 
 
 
 def test_a_retirement_that_fails_is_started_again(world: World) -> None:
-    world.faults.answers(
-        "UpdateAutoScalingGroup", "AccessDenied", status=403, functions=("RetireBlueFunction",)
-    )
+    world.faults.answers("UpdateAutoScalingGroup", "ValidationError", functions=("RetireBlueFunction",))
     retired(world, promoted(world))
     assert [run.end for run in retirements(world)] == ["RetirementIncomplete", "Retired"]
     assert "UpdateAutoScalingGroup" in retirements(world)[0].cause
     assert world.group().desired == 0
     assert world.holder() is None
+
+
+def test_a_retirement_that_is_not_permitted_leaves_the_route_free_and_comes_again(world: World) -> None:
+    world.faults.answers(
+        "UpdateAutoScalingGroup", "AccessDenied", status=403, functions=("RetireBlueFunction",)
+    )
+    release = promoted(world)
+    world.cloud.until(lambda: len(retirements(world)) > 0, 3600)
+    run = retirements(world)[0].wait()
+    assert run.end == "Held"
+    assert run.cause.startswith("UpdateAutoScalingGroup: ")
+    assert "Publish" in [call["call"] for call in run.mutations()], "somebody is told"
+    assert world.holder() is None
+    assert world.group().in_service == 3
+    world.pass_minutes(24 * 60 - 5)
+    assert len(retirements(world)) == 1
+    retired(world, release)
+    assert [run.end for run in retirements(world)] == ["Held", "Retired"]
+    assert world.group().desired == 0

@@ -224,3 +224,15 @@ def test_a_blue_of_a_cloudformation_stack_stays_at_zero_and_the_outcome_names_th
     assert release.record["outcome"] == f"{words}Resume Launch to use it again"
     assert world.has_group("shop-1")
     assert world.group().desired == 0
+
+
+def test_a_second_release_gives_the_standby_rule_back_without_the_blue_that_was_emptied_meanwhile(
+    world: World,
+) -> None:
+    first = promoted(world)
+    second = promoted(world, "3.0.0")
+    emptied(world, first)
+    took_back(world, second)
+    assert world.weights() == {first.green: 100}
+    assert world.standby() is None
+    assert world.orphans() == []

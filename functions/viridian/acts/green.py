@@ -43,13 +43,28 @@ def in_standby(record: Record, target_group: str) -> bool:
     return forward is not None and target_group in forward.weights
 
 
+def has_standby(record: Record) -> bool:
+    """Whether the standby rule is anything but what it was before the release."""
+    shown = load_balancer.standby_forward(record.plan.listener, record.plan.service)
+    return shown is not None and shown != _standby_before(record)
+
+
 def give_standby_back(record: Record) -> None:
     """The standby rule as the release found it: gone, or on the fleet that the release before this one keeps."""
-    plan, before = record.plan, record.plan.standby_before
-    if before is None or not all(target_groups.exists(group) for group in before.weights):
+    plan, before = record.plan, _standby_before(record)
+    if before is None:
         load_balancer.delete_standby(plan.listener, plan.service, record.fence())
     else:
         load_balancer.set_standby(plan.listener, plan.standby, before, tags(record), record.fence())
+
+
+def _standby_before(record: Record) -> Forward | None:
+    """None once a fleet in it is gone or stands at nothing: a group without targets may not be listed (aws-facts H1)."""
+    before = record.plan.standby_before
+    stands = before is not None and all(
+        target_groups.exists(group) and target_groups.health(group) for group in before.weights
+    )
+    return before if stands else None
 
 
 def make_group(record: Record, target_group: str) -> None:

@@ -7,9 +7,10 @@ from viridian.acts import green, protection
 from viridian.aws import auto_scaling, executions, ledger, load_balancer, pages, target_groups
 from viridian.aws.load_balancer import Rule
 from viridian.converge import Move
-from viridian.errors import Refusal
+from viridian.errors import NotPermitted, Refusal
 from viridian.record import Record
 
+_LATER = timedelta(days=1)  # so long is waited for somebody to allow what a retirement was not permitted
 _PATIENCE = timedelta(minutes=60)  # so long may what serves be short of capacity before blue is kept for good
 
 
@@ -48,16 +49,36 @@ def retire(service: str, release: str, execution: str) -> Move:
         return Move(
             act="AwaitSettled", reason=f"the route is held by {ledger.holder(record.plan.route)}", again_in=60
         )
-    return _keep(locked, f"{short}, so blue stays until somebody retires it") if short else _retire(locked)
+    if short:
+        return _keep(locked, f"{short}, so blue stays until somebody retires it")
+    try:
+        return _retire(locked)
+    except NotPermitted as error:
+        return _put_off(locked, error)
 
 
-def _keep(record: Record, reason: str) -> Move:
-    """Gives a retirement up: blue stays, as it was, and a person should know why."""
-    if record.launches_suspended:
-        auto_scaling.resume_launches(record.plan.blue.group, record.fence())
+def _keep(record: Record, reason: str, retire_at: datetime | None = None) -> Move:
+    """Gives a retirement up, for good or until another time: blue stays as it is, and a person should know why."""
     pages.page(record.plan.service, record.plan.release, "keeps its blue", reason)
-    ledger.end(record.fence(), "Promoted", reason, retire_at=None)
+    ledger.end(record.fence(), "Promoted", reason, retire_at=retire_at)
     return Move(act="End", end="Held", reason=reason)
+
+
+def _put_off(record: Record, error: NotPermitted) -> Move:
+    """The route is free until the retirement is tried again; blue can serve until then, if it has anybody left."""
+    again = datetime.now(UTC) + _LATER
+    seen = ledger.find(record.plan.service, record.plan.release) or record  # what was noted before the call
+    _let_launch(seen)
+    return _keep(
+        seen, f"{error}. Blue is kept, and retires once that is allowed: at {again:%Y-%m-%dT%H:%M:%SZ}", again
+    )
+
+
+def _let_launch(record: Record) -> None:
+    """Blue may launch again what it is short of; one that stands at zero stays there."""
+    blue = auto_scaling.find(record.plan.blue.group)
+    if record.launches_suspended and blue and int(blue["DesiredCapacity"]):
+        auto_scaling.resume_launches(record.plan.blue.group, record.fence())
 
 
 def _retire(record: Record) -> Move:
@@ -65,6 +86,7 @@ def _retire(record: Record) -> Move:
     rule = load_balancer.find_rule(record.plan.route)
     if rule.forward.of(blue.target_group) > 0:
         _give_back(record, rule)
+        _let_launch(record)
         return _keep(record, f"blue serves again ({traffic.describe(rule.forward)}), so it stays as it is")
     if green.in_standby(record, blue.target_group):
         load_balancer.delete_standby(record.plan.listener, record.plan.service, fence)

@@ -104,9 +104,7 @@ def leftovers(record: Record) -> tuple[str, ...]:
     found = (
         untagged if _untagged(record, target_group) else None,
         f"Auto Scaling group {plan.green_group}" if _stands(record, target_group) else None,
-        f"the standby rule of {plan.service}"
-        if target_group and green.in_standby(record, target_group)
-        else None,
+        f"the standby rule of {plan.service}" if green.has_standby(record) else None,
         f"target group {plan.green_target_group}" if target_group else None,
         f"version {version} of launch template {plan.blue_launch_template.template}" if version else None,
         *baking.leftovers(record),
@@ -203,8 +201,8 @@ def remove_green(record: Record) -> None:
     elif _stands(record, target_group):
         return  # it has lost our tags, and only what carries them is deleted
     alarms.delete(_alarms(record), fence)
+    green.give_standby_back(record)
     if target_group:
-        green.give_standby_back(record)
         target_groups.delete(target_group, fence)
     images.delete_version(plan.blue_launch_template.template, plan.release, fence)
     baking.remove(record)

@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from viridian.errors import NotKnown
+from viridian.errors import NotKnown, NotPermitted
 
 THROTTLED = frozenset(
     {
@@ -27,6 +27,7 @@ THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
 _SENDINGS = 3
 
 _READ = Config(
@@ -77,6 +78,13 @@ def spared() -> Iterator[None]:
         raise NotKnown(f"{error.operation_name}: {code}") from error
     except BotoCoreError as error:
         raise NotKnown(str(error)) from error
+
+
+def ensure_permitted(error: ClientError) -> None:
+    """Raises NotPermitted with the name of the call, if AWS did not allow it."""
+    told = error.response["Error"]
+    if told.get("Code") in _DENIED:
+        raise NotPermitted(f"{error.operation_name}: {told.get('Message', told['Code'])}") from error
 
 
 @cache

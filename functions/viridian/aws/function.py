@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 
 from viridian.aws import clients
-from viridian.errors import Busy, NotPermitted, Refusal
+from viridian.errors import Busy, Refusal
 
 logger = Logger()
 
@@ -33,7 +33,6 @@ _BUSY = {
     "InternalFailure",
     "InternalServerError",
 }
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"}
 
 Ask = TypeVar("Ask", bound=msgspec.Struct)
 Answer = TypeVar("Answer", bound=msgspec.Struct)
@@ -95,6 +94,5 @@ def _raise_named(error: ClientError | BotoCoreError) -> NoReturn:
     code, action = error.response["Error"].get("Code", "Unknown"), error.operation_name
     if code in _BUSY or error.response["ResponseMetadata"].get("HTTPStatusCode", 0) >= 500:
         raise Busy(f"{action}: {code}") from error
-    if code in _DENIED:
-        raise NotPermitted(f"{action}: {error.response['Error'].get('Message', code)}") from error
+    clients.ensure_permitted(error)
     raise error

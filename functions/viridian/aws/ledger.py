@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from botocore.exceptions import ClientError
 
 from viridian import watch as watching
 from viridian.aws import clients, items
@@ -40,7 +41,8 @@ def mutation(
 
     If AWS throttles that request, it is sent again after the fence was checked again; after nothing else.
     `notes` are fields of the release's record that must be true before the request is sent (an undo log).
-    Raises Fenced when the route's epoch has moved on, HandsOff when people want nothing written.
+    Raises Fenced when the route's epoch has moved on, HandsOff when people want nothing written, NotPermitted when AWS
+    does not allow the request.
     """
     if fence.hands_off:
         raise HandsOff(fence.hands_off)
@@ -58,6 +60,8 @@ def mutation(
     except BaseException as error:
         with suppress(Exception):  # the first error is the one to tell
             items.set_fields(key, outcome="unknown", shown=type(error).__name__)
+        if isinstance(error, ClientError):
+            clients.ensure_permitted(error)
         raise
     items.set_fields(key, outcome="done", shown="" if entry.shown is None else items.text(entry.shown))
 
