@@ -7,6 +7,7 @@ import msgspec
 
 from viridian import request, traffic
 from viridian.fleet import Side
+from viridian.request import Step
 from viridian.traffic import Forward
 
 Act = Literal[
@@ -39,10 +40,11 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     overwrite: bool = False
     ordered: bool = False
     resolved: bool = False
+    steps: tuple[Step, ...] = ()
 
-    def terms(self) -> dict[str, bool]:
+    def terms(self) -> dict[str, Any]:
         """What the ledger keeps of it once the release is taken over."""
-        return {name: getattr(self, name) for name in ("hold", "overwrite", "ordered", "resolved")}
+        return {name: getattr(self, name) for name in ("hold", "overwrite", "ordered", "resolved", "steps")}
 
 
 def errand(order: Any, execution: str, error: str, cause: str) -> Errand:
@@ -57,6 +59,7 @@ def errand(order: Any, execution: str, error: str, cause: str) -> Errand:
         overwrite=asked.overwrite,
         ordered=told and asked.epoch is None,
         resolved=asked.resolve,
+        steps=asked.steps,
     )
 
 
@@ -65,6 +68,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
     `stay`: the profile leaves traffic where it is, and no person has ordered otherwise. `resolved`: a person says that
     the traffic is where it is to be. `taken_back`: green was promoted, and can serve until blue has its capacity back.
+    `steps`: blue's shares until it has everything, the last of them written at `stepped_at`.
     `launches_suspended`: blue can't grow until they are resumed. `hands_off`: why people want nothing written.
     """
 
@@ -88,6 +92,8 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     resolved: bool = False
     taken_back: bool = False
     launches_suspended: bool = False
+    steps: tuple[Step, ...] = ()
+    stepped_at: datetime | None = None
 
     @property
     def settles_in(self) -> float:
@@ -165,12 +171,14 @@ def _restore(picture: Picture) -> Move:
         )
     now = round(100 * picture.forward.share(green_group))
     weight = traffic.restore(picture.need, blue_healthy, green_healthy, now)
-    if (
-        picture.taken_back
-        and picture.now < picture.deadline
-        and (weight is None or (weight > 0 and green_healthy >= picture.need))
-    ):
-        weight = now  # blue may have been at zero until now: capacity first, then traffic
+    if picture.taken_back and picture.now < picture.deadline:
+        if weight is None:
+            weight = now
+        elif green_healthy >= picture.need and weight > 0:
+            # Blue may have been at zero until now: capacity first, then traffic; and never more than it carries.
+            weight = max(now, traffic.WHOLE - traffic.WHOLE * blue_healthy // picture.need)
+        elif green_healthy >= picture.need and (step := _step(picture, traffic.WHOLE - now)):
+            return step
     short = f"blue carries {blue_healthy} of {picture.need}"
     if weight is None:
         return _held(f"neither side can carry anything: nothing was moved; {short}")
@@ -184,6 +192,21 @@ def _restore(picture: Picture) -> Move:
     return Move(
         act="End", end="RollbackIncomplete", reason=f"{short} and never got more: green keeps {weight}%"
     )
+
+
+def _step(picture: Picture, share: int) -> Move | None:
+    """Where blue gets its traffic back in steps: a look at the one it has, or the next; None for everything."""
+    taken = [step for step in picture.steps if step.weight <= share]
+    if taken and picture.stepped_at is not None:
+        rest = taken[-1].observe_minutes * 60 - (picture.now - picture.stepped_at).total_seconds()
+        if rest > 0:
+            reason = f"blue has {share}%, and is observed"
+            return Move(act="AwaitBlue", reason=reason, again_in=max(1, min(60, round(rest))))
+    following = next((step.weight for step in picture.steps if step.weight > share), traffic.WHOLE)
+    if following == traffic.WHOLE:
+        return None
+    reason = f"{following}% to blue, as the order's steps say"
+    return Move(act="RestoreTraffic", reason=reason, green_weight=traffic.WHOLE - following)
 
 
 def _dead(picture: Picture, green_healthy: int, blue_healthy: int) -> bool:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from viridian.errors import DeadlinePassed
 from viridian.fence import Fence
 from viridian.plan import Plan
+from viridian.request import Step
 from viridian.traffic import Forward
 
 SCHEMA = 1
@@ -38,8 +39,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `overtaken` are those of the writers before the way back began: one of them may still be on its way. `converger` is
     the execution that rolls it back, since `taken_at`; `ordered` if a person said so, `resolved` if a person says that
     it is settled; `taken_back` once that was done to it after its promotion, and `emptied_at` when blue was scaled in to
-    nothing; `launches_suspended` once its retirement did that to blue, until it is undone; `bake` is the id of what makes
-    the image; `told` is what people were paged about last, `hands_off` why they want no writes.
+    nothing; `steps` are the shares in which blue is to get its traffic back, the last of them since `stepped_at`;
+    `launches_suspended` once its retirement did that to blue, until it is undone; `bake` is the id of what makes the
+    image; `told` is what people were paged about last, `hands_off` why they want no writes.
     """
 
     plan: Plan
@@ -74,6 +76,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     retire_at: datetime | None = None
     emptied_at: datetime | None = None
     launches_suspended: bool = False
+    steps: tuple[Step, ...] = ()
+    stepped_at: datetime | None = None
     outcome: str | None = None
 
     @property

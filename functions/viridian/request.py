@@ -275,7 +275,8 @@ class Resume(Document, frozen=True):
 class Order(Document, frozen=True):
     """A release that a person wants back on blue, or whose end a person has brought about; `reason` may be anything.
 
-    `epoch` is what our own functions give, for the release as they took it over.
+    `epoch` is what our own functions give, for the release as they took it over. `steps` are blue's shares, where a
+    promoted release is not to be taken back at once.
     """
 
     service: ServiceName
@@ -284,6 +285,7 @@ class Order(Document, frozen=True):
     overwrite: bool = False
     resolve: bool = False
     epoch: int | None = None
+    steps: Annotated[tuple[Step, ...], Meta(max_length=20)] = ()
 
 
 FIXES = {
@@ -336,7 +338,10 @@ def parse_resume(document: Any) -> Resume | None:
 
 def parse_order(document: Any) -> Order:
     """The order in `document`, or a Refusal that names the field, its value and the fix."""
-    return _convert(document, Order, "")
+    order = _convert(document, Order, "")
+    if order.steps:
+        _rising(order.steps)
+    return order
 
 
 def merge(request: Request, registered: Any) -> Profile:

@@ -8,8 +8,10 @@ from tests.unit.test_next_move import FOREIGN, LATE, fleet, seen
 from viridian import converge, traffic
 from viridian.converge import Errand, Move, Picture
 from viridian.errors import Refusal
+from viridian.request import Step
 from viridian.traffic import Forward
 
+STEPS = [{"weight": 100, "observe_minutes": 1}]
 ORDER = {"service": "shop", "release": "2.0.0-2010a8", "reason": "2.0.0 loses orders"}
 
 
@@ -27,17 +29,24 @@ def wrote(**weights: int) -> dict[str, Any]:
         ({**ORDER, "epoch": 2}, "RollbackOrdered", "", "RollbackOrdered: 2.0.0 loses orders", {}),
         ({**ORDER, "overwrite": True}, "GreenFailed", "", "GreenFailed", {"overwrite": True}),
         ({**ORDER, "resolve": True}, "GreenFailed", "", "GreenFailed", {"resolved": True}),
+        (
+            {**ORDER, "steps": STEPS},
+            "GreenFailed",
+            "",
+            "GreenFailed",
+            {"steps": (Step(weight=100, observe_minutes=1),)},
+        ),
     ],
 )
 def test_an_errand_says_what_failed_and_on_what_terms(
-    order: dict[str, Any], error: str, cause: str, failure: str, terms: dict[str, bool]
+    order: dict[str, Any], error: str, cause: str, failure: str, terms: dict[str, Any]
 ) -> None:
     found = converge.errand(order, "arn:execution", error, cause)
     assert found == Errand(
         service="shop", release="2.0.0-2010a8", execution="arn:execution", failure=failure, **terms
     )
     nothing = dict.fromkeys(("hold", "overwrite", "ordered", "resolved"), False)
-    assert found.terms() == {**nothing, **terms}
+    assert found.terms() == {**nothing, "steps": (), **terms}
 
 
 def test_an_order_that_means_nothing_is_refused() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from viridian import converge
 from viridian.converge import Move, Picture
 from viridian.fleet import Member, Side
+from viridian.request import Step
 from viridian.traffic import Forward
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -50,6 +51,18 @@ HALF = {"blue": 50, "green": 50}
 LATE: dict[str, Any] = {"now": NOW + timedelta(hours=1)}
 FOREIGN: dict[str, Any] = {"written": (Forward(weights={"blue": 100}),)}
 
+QUARTER = {"blue": 25, "green": 75}
+STEPS = (
+    Step(weight=25, observe_minutes=5),
+    Step(weight=60, observe_minutes=1),
+    Step(weight=100, observe_minutes=1),
+)
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
 MOVES: list[tuple[str, Picture, Move]] = [
     (
         "a promoted green serves until blue, which was at zero, has all its capacity",
@@ -70,6 +83,50 @@ MOVES: list[tuple[str, Picture, Move]] = [
         "and then blue gets everything at once",
         seen(3, weights={"green": 100}, restored_at=None, taken_back=True),
         Move(act="RestoreTraffic", reason="all traffic to blue"),
+    ),
+    (
+        "in steps blue gets the first one's share",
+        seen(3, weights={"green": 100}, restored_at=None, taken_back=True, steps=STEPS),
+        Move(act="RestoreTraffic", reason="25% to blue, as the order's steps say", green_weight=75),
+    ),
+    (
+        "and is observed with it",
+        seen(3, weights=QUARTER, restored_at=None, taken_back=True, steps=STEPS, stepped_at=ago(270)),
+        Move(act="AwaitBlue", reason="blue has 25%, and is observed", again_in=30),
+    ),
+    (
+        "before it gets the next",
+        seen(3, weights=QUARTER, restored_at=None, taken_back=True, steps=STEPS, stepped_at=ago(300)),
+        Move(act="RestoreTraffic", reason="60% to blue, as the order's steps say", green_weight=40),
+    ),
+    (
+        "and everything at the last",
+        seen(
+            3,
+            weights={"blue": 60, "green": 40},
+            restored_at=None,
+            taken_back=True,
+            steps=STEPS,
+            stepped_at=ago(60),
+        ),
+        Move(act="RestoreTraffic", reason="all traffic to blue"),
+    ),
+    (
+        "a green that falls short in between is waited for no longer",
+        seen(3, 2, weights=QUARTER, restored_at=None, taken_back=True, steps=STEPS, stepped_at=ago(10)),
+        Move(act="RestoreTraffic", reason="all traffic to blue"),
+    ),
+    (
+        "nor is the order's deadline",
+        seen(3, weights=QUARTER, restored_at=None, taken_back=True, steps=STEPS, stepped_at=ago(10), **LATE),
+        Move(act="RestoreTraffic", reason="all traffic to blue"),
+    ),
+    (
+        "a blue that dies in between gives its share back",
+        seen(0, weights=QUARTER, restored_at=None, taken_back=True, steps=STEPS, stepped_at=ago(10)),
+        Move(
+            act="RestoreTraffic", reason="blue carries 0 of 3: green keeps 100%", green_weight=100, page=True
+        ),
     ),
     (
         "a promoted green that fails gives blue what blue can carry",

@@ -25,6 +25,8 @@ def release() -> Iterator[Release]:
         ("resolve", 1, "resolve: 1. Expected `bool`, got `int`. Use true or false."),
         ("reason", 7, "reason: 7. Expected `str`, got `int`."),
         ("release", "../2.0.0", "release: ../2.0.0. It has not the form asked for. Use the release's id"),
+        ("steps", STEPS[:1], "steps[0].weight: 50. Let the last step be 100."),
+        ("steps", STEPS, "steps: 2.0.0-"),
         ("service", None, "service: missing. Add it. Use the name it is registered by"),
     ],
 )

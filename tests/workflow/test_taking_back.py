@@ -1,5 +1,6 @@
 """A promoted release is taken back: at once while blue stands on its floor, capacity first once it stands at zero."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -123,6 +124,30 @@ def test_blue_comes_back_as_large_as_what_serves_now(world: World) -> None:
     world.cloud.until(lambda: world.healthy(release.green) == 5, 600)
     took_back(world, release)
     assert world.group().in_service == 5
+
+
+def test_traffic_comes_back_in_steps_if_asked(world: World) -> None:
+    release = emptied(world, promoted(world))
+    steps = [{"weight": weight, "observe_minutes": 4} for weight in (25, 60, 100)]
+    rollback = world.rollback(release, steps=steps)
+    assert rollback.states[-1] == "RolledBack", rollback.cause
+    writes = [call for call in rollback.mutations() if call["call"] == "ModifyRule"]
+    shares = [world.named(call["after"]).get("shop-1") for call in writes]
+    assert shares == [25, 60, 100]
+    assert all(after["at"] - before["at"] >= 240 for before, after in pairwise(writes))
+    assert nobody_lost_anything(world)
+
+
+def test_a_later_order_without_steps_gives_blue_everything_at_once(world: World) -> None:
+    release = promoted(world)
+    patient = world.start_rollback(release, steps=[{"weight": w, "observe_minutes": 30} for w in (10, 100)])
+    world.cloud.until(lambda: world.weights() == {"shop-1": 10, release.green: 90}, 3600)
+    began = world.cloud.clock.now()
+    hasty = world.start_rollback(release, reason="it does get worse")
+    world.cloud.until(lambda: world.weights() == {"shop-1": 100}, 3600)
+    assert world.cloud.clock.now() - began < 5
+    assert [each.wait().states[-1] for each in (hasty, patient)] == ["RolledBack", "RolledBack"]
+    assert nobody_lost_anything(world)
 
 
 def test_a_retirement_that_is_under_way_is_overtaken(world: World) -> None:

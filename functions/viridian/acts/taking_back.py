@@ -25,7 +25,7 @@ def reopen(record: Record, errand: Errand) -> Record:
     need = _need(blue, candidate, record.need)
     if blue.healthy() < need and not _launches(plan.blue_launch_template):
         raise Refusal("release", f"the image that {blue.group} launches is gone", _forward(record))
-    return ledger.reopen(record, errand.execution, errand.failure, need, shown)
+    return ledger.reopen(record, errand, need, shown)
 
 
 def _need(blue: Side, candidate: Side, held: int) -> int:

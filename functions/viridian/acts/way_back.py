@@ -8,6 +8,7 @@ from viridian import converge, traffic
 from viridian.acts import baking, evidence, green, taking_back
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, target_groups
 from viridian.converge import Act, Errand, Move, Picture
+from viridian.errors import Refusal
 from viridian.fleet import Side
 from viridian.record import KEEPS_LOCK, Record
 
@@ -37,6 +38,9 @@ def _step(errand: Errand, acts: Collection[Act]) -> Step:
     if record.ended:
         record = taking_back.reopen(record, errand)
     elif record.status != "RollingBack" or record.converger != errand.execution:
+        if errand.steps and not record.taken_back:
+            fix = "Leave them out: only a promoted release, which is known to be good, goes back in steps."
+            raise Refusal("steps", f"{errand.release} is {record.status}", fix)
         record = ledger.take_over(record, errand.execution, errand.failure, **errand.terms())
     seen = picture(record)
     move = converge.next_move(seen)
@@ -91,6 +95,8 @@ def picture(record: Record) -> Picture:
         resolved=record.resolved,
         taken_back=record.taken_back,
         launches_suspended=record.launches_suspended,
+        steps=record.steps,
+        stepped_at=record.stepped_at,
     )
 
 
@@ -126,7 +132,8 @@ def _answered(record: Record, errand: Errand) -> Step | None:
     if record.status in KEEPS_LOCK and (mine or first):
         return _ended(record.status, record.outcome or "", failure)
     in_time = record.rollback_by is not None and datetime.now(UTC) < record.rollback_by
-    if record.status == "RollingBack" and not mine and in_time:
+    hastened = bool(record.steps) and errand.ordered and not errand.steps
+    if record.status == "RollingBack" and not mine and in_time and not hastened:
         return Step(act="AwaitSettled", reason=f"{record.converger} is rolling back", again_in=30)
     return None
 
@@ -178,7 +185,9 @@ def _restore(record: Record, green_weight: int) -> None:
     if not alone or green_weight:
         wanted = record.plan.split(candidate, green_weight, now)
         # Settling begins anew with each write, even if its read-back is never seen.
-        load_balancer.set_forward(rule, wanted, record.fence(), restored_at=None)
+        load_balancer.set_forward(
+            rule, wanted, record.fence(), restored_at=None, stepped_at=datetime.now(UTC)
+        )
     if green_weight == 0 and (not alone or record.restored_at is None):
         ledger.note(record.fence(), restored_at=datetime.now(UTC))
 

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from viridian import watch as watching
 from viridian.aws import clients, items
 from viridian.aws.items import Cancelled, Key, Write
+from viridian.converge import Errand
 from viridian.errors import Busy, Fenced, HandsOff, Refusal, RouteLocked
 from viridian.fence import Fence
 from viridian.plan import Plan
@@ -24,7 +25,7 @@ from viridian.watch import Watch
 OPEN = "open"  # the key of the index that lists what isn't over yet
 _FREE = "(attribute_not_exists(#release) OR #release = :release)"
 _EVERY_ROUTE = "*"  # hands off all of them
-_DOCUMENTS = ("plan", "written", "overtaken")
+_DOCUMENTS = ("plan", "written", "overtaken", "steps")
 
 
 class Entry(msgspec.Struct):
@@ -188,10 +189,10 @@ def watches(alarm: str) -> tuple[list[Watch], str | None]:
     return [msgspec.json.decode(value, type=Watch) for value in told], every.get("hands_off")
 
 
-def take_over(record: Record, converger: str, failure: str, **how: bool) -> Record:
+def take_over(record: Record, converger: str, failure: str, **how: Any) -> Record:
     """Bumps the route's epoch, so that no earlier writer can write again, and marks the release as rolling back.
 
-    `failure` is kept if it is the first; `how` are the record's `hold`, `overwrite`, `ordered` and `resolved`.
+    `failure` is kept if it is the first; `how` are the record's `hold`, `overwrite`, `ordered`, `resolved` and `steps`.
     Raises Fenced if another took over at the same moment.
     """
     now, minutes = datetime.now(UTC), record.plan.profile.deadlines.rollback_minutes
@@ -236,12 +237,13 @@ def lock_to_retire(record: Record, execution: str) -> Record | None:
     return find(record.plan.service, record.plan.release)
 
 
-def reopen(record: Record, converger: str, failure: str, need: int, shown: Forward) -> Record:
+def reopen(record: Record, errand: Errand, need: int, shown: Forward) -> Record:
     """Takes the route once more for a promoted release that is to be taken back, from its retirement if one is under way.
 
     Raises Refusal with the holder's name while another release has the route.
     """
-    plan, now = record.plan, datetime.now(UTC)
+    plan, now, converger = record.plan, datetime.now(UTC), errand.execution
+    minutes = plan.profile.deadlines.rollback_minutes + sum(step.observe_minutes for step in errand.steps)
     lock = items.get(_route(plan.route))
     holder_ = {"execution": converger, "release": plan.release, "service": plan.service, "since": now}
     taken = _bump(plan.route, lock, holder_, _FREE, {":release": plan.release})
@@ -249,12 +251,13 @@ def reopen(record: Record, converger: str, failure: str, need: int, shown: Forwa
         "status": "RollingBack",
         "converger": converger,
         "taken_at": now,
-        "failure": failure,
+        "failure": errand.failure,
         "ordered": True,
         "taken_back": True,
+        "steps": errand.steps,
         "need": need,
         "written": (*record.written, shown),
-        "rollback_by": now + timedelta(minutes=plan.profile.deadlines.rollback_minutes),
+        "rollback_by": now + timedelta(minutes=minutes),
     }
     told = {name: items.text(value) if name in _DOCUMENTS else value for name, value in fields.items()}
     gone = tuple({*FRESH, "retire_at", "emptied_at"} - fields.keys())
