@@ -172,12 +172,13 @@ def _restore(picture: Picture) -> Move:
     now = round(100 * picture.forward.share(green_group))
     weight = traffic.restore(picture.need, blue_healthy, green_healthy, now)
     if picture.taken_back and picture.now < picture.deadline:
+        carries = green_healthy * traffic.WHOLE >= picture.need * now  # it may have shrunk with its share
         if weight is None:
             weight = now
-        elif green_healthy >= picture.need and weight > 0:
+        elif carries and weight > 0:
             # Blue may have been at zero until now: capacity first, then traffic; and never more than it carries.
             weight = max(now, traffic.WHOLE - traffic.WHOLE * blue_healthy // picture.need)
-        elif green_healthy >= picture.need and (step := _step(picture, traffic.WHOLE - now)):
+        elif carries and (step := _step(picture, traffic.WHOLE - now)):
             return step
     short = f"blue carries {blue_healthy} of {picture.need}"
     if weight is None:

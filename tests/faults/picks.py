@@ -26,6 +26,7 @@ def sample(among: Sequence[T], count: int, seed: int = 0) -> list[T]:
 _OWN = {
     "taken": BACK,
     "revived": (*BACK, "RetireBlueFunction", "SweepFunction"),
+    "stepped": BACK,
     "furnished": ("CreateGreenFunction", "PromoteFunction", *BACK),
     "patched": ("BakeImageFunction", "ConvergeFunction"),
     "piped": ("BakeImageFunction", "ConvergeFunction"),

@@ -365,6 +365,7 @@ CLEAN_ENDS = {
     "retired": "Retired",
     "taken": "RolledBack",
     "revived": "RolledBack",
+    "stepped": "RolledBack",
 }
 
 

@@ -75,13 +75,26 @@ def retired(world: Place) -> Release:
 
 def taken(world: Place) -> Release:
     """A good one that a person takes back while its blue still stands on its floor."""
-    return _taken_back(world, release(world), lambda record: record.get("status") == "Promoted")
+    return _taken_back(world, release(world), _promoted)
 
 
 def revived(world: Place) -> Release:
     """A good one that a person takes back when its blue stands at zero."""
     started = world.start(source=ami(world), retain_days=7)
     return _taken_back(world, started, lambda record: bool(record.get("emptied_at")))
+
+
+def stepped(world: Place) -> Release:
+    """A good one that bakes its image, and that a person takes back in steps."""
+    return _taken_back(world, baked(world), _promoted, steps=[_share(40), _share(100)])
+
+
+def _share(weight: int) -> dict[str, int]:
+    return {"weight": weight, "observe_minutes": 2}
+
+
+def _promoted(record: Mapping[str, Any]) -> bool:
+    return record.get("status") == "Promoted"
 
 
 def furnished(world: Place) -> Release:
@@ -115,7 +128,9 @@ def _unwanted(world: Place, source: Mapping[str, Any]) -> Release:
     return world.start(source=source, smoke_tests=[{"path": "/", "contains": "nothing of the kind"}])
 
 
-def _taken_back(world: Place, started: Release, ready: Callable[[Mapping[str, Any]], bool]) -> Release:
+def _taken_back(
+    world: Place, started: Release, ready: Callable[[Mapping[str, Any]], bool], **order: Any
+) -> Release:
     def over() -> bool:
         status = world.record_of(started).get("status")
         return status in ("RolledBack", "Held", "RollbackIncomplete") or (
@@ -124,7 +139,7 @@ def _taken_back(world: Place, started: Release, ready: Callable[[Mapping[str, An
 
     world.cloud.until(lambda: ready(world.record_of(started)) or over(), LONGEST)
     if ready(world.record_of(started)):
-        world.start_rollback(started, reason="customers see what no alarm does")
+        world.start_rollback(started, reason="customers see what no alarm does", **order)
     return started
 
 
@@ -139,6 +154,7 @@ SCENARIOS: dict[str, Scenario] = {
     "retired": retired,
     "taken": taken,
     "revived": revived,
+    "stepped": stepped,
     "furnished": furnished,
     "patched": patched,
     "piped": piped,

@@ -95,6 +95,19 @@ MOVES: list[tuple[str, Picture, Move]] = [
         Move(act="AwaitBlue", reason="blue has 25%, and is observed", again_in=30),
     ),
     (
+        "also once green has shrunk with its own share",
+        seen(
+            3,
+            2,
+            weights={"blue": 60, "green": 40},
+            restored_at=None,
+            taken_back=True,
+            steps=STEPS,
+            stepped_at=ago(30),
+        ),
+        Move(act="AwaitBlue", reason="blue has 60%, and is observed", again_in=30),
+    ),
+    (
         "before it gets the next",
         seen(3, weights=QUARTER, restored_at=None, taken_back=True, steps=STEPS, stepped_at=ago(300)),
         Move(act="RestoreTraffic", reason="60% to blue, as the order's steps say", green_weight=40),

@@ -70,7 +70,7 @@ def away(clean: Clean) -> Iterator[Run]:
 def _scenarios_that_use(clean: Clean, calls: tuple[str, ...]) -> list[str]:
     return [
         scenario
-        for scenario in (*SCENARIOS, "baked")
+        for scenario in (*SCENARIOS, "baked", "stepped")
         if any(point.call in calls for point in (*clean.reads(scenario), *clean.mutating(scenario)))
     ]
 

@@ -34,6 +34,7 @@ ENDS = {
     "braked": BACK | UNTOUCHED,
     "taken": BACK,
     "revived": BACK,
+    "stepped": BACK,
     "furnished": BACK,
     "patched": BACK | UNTOUCHED,
     "piped": BACK | UNTOUCHED,
@@ -93,7 +94,7 @@ def crashes_on_the_way_back(clean: Clean) -> Iterator[Run]:
     """F13: the reads of those who take a release back; their changing calls are in F01 and F02."""
     runs = [
         Run("F13", scenario, (fault("crash_before", point),), ends=ENDS[scenario])
-        for scenario in ("bad", "ordered", "aborted", "braked", "dropped", "taken", "revived")
+        for scenario in ("bad", "ordered", "aborted", "braked", "dropped", "taken", "revived", "stepped")
         for point in of(functions(clean.reads(scenario)), *WAY_BACK, "SweepFunction")
         if point.function != "SweepFunction" or scenario == "dropped"
     ]
