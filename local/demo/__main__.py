@@ -40,7 +40,7 @@ class Show:
     control: bool = False
 
 
-DEMO = Show("demo", "Five releases, as their clients saw them", SCENES)
+DEMO = Show("demo", "Six releases, as their clients saw them", SCENES)
 CARELESS = Show("demo-control", "A careless release, as its clients saw it", (scenes.CONTROL,), control=True)
 UPGRADE = Show(
     "demo-upgrade", "Two upgrades taken back, as their clients saw them", scenes.UPGRADES, scenes.OLD
@@ -101,9 +101,10 @@ def play(show: Show, speed: float, out: Path, rate: float) -> int:
     try:
         with Cloud.served(speed=speed, out=out) as cloud:
             stage = _set(show, cloud, view, rate)
-            with scenes.traffic(cloud, stage.seeded, rate, out) as events:
-                played = [*_perform(show, stage, view, events)]
-            chapters = _chapters(show, stage, played, events)
+            with scenes.traffic(cloud, stage.seeded, rate, out) as traffic:
+                stage.double = traffic.double
+                played = [*_perform(show, stage, view, traffic.log)]
+            chapters = _chapters(show, stage, played, traffic.log)
             failures = list(cloud.clock.failures)
         return _tell(show, view, speed, out, chapters, failures)
     finally:
@@ -162,6 +163,8 @@ def _chapters(
             broken += promises.broken_by_fault(found, before_traffic=scene.fault == "unhealthy")
         if scene.stop:
             broken += promises.broken_by_stop(found, scene.stop.by, scene.stop.within)
+        if scene.doubles:
+            broken += promises.broken_by_load(found)
         if scene.order:
             broken += promises.broken_by_order(found, at_zero=scene.order.finds_blue_at_zero)
         chapters.append(Chapter(scene.title, scene.story, found, course(each, evidence), broken))

@@ -12,6 +12,7 @@ from local.demo.watch import Sight, Turn
 from local.plane.load import Event, summarise
 
 WALL_DIGITS = 2
+ENDS_SECONDS = 180.0  # of a scene's beginning and end, to compare their load
 # Who writes the routes when a release is taken back, by the function that does.
 RESCUERS = {
     "BrakeFunction": "brake",
@@ -105,6 +106,8 @@ class Figures:
     lowest_green: int | None
     in_service_at_the_order: dict[str, int] | None = None
     in_service_at_the_way_back: dict[str, int] | None = None
+    load_at_the_end: float | None = None
+    floors_at_the_last_change: dict[str, int] | None = None
     fleets: dict[str, dict[str, str]] = field(default_factory=dict)
     balancer: dict[str, int] = field(default_factory=dict)
 
@@ -158,6 +161,8 @@ def measure(
         need=blue[0].desired if blue else 0,
         lowest_blue=min((min(s.in_service, s.desired) for s in blue), default=None),
         lowest_green=min((min(s.in_service, s.desired) for s in green), default=None),
+        load_at_the_end=_growth(played, mine),
+        floors_at_the_last_change=_floors(sights, changes[-1][0]) if changes else None,
         in_service_at_the_order=_in_service(sights, back.ordered),
         in_service_at_the_way_back=_in_service(sights, back.written) if back.ordered else None,
         fleets={side: dict(fleet) for side, fleet in played.fleets.items()},
@@ -242,10 +247,24 @@ def _written(played: Played, evidence: Evidence) -> tuple[float | None, str | No
 
 def _in_service(sights: Sequence[Sight], at: float | None) -> dict[str, int] | None:
     """How many instances of each version were in service when it was last looked before a moment."""
-    if at is None:
-        return None
+    return None if at is None else {sight.version: sight.in_service for sight in _last(sights, at)}
+
+
+def _floors(sights: Sequence[Sight], at: float) -> dict[str, int]:
+    """Below how many instances of each version nothing could scale in then."""
+    return {sight.version: min(sight.minimum, sight.in_service) for sight in _last(sights, at)}
+
+
+def _last(sights: Sequence[Sight], at: float) -> list[Sight]:
     latest = max((sight.at for sight in sights if sight.at <= at), default=at)
-    return {sight.version: sight.in_service for sight in sights if sight.at == latest}
+    return [sight for sight in sights if sight.at == latest]
+
+
+def _growth(played: Played, events: Sequence[Event]) -> float | None:
+    """How many requests the scene's last minutes had for each of its first."""
+    first = sum(event.cloud < played.began + ENDS_SECONDS for event in events)
+    last = sum(event.cloud >= played.ended - ENDS_SECONDS for event in events)
+    return round(last / first, 1) if first else None
 
 
 def weight_changes(played: Played, evidence: Evidence) -> list[tuple[float, dict[str, int]]]:

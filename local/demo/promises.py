@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from local.demo.figures import Figures
 
 LEAST_RATE = 50.0  # requests a wall second, open loop
+GROWN = 1.8  # times the load of the start
 
 
 def broken(figures: Figures, expected: str) -> list[str]:
@@ -56,6 +57,20 @@ def broken_by_fault(figures: Figures, *, before_traffic: bool) -> list[str]:
         )
     if figures.seconds_alarm_to_blue is None:
         told.append("no alarm went off")
+    return told
+
+
+def broken_by_load(figures: Figures) -> list[str]:
+    """What a scene whose load doubles promises beside: that it did, and that either side could have carried it all."""
+    told = []
+    if (figures.load_at_the_end or 0) < GROWN:
+        told.append(f"the load ended at {figures.load_at_the_end} times what it was: nothing was to see")
+    for version in (figures.blue, figures.version):
+        floor = (figures.floors_at_the_last_change or {}).get(version, 0)
+        if floor < 2 * figures.need:
+            told.append(
+                f"{version} stood on a floor of {floor}, not {2 * figures.need}, at the last change of weights"
+            )
     return told
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.demo import charts
+from local.demo import charts, promises
 from local.demo.charts import Course
 from local.demo.figures import Figures
 
@@ -125,6 +125,10 @@ def _rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
     yield "taken back by", [f"the {each.restored_by}" if each.restored_by else "–" for each in scenes]
     yield "weights at the end", [_counts(each.final_weights) for each in scenes]
     yield "fewest in service, blue / green", [_lowest(each) for each in scenes]
+    if any(grown := [(each.load_at_the_end or 0) >= promises.GROWN for each in scenes]):
+        floors = [_counts(each.floors_at_the_last_change or {}) for each in scenes]
+        cells = [words if doubled else "–" for words, doubled in zip(floors, grown, strict=True)]
+        yield "floors at the last change, the load doubled", cells
     yield (
         "long requests in flight at a change, at least",
         [_count(each.fewest_long_requests_at_a_change) for each in scenes],

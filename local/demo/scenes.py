@@ -19,7 +19,7 @@ PARAMETERS = {"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/{SERVICE}-instan
 ROOT = Path(__file__).resolve().parents[2]
 LOOK_SECONDS = 10.0
 HEALTHY_SECONDS = 900.0
-STOPPED_AT = 50  # percent of the traffic
+HALF = 50  # percent of the traffic, when something is done to a release or its world
 RETAIN_DAYS = 7
 DRAIN_WALL_SECONDS = 30.0
 
@@ -49,7 +49,7 @@ class Order:
 class Scene:
     """A version to release, what is wrong with it or with the world, and how the release must end.
 
-    `fleet` is what it changes of the fleet, with security groups by name.
+    `fleet` is what it changes of the fleet, with security groups by name; `doubles` if its load does.
     """
 
     version: str
@@ -59,15 +59,18 @@ class Scene:
     stop: Stop | None = None
     fleet: Mapping[str, Any] | None = None
     order: Order | None = None
+    doubles: bool = False
 
     @property
     def title(self) -> str:
         if self.order is not None:
             stands = "at zero" if self.order.finds_blue_at_zero else "on its floor"
             return f"{self.version} upgrades the fleet, and is taken back with blue {stands}"
+        if self.doubles:
+            return f"{self.version} is good, and its load doubles at {HALF} %"
         if self.stop is None:
             return f"{self.version} {'is good' if self.fault is None else FAULTS[self.fault]}"
-        return f"{self.version} is good, and aborted at {STOPPED_AT} %" + (
+        return f"{self.version} is good, and aborted at {HALF} %" + (
             "" if self.stop.told else "; nobody is told"
         )
 
@@ -93,6 +96,13 @@ SCENES = (
         None,
         "RolledBack",
         Stop(told=False, by="sweeper", within=120.0),
+    ),
+    Scene(
+        "7.0.0",
+        "Both fleets grow with the load before the new one gets the rest of it, so that either could carry it all.",
+        None,
+        "Promoted",
+        doubles=True,
     ),
 )
 CONTROL = Scene("2.0.0", "Released by a careless script: blue is gone before its traffic is.", None, RELEASED)
@@ -260,8 +270,20 @@ def fleet(cloud: Any, group: str) -> dict[str, str]:
     return {name: ", ".join(sorted(values)) for name, values in made.items()}
 
 
+@dataclass(frozen=True)
+class Traffic:
+    """Load from a process of its own; each of its requests is a line in `log`."""
+
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def double(self) -> None:
+        """From now on there is twice as much of it."""
+        self.process.send_signal(signal.SIGUSR1)
+
+
 @contextmanager
-def traffic(cloud: Any, seeded: seed.Seeded, rate: float, out: Path) -> Iterator[Path]:
+def traffic(cloud: Any, seeded: seed.Seeded, rate: float, out: Path) -> Iterator[Traffic]:
     """Open-loop load from a process of its own while the block runs; its last requests are waited for."""
     log = out / "events.jsonl"
     log.unlink(missing_ok=True)
@@ -273,7 +295,7 @@ def traffic(cloud: Any, seeded: seed.Seeded, rate: float, out: Path) -> Iterator
     process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
     try:
         _await_first(process, log)
-        yield log
+        yield Traffic(process, log)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

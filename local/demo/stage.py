@@ -19,7 +19,11 @@ QUIET_SECONDS = 60.0  # cloud time that a scene goes on after its release
 STANDING_SECONDS = 60.0  # and that both sides serve before an execution is stopped
 SCENE_SECONDS = 3 * 3600.0
 RESCUED_SECONDS = 3600.0
-HALF = [{"weight": scenes.STOPPED_AT, "observe_minutes": 5}, {"weight": 100, "observe_minutes": 5}]
+HALF_WAY = {"weight": scenes.HALF, "observe_minutes": 5}
+ALL_THE_WAY = {"weight": 100, "observe_minutes": 5}
+SEEN_MINUTES = (
+    10  # until a doubled load fills the five minutes by which it is measured, and CloudWatch shows them
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,10 @@ def losing(events: Any, kind: str) -> Iterator[Lost]:
 
 
 class Stage:
-    """Where scenes are played: the cloud, the service, and who looks on; `look` is called all the while."""
+    """Where scenes are played: the cloud, the service, and who looks on.
+
+    `look` is called all the while, `double` to double the load.
+    """
 
     def __init__(
         self, cloud: Any, seeded: seed.Seeded, stack: Any, watch: Watch, builders: Mapping[str, str]
@@ -80,6 +87,7 @@ class Stage:
         self.watch = watch
         self.builders = builders
         self.look: Callable[[Sequence[str]], None] = lambda executions: None
+        self.double: Callable[[], None] = lambda: None
         self.after: dict[str, After] = {}
 
     def play(self, scene: Scene, blue: str) -> Played:
@@ -140,18 +148,29 @@ class Stage:
             return self._stop(scene, scene.stop)
         if scene.order is not None:
             return self._take_back(scene, scene.order)
-        return self._release(scene)
+        return self._grow(scene) if scene.doubles else self._release(scene)
 
     def _release(self, scene: Scene) -> Ran:
         arn = self._start(scene)
         self._until(lambda: self._is_over(arn), [arn])
         return self._ended(arn)
 
+    def _grow(self, scene: Scene) -> Ran:
+        """Doubles the load at half the traffic, and leaves the release to deal with it."""
+        arn = self._start(scene, steps=[{**HALF_WAY, "observe_minutes": SEEN_MINUTES}, ALL_THE_WAY])
+        self._until_half(scene, arn)
+        self.double()
+        self._until(lambda: self._is_over(arn), [arn])
+        return self._ended(arn)
+
+    def _until_half(self, scene: Scene, arn: str) -> None:
+        self._until(lambda: self._share(scene) == scenes.HALF or self._is_over(arn), [arn])
+        self._rest(STANDING_SECONDS, [arn])
+
     def _stop(self, scene: Scene, stop: Stop) -> Ran:
         """Stops the execution at half the traffic, as a person does, and waits until somebody has taken it back."""
-        arn, cloud = self._start(scene, steps=HALF), self.cloud
-        self._until(lambda: self._share(scene) == scenes.STOPPED_AT or self._is_over(arn), [arn])
-        self._rest(STANDING_SECONDS, [arn])
+        arn, cloud = self._start(scene, steps=[HALF_WAY, ALL_THE_WAY]), self.cloud
+        self._until_half(scene, arn)
         if self._is_over(arn):
             return self._ended(arn)
         before = self._rollbacks()

@@ -206,6 +206,7 @@ class Load:
         self._flying: set[asyncio.Task[None]] = set()
         self._arrivals: list[asyncio.Task[None]] = []
         self._left = plan.count
+        self._rate = plan.rate
         self._cloud_at, self._wall_at = plan.origin or (time.time(), time.monotonic())
 
     def stop(self) -> None:
@@ -213,13 +214,17 @@ class Load:
         for arrivals in self._arrivals:
             arrivals.cancel()
 
+    def double(self) -> None:
+        """From now on twice as many short requests."""
+        self._rate *= 2
+
     async def run(self) -> None:
         ending = asyncio.get_running_loop().call_later(self._plan.seconds, self.stop)
         low, high = self._plan.long_cloud_seconds
         long_rate = self._plan.long / ((low + high) / 2 / self._plan.speed)
         self._arrivals = [
-            asyncio.create_task(self._arrive(self._plan.rate, self._short)),
-            asyncio.create_task(self._arrive(long_rate, self._long)),
+            asyncio.create_task(self._arrive(lambda: self._rate, self._short)),
+            asyncio.create_task(self._arrive(lambda: long_rate, self._long)),
         ]
         await asyncio.wait(self._arrivals)
         ending.cancel()
@@ -228,14 +233,14 @@ class Load:
         for connection in self._idle:
             connection.close()
 
-    async def _arrive(self, rate: float, send: Callable[[float], Any]) -> None:
+    async def _arrive(self, rate: Callable[[], float], send: Callable[[float], Any]) -> None:
         due = time.monotonic()
-        while rate > 0 and self._left > 0:
+        while rate() > 0 and self._left > 0:
             self._left -= 1
             task = asyncio.create_task(send(due))
             self._flying.add(task)
             task.add_done_callback(self._flying.discard)
-            due += 1 / rate
+            due += 1 / rate()
             await asyncio.sleep(due - time.monotonic())
 
     async def _short(self, due: float) -> None:
@@ -307,10 +312,14 @@ class Load:
 
 
 async def play(plan: Plan, out: TextIO) -> None:
-    """Runs the load until it has ended, or SIGTERM or SIGINT has ended it and its last request is answered."""
+    """Runs the load until it has ended, or SIGTERM or SIGINT has ended it and its last request is answered.
+
+    SIGUSR1 doubles it.
+    """
     load = Load(plan, lambda event: out.write(json.dumps(asdict(event)) + "\n"))
     for ending in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(ending, load.stop)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, load.double)
     running = asyncio.create_task(load.run())
     while not running.done():
         await asyncio.wait({running}, timeout=0.2)

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from local.demo.figures import Evidence, Played, measure, percent, states, summary, weight_changes
-from local.demo.promises import broken, broken_by_control, broken_by_fault, broken_by_order, broken_by_stop
+from local.demo.promises import (
+    broken,
+    broken_by_control,
+    broken_by_fault,
+    broken_by_load,
+    broken_by_order,
+    broken_by_stop,
+)
 from local.demo.watch import Sight, Turn
 from local.plane.load import Event
 
@@ -298,6 +305,48 @@ def test_nothing_is_broken_where_all_is_kept() -> None:
 )
 def test_each_promise_can_break_alone(wrong: dict[str, Any]) -> None:
     assert len(broken(kept(**wrong), "Promoted")) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({}, []),
+        ({"load_at_the_end": 1.7}, ["the load ended at 1.7 times what it was: nothing was to see"]),
+        ({"load_at_the_end": None}, ["the load ended at None times what it was: nothing was to see"]),
+        (
+            {"floors_at_the_last_change": {"1.0.0": 5, "2.0.0": 6}},
+            ["1.0.0 stood on a floor of 5, not 6, at the last change of weights"],
+        ),
+        (
+            {"floors_at_the_last_change": {"1.0.0": 6}},
+            ["2.0.0 stood on a floor of 0, not 6, at the last change of weights"],
+        ),
+    ],
+)
+def test_a_doubled_load_must_be_seen_and_held_by_both_floors(wrong: dict[str, Any], words: list[str]) -> None:
+    seen = kept(
+        **{"load_at_the_end": 2.0, "floors_at_the_last_change": {"1.0.0": 6, "2.0.0": 6}, "need": 3, **wrong}
+    )
+    assert broken_by_load(seen) == words
+
+
+def test_a_floor_is_what_was_seen_last_before_the_change_and_stood_in_service() -> None:
+    sights = [
+        Sight(at, group, version, minimum, 6, count)
+        for at, minimum in ((1290.0, 5), (1299.0, 6), (1301.0, 3))
+        for group, version, count in (("shop-1", "1.0.0", 6), ("green", "2.0.0", 4))
+    ]
+    assert figures(evidence=replace(EVIDENCE, sights=sights)).floors_at_the_last_change == {
+        "1.0.0": 6,
+        "2.0.0": 4,
+    }
+
+
+def test_the_load_at_the_end_is_told_in_times_that_of_the_start() -> None:
+    ends = PLAYED.began + 1, PLAYED.ended - 1
+    events = [event(ends[0]), event(ends[0]), *(event(ends[1]) for _ in range(5)), event(PLAYED.ended + 1)]
+    assert figures(evidence=replace(EVIDENCE, events=events)).load_at_the_end == 2.5
+    assert figures(evidence=replace(EVIDENCE, events=[event(ends[1])])).load_at_the_end is None
 
 
 def test_a_bad_version_must_be_seen_to_be_bad() -> None:

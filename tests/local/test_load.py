@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -201,6 +202,27 @@ def test_a_growing_file_is_read_by_whole_lines(tmp_path: Path) -> None:
     path.write_text(f"{line}\n{line}\n")
     second, _ = read(path, offset)
     assert len(first) == len(second) == 1
+
+
+def test_the_process_doubles_its_load_when_told_to(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with serving(answering()) as port:
+            out = tmp_path / "events.jsonl"
+            command = [sys.executable, "-m", "local.plane.load", "--url", f"http://127.0.0.1:{port}/"]
+            process = subprocess.Popen([*command, "--out", str(out), "--rate", "40", "--long", "0"])
+            while not out.exists() or out.read_text().count("\n") < 10:
+                await asyncio.sleep(0.02)
+            process.send_signal(signal.SIGUSR1)
+            while out.read_text().count("\n") < 60:
+                await asyncio.sleep(0.02)
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, 5) == 0
+            due = sorted(each.due for each in read(out)[0])
+            steps = [after - before for before, after in pairwise(due)]
+            assert steps[0] == pytest.approx(1 / 40, abs=0.001)
+            assert steps[-1] == pytest.approx(1 / 80, abs=0.001)
+
+    asyncio.run(asyncio.wait_for(run(), 15))
 
 
 def test_the_process_ends_on_sigterm_when_its_last_request_is_answered(tmp_path: Path) -> None:

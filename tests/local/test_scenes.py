@@ -1,6 +1,7 @@
 """The scenes end as they should in virtual time too, and what a release leaves behind is found."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,7 +48,11 @@ def stage(cloud: Any, *cast: Scene, deployed: bool = True, launched: dict[str, A
     builders = scenes.builders(cloud, cast)
     scenes.await_calm(cloud, seeded)
     cloud.plane.traffic(RATE)
-    return Stage(cloud, seeded, stack, watch, builders)
+    if any(scene.doubles for scene in cast):
+        cloud.clock.sleep(480)  # what a load has grown to is told by what it was for five minutes
+    here = Stage(cloud, seeded, stack, watch, builders)
+    here.double = lambda: cloud.plane.traffic(2 * RATE)
+    return here
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.version)
@@ -63,6 +68,14 @@ def test_a_scene_ends_as_it_should_and_leaves_nothing(cloud: Any, scene: Scene) 
     assert (after.balancer["target_5xx"] > 0) == (scene.fault == "third")
     if scene.stop:
         is_taken_back_in_time(here, played, scene, scene.stop)
+    if scene.doubles:
+        assert {FIRST: 6, scene.version: 6} == floors_at_the_last_change(here, played)
+
+
+def floors_at_the_last_change(here: Stage, played: Played) -> dict[str, int] | None:
+    measured = here.measure(played, seen(here, played))
+    assert promises.broken_by_load(replace(measured, load_at_the_end=2.0)) == []
+    return measured.floors_at_the_last_change
 
 
 def seen(here: Stage, played: Played) -> Evidence:

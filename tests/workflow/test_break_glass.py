@@ -99,12 +99,12 @@ def half_way(folder: Path) -> Iterator[tuple[World, Release, Path]]:
         )
         world = World(cloud, faults, shop, stack.outputs)
         scenes.await_calm(cloud, shop)
-        with scenes.traffic(cloud, shop, RATE, folder) as log:
+        with scenes.traffic(cloud, shop, RATE, folder) as traffic:
             release = world.start()
             assert cloud.until(lambda: 50 in world.weights().values() or not release.running, 3600)
             assert release.running, release.cause
             world.pass_minutes(1)
-            yield world, release, log
+            yield world, release, traffic.log
 
 
 def break_every_function(world: World) -> int:
