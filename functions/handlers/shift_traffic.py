@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from viridian import fleet, traffic
-from viridian.acts import green
+from viridian.acts import green, others
 from viridian.aws import ledger, load_balancer
 from viridian.aws.function import handler
 from viridian.messages import ShiftTraffic, TrafficShifted
@@ -11,9 +11,10 @@ from viridian.messages import ShiftTraffic, TrafficShifted
 
 @handler(ShiftTraffic)
 def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
-    """Raises Drifted if the weights aren't ours, GreenUnfit or BlueUnfit if a side can't carry its share."""
+    """Raises Drifted if somebody else is at work, GreenUnfit or BlueUnfit if a side can't carry its share."""
     record = ledger.read(ask.service, ask.release, ask.epoch)
     record.ensure_in_time(datetime.now(UTC))
+    others.ensure_still_idle(record)
     green.count_in_dns(record)
     rule = load_balancer.find_rule(record.plan.route)
     blue, candidate = green.both(record)  # last, right before the write

@@ -16,7 +16,8 @@ from viridian.verdict import AlarmState
 
 # Of what Auto Scaling needs for a volume, the two that no launch does without (aws-facts A13).
 _LAUNCHES = ("Decrypt", "CreateGrant")
-IAC_TAGS = ("aws:cloudformation:stack-name", "terraform", "Terraform", "ManagedBy")
+_STACK = "aws:cloudformation:stack-name"
+IAC_TAGS = (_STACK, "terraform", "Terraform", "ManagedBy")
 
 
 class Lent(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +75,12 @@ def _lend(thing: Lent, service: str) -> str:
 def iac_owner(tags: Mapping[str, str]) -> str | None:
     """The infrastructure-as-code that owns a resource, by its tags."""
     return next((f"{tag}={tags[tag]}" for tag in IAC_TAGS if tag in tags), None)
+
+
+def stack(owner: str | None) -> str | None:
+    """The CloudFormation stack that an owner is, as `iac_owner` words it."""
+    tag, _, name = (owner or "").partition("=")
+    return name if tag == _STACK else None
 
 
 def ensure_numeric(launch_template: LaunchTemplate, group: str) -> None:

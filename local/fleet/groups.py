@@ -17,6 +17,7 @@ from local.fleet.activities import Activities, Activity
 from local.fleet.targets import Targets
 from local.hooks import Hooks
 from local.reality import Reality
+from local.strict import refreshes
 
 LIVE = ("Pending", "InService")
 RETRY_SECONDS = 30.0  # a group waits so long after a launch that failed
@@ -79,6 +80,7 @@ class Groups:
                 self._enter_service(group, now)
                 self._drop_terminated(group, now)
                 self._replace_unhealthy(group, now)
+                self._refresh(group, now)
                 self._resize(group, now)
                 self._register(group)
             self._finish(now)
@@ -236,6 +238,22 @@ class Groups:
             self._replaced[group.name] = now
             cause = "an instance was taken out of service in response to an ELB system health check failure."
             self._leave(group, sick[0], now, cause)
+
+    def _refresh(self, group: Any, now: float) -> None:
+        """One old instance at a time, once the last new one has warmed up: the least that a refresh takes of a group."""
+        refresh = refreshes.going(group)
+        if refresh is None:
+            return
+        began = refresh.begin(now)
+        since = {state.instance.id: self._members[state.instance.id].in_service for state in _live(group)}
+        old = [s for s in _live(group) if (since[s.instance.id] or now) < began]
+        warm = [at for at in since.values() if at is not None and at + refresh.warms_up(group) <= now]
+        refresh.left = len(old)
+        if not old:
+            refresh.end(now, "Successful")
+        elif len(warm) >= (group.desired_capacity or 0):
+            cause = "an instance was taken out of service in response to an instance refresh."
+            self._leave(group, old[0], now, cause)
 
     def _failed_for_good(self, group: Any, state: Any, now: float) -> bool:
         since = self._members[state.instance.id].in_service

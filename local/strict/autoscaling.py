@@ -13,7 +13,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.exceptions import EC2ClientError
 
 from local.hooks import Hooks
-from local.strict import recurrence
+from local.strict import recurrence, refreshes
 from local.strict.ec2 import check_image
 
 KEPT = (
@@ -77,6 +77,7 @@ def install(hooks: Hooks) -> None:
     )
     hooks.wrap(AutoScalingBackend, "put_scheduled_update_group_action", _put_action)
     hooks.set(AutoScalingBackend, "delete_scheduled_action", _delete_action)
+    refreshes.install(hooks)
     for name in NAMED_GROUP:
         hooks.wrap(AutoScalingResponse, name, _of_a_known_group)
 

@@ -640,6 +640,25 @@ MUTANTS: list[Mutant] = [
         "C4",
     ),
     Mutant(
+        "a denied retirement goes on",
+        "a retirement that is not permitted fails, and keeps the route until the next one fails",
+        altered("viridian.acts.retirement:retire", "return _put_off(locked, error)", "raise error"),
+        run(
+            "F72",
+            "retired",
+            fault("forbidden", action="autoscaling:SuspendProcesses"),
+            deadlines={"healthy_minutes": 5, "image_minutes": 5, "rollback_minutes": 15},
+        ),
+        "C8",
+    ),
+    Mutant(
+        "blind to others",
+        "weights are shifted while the stack that owns blue is updated",
+        altered("viridian.acts.others:_at_work", "if stack and", "if False and"),
+        run("F44e", "release", fault("iac_updates_stack", POLLED, minutes=10)),
+        "F44e",
+    ),
+    Mutant(
         "nobody is paged",
         "a Held release is told to no one",
         altered(

@@ -1,10 +1,15 @@
 """What people and infrastructure as code do to a service while a release runs: with their own credentials, by the API."""
 
+import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from moto.cloudformation.models import cloudformation_backends
+
+from local.control.session import ACCOUNT, REGION
 from tests.faults.kinds import kind
-from tests.faults.moments import at
+from tests.faults.moments import at, later
 from tests.faults.place import Place
 from tests.faults.points import Fault
 from tests.faults.sides import balancing, fleet, green_group, record, running_release, target_group_arn
@@ -176,6 +181,38 @@ def person_scales(world: Place, fault: Fault) -> None:
         world.cloud.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=name, **sizes)
 
     at(world, fault, act)
+
+
+@kind("person_refreshes")
+def person_refreshes(world: Place, fault: Fault) -> None:
+    """A person starts an instance refresh of a side."""
+
+    def act() -> None:
+        name = fleet(world, str(fault.args["side"])).name
+        world.cloud.client("autoscaling").start_instance_refresh(AutoScalingGroupName=name)
+
+    at(world, fault, act)
+
+
+@kind("iac_updates_stack")
+def iac_updates_stack(world: Place, fault: Fault) -> None:
+    """Blue's group is of a stack, which is updated for args minutes."""
+    change = owned_by_a_stack(fleet(world, "blue"), world.cloud)
+
+    def act() -> None:
+        change("UPDATE_IN_PROGRESS")
+        later(world, 60 * float(fault.args["minutes"]), lambda: change("UPDATE_COMPLETE"))
+
+    at(world, fault, act)
+
+
+def owned_by_a_stack(group: Any, cloud: Any, name: str = "shop-prod") -> Callable[[str], None]:
+    """Makes a stack and its tag on a group, as CloudFormation does; answers with what sets the stack's status."""
+    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    cloud.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+    group.tags.append({"key": "aws:cloudformation:stack-name", "value": name, "propagate_at_launch": True})
+    (stack,) = cloudformation_backends[ACCOUNT][REGION].stacks.values()
+    return partial(setattr, stack, "status")
 
 
 @kind("person_protects")

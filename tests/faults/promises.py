@@ -274,6 +274,25 @@ def the_need_follows_the_requests(world: Place, release: Release) -> Iterator[st
         yield f"the need was {need} when the load was worth {wanted}"
 
 
+@promise("F44e")
+def green_gets_no_more_while_a_fleet_is_replaced(world: Place, release: Release) -> Iterator[str]:
+    """From the first look after it began: one that began between look and write nobody could see."""
+    at, args = moment(world), world.run.faults[0].args
+    refreshes = [
+        each
+        for group in scaling().autoscaling_groups.values()
+        for each in vars(group).get("instance_refreshes", ())
+    ]
+    spans = [(each.began, each.ended or math.inf) for each in refreshes if each.began is not None]
+    if at is not None and "minutes" in args:
+        spans = [(at, at + 60 * float(args["minutes"]))]
+    for entry in route_writes(world):
+        if entry["principal"] == "ShiftTrafficFunction":
+            for began, over in spans:
+                if began + SLACK < entry["at"] < over:
+                    yield f"weights were shifted {entry['at'] - began:.0f} s after others began to replace a fleet"
+
+
 @promise("F44f", "F51")
 def nothing_is_forced(world: Place, release: Release) -> Iterator[str]:
     if any(each["request"].get("ForceDelete") for each in ours(world, "DeleteAutoScalingGroup")):

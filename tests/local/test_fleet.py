@@ -18,9 +18,11 @@ from moto.ec2.models import ec2_backends
 
 from local.control.session import ACCOUNT, REGION
 from local.fleet.fleet import Fleet
+from local.hooks import Hooks
 from local.plane.balancer import HAProxyPlane
 from local.plane.plane import ModelPlane
 from local.reality import Reality
+from local.strict import refreshes
 from tests.speed import fast
 
 
@@ -327,6 +329,39 @@ def test_a_terminated_instance_is_replaced_and_its_successor_registered(world: W
     assert after - before
     assert world.health().keys() == after
     assert world.states() == ["healthy", "healthy"]
+
+
+@pytest.fixture
+def refreshed(world: World) -> Iterator[World]:
+    hooks = Hooks()
+    refreshes.install(hooks)
+    yield world
+    hooks.undo()
+
+
+def test_a_refresh_replaces_one_instance_at_a_time_and_a_second_is_refused(refreshed: World) -> None:
+    world = refreshed
+    group = {"AutoScalingGroupName": "shop-1"}
+    world.group(desired=3, HealthCheckGracePeriod=60)
+    world.after(120)
+    before = {each["InstanceId"] for each in world.members()}
+    scaling = client("autoscaling")
+    scaling.start_instance_refresh(**group)
+    with pytest.raises(ClientError, match="InstanceRefreshInProgress"):
+        scaling.start_instance_refresh(**group)
+    standing = []
+    for _ in range(200):
+        world.after(5)
+        standing.append(sum(each["LifecycleState"] == "InService" for each in world.members()))
+    (shown,) = scaling.describe_instance_refreshes(**group)["InstanceRefreshes"]
+    assert (shown["Status"], shown["InstancesToUpdate"]) == ("Successful", 0)
+    assert min(standing) == 2
+    assert not before & {each["InstanceId"] for each in world.members()}
+    scaling.start_instance_refresh(**group, Preferences={"InstanceWarmup": 5})
+    newest, _ = scaling.describe_instance_refreshes(**group)["InstanceRefreshes"]
+    assert newest["Status"] == "Pending"
+    with pytest.raises(ClientError, match="name not found"):
+        scaling.describe_instance_refreshes(AutoScalingGroupName="nobody")
 
 
 def test_terminating_one_member_drains_and_may_shrink_the_group(world: World) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from viridian import clone as cloning
 from viridian import head_room, names, plan, preflight, timetable, traffic
-from viridian.acts import budget, floors, overrides, sources
+from viridian.acts import budget, floors, others, overrides, sources
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
@@ -43,6 +43,8 @@ def make_plan(
     auto_scaling.ensure_clonable(group, blue_arn, service)
     health = target_groups.health(blue_arn)
     blue = auto_scaling.side(group, blue_arn, health)
+    owner = preflight.iac_owner(auto_scaling.tags(group))
+    others.ensure_idle(owner, blue.group)
     preflight.ensure_serving(blue)
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
     image = (images.find(blue_image) if blue_image else None) or {}
@@ -78,7 +80,7 @@ def make_plan(
         waive=request.waive,
         blue=blue,
         blue_launch_template=launches,
-        blue_owner=preflight.iac_owner(auto_scaling.tags(group)),
+        blue_owner=owner,
         blue_image=blue_image,
         blue_version=_version_of(image),
         before=route.forward,

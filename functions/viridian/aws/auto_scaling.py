@@ -19,6 +19,8 @@ from viridian.request import Overrides
 _AS_BLUE = Overrides()
 # What policies of every kind, scheduled actions, refreshes and warm pools all start instances through.
 _LAUNCH = "Launch"
+# How an instance refresh ends; one that bakes may still be rolled back.
+_REFRESHED = ("Successful", "Failed", "Cancelled", "RollbackSuccessful", "RollbackFailed")
 _STANDS = ("InService", "Pending", "Pending:Wait", "Pending:Proceed", "Standby", "EnteringStandby")
 
 
@@ -343,6 +345,13 @@ def delete(name: str, tags: dict[str, str], fence: Fence) -> bool:
     except (client.exceptions.ResourceInUseFault, client.exceptions.ScalingActivityInProgressFault) as error:
         raise Busy(f"group {name} is not ready to go: {error}") from None
     return find(name) is None
+
+
+def refresh(name: str) -> str | None:
+    """The status of an instance refresh that is not over; a group has one at a time."""
+    found = clients.reader("autoscaling").describe_instance_refreshes(AutoScalingGroupName=name)
+    going = (str(each["Status"]) for each in found["InstanceRefreshes"] if each["Status"] not in _REFRESHED)
+    return next(going, None)
 
 
 def failures(name: str) -> list[str]:

@@ -1,6 +1,7 @@
 """F40 to F52: what becomes of instances, groups, images and launch templates."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from tests.faults import alarming as alarming
@@ -139,6 +140,23 @@ def double_load(clean: Clean) -> Iterator[Run]:
             yield Run("F44d", "release", (fault,), number, reality, {**known, "past_minutes": 2.5}, SAFE)
 
 
+def replaced_meanwhile(clean: Clean) -> Iterator[Run]:
+    """F44e: an instance refresh of either side, or an update of blue's stack, before the release, in it, on the way back."""
+    replacing = (
+        Fault("person_refreshes", None, {"side": "blue"}),
+        Fault("person_refreshes", None, {"side": "green"}),
+        Fault("iac_updates_stack", None, {"minutes": 10}),
+    )
+    for fault in (replacing[0], replacing[2]):
+        yield Run("F44e", "release", (fault,), ends=frozenset({"Refused"}))
+    moments = [point for point in looks(clean, "release") if point.call == "DescribeAutoScalingGroups"]
+    for number, point in enumerate(sample(of(moments, *_RELEASING[1:]), 12, 445)):
+        for fault in replacing:
+            yield Run("F44e", "release", (replace(fault, point=point),), number, ends=SAFE)
+    for number, point in enumerate(sample(of(on_the_way_back(clean), "ConvergeFunction"), 6, 445)):
+        yield Run("F44e", "bad", (replace(replacing[0], point=point),), number, ends=DISTURBED)
+
+
 UNTAGGED = ("rule", "listener", "blue group", "blue target group", "green group", "green target group")
 
 
@@ -274,9 +292,7 @@ ROWS = [
     Row("F44b", "Blue would scale in as traffic leaves", idle_blue),
     Row("F44c", "A floor is lowered", lowered_floor),
     Row("F44d", "Load doubles: the need rises, and both floors", double_load),
-    Row(
-        "F44e", "Instance refresh, or a stack update, of blue", none, False, "instance refreshes in preflight"
-    ),
+    Row("F44e", "Instance refresh, or a stack update, of blue", replaced_meanwhile),
     Row("F44f", "Tags disappear", untagged),
     Row(
         "F45",
