@@ -1,9 +1,11 @@
 """Leaves out of each emulated call what costs time and changes nothing: signatures, user agents, checksums, searches."""
 
+import copy
 import functools
 import os
 import random
 import weakref
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.machinery import SourceFileLoader
@@ -17,6 +19,9 @@ from botocore.useragent import UserAgentString
 from moto.backend_index import backend_url_patterns
 from moto.core import responses, serialize
 from moto.core.utils import get_value, method_names_from_class
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
 from moto.moto_api._internal import moto_random
 from moto.utilities import aws_headers
 
@@ -95,6 +100,41 @@ def _unchanged(self: Any, *_: Any, **__: Any) -> None:
     pass
 
 
+_TOUCHED = "touched"  # by the transaction that is under way
+_transact = DynamoDBBackend.transact_write_items
+
+
+def _transact_lightly(self: Any, transact_items: list[dict[str, Any]]) -> None:
+    """moto copies every item of a table before a transaction; here those are copied that it may change."""
+    touched: dict[str, list[dict[str, Any]]] = {}
+    for item in transact_items:
+        (asked,) = item.values()
+        touched.setdefault(asked["TableName"], []).append(asked.get("Key") or asked.get("Item") or {})
+    tables = {name: self.tables[name] for name in touched if name in self.tables}
+    for name, table in tables.items():
+        vars(table)[_TOUCHED] = touched[name]
+    try:
+        _transact(self, transact_items)
+    finally:
+        for table in (*tables.values(), *self.tables.values()):
+            vars(table).pop(_TOUCHED, None)
+
+
+def _copied(self: Any, memo: dict[int, Any]) -> Any:
+    """A table as it is, for moto to put back: it keeps the items themselves, and the table goes on with copies."""
+    made = copy.copy(self)
+    memo[id(self)] = made
+    if _TOUCHED not in vars(self):
+        vars(made).update(copy.deepcopy(vars(self), memo))
+        return made
+    made.items = defaultdict(dict, {key: copy.copy(held) for key, held in self.items.items()})
+    for key in vars(self)[_TOUCHED]:
+        hash_, range_ = DynamoType(key[self.hash_key_attr]), DynamoType(key[self.range_key_attr])
+        if range_ in self.items.get(hash_, {}):
+            self.items[hash_][range_] = copy.deepcopy(self.items[hash_][range_])
+    return made
+
+
 @contextmanager
 def fast() -> Iterator[None]:
     """While inside; ids are drawn from `random`, so that a seed repeats them."""
@@ -111,12 +151,14 @@ def fast() -> Iterator[None]:
             (aws_headers, "gen_amz_crc32", lambda *_: 0),
             (moto_random.MotoRandom, "get_random_string", _drawn),
             (serialize.AttributePicker, "__call__", _pick),
+            (DynamoDBBackend, "transact_write_items", _transact_lightly),
+            (Table, "__deepcopy__", _copied),
             (os, "urandom", random.randbytes),
             (random, "_urandom", random.randbytes),
             (session, "create_loader", _loader),
             (SourceFileLoader, "source_to_code", _compiled),
         ):
-            hooks.enter_context(patch.object(target, name, value))
+            hooks.enter_context(patch.object(target, name, value, create=name == "__deepcopy__"))
         hooks.enter_context(patch.dict(os.environ, MOTO_EC2_LOAD_DEFAULT_AMIS="false"))
         backend_url_patterns[:] = [*first, *rest]
         try:
