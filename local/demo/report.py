@@ -123,12 +123,14 @@ def _rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
     if any(each.fleets for each in scenes):
         yield from _upgrade_rows(scenes)
     yield "taken back by", [f"the {each.restored_by}" if each.restored_by else "–" for each in scenes]
-    yield "weights at the end", [_counts(each.final_weights) for each in scenes]
+    yield "percent at the end, blue / green", [_shares(each) for each in scenes]
     yield "fewest in service, blue / green", [_lowest(each) for each in scenes]
     if any(grown := [(each.load_at_the_end or 0) >= promises.GROWN for each in scenes]):
-        floors = [_counts(each.floors_at_the_last_change or {}) for each in scenes]
-        cells = [words if doubled else "–" for words, doubled in zip(floors, grown, strict=True)]
-        yield "floors at the last change, the load doubled", cells
+        told = zip(scenes, grown, strict=True)
+        yield (
+            "floors under a doubled load, blue / green",
+            [_floors(each) if more else "–" for each, more in told],
+        )
     yield (
         "long requests in flight at a change, at least",
         [_count(each.fewest_long_requests_at_a_change) for each in scenes],
@@ -159,6 +161,15 @@ def _notes(speed: float) -> str:
 
 def _lowest(figures: Figures) -> str:
     return f"{_count(figures.lowest_blue)} / {_count(figures.lowest_green)} of {figures.need}"
+
+
+def _shares(figures: Figures) -> str:
+    return f"{figures.final_weights.get(figures.blue, 0)} / {figures.final_weights.get(figures.version, 0)}"
+
+
+def _floors(figures: Figures) -> str:
+    floors = figures.floors_at_the_last_change or {}
+    return f"{floors.get(figures.blue, 0)} / {floors.get(figures.version, 0)}"
 
 
 def _count(value: int | None) -> str:

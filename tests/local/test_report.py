@@ -246,8 +246,8 @@ def test_an_upgrade_that_is_taken_back_is_drawn_and_told(capsys: Any) -> None:
 def test_the_floors_are_told_of_a_load_that_doubled() -> None:
     seen = replace(FIGURES, load_at_the_end=2.1, floors_at_the_last_change={"1.0.0": 6, "2.0.0": 6})
     page = render("x", 30, [CHAPTER, replace(CHAPTER, figures=seen)])
-    assert "floors at the last change, the load doubled</th><td>–</td><td>1.0.0: 6, 2.0.0: 6</td>" in page
-    assert "the load doubled" not in render("x", 30, [CHAPTER])
+    assert "floors under a doubled load, blue / green</th><td>–</td><td>6 / 6</td>" in page
+    assert "doubled load" not in render("x", 30, [CHAPTER])
 
 
 @pytest.mark.parametrize(
