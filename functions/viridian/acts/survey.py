@@ -105,6 +105,7 @@ def make_plan(
         image=ready.image,
         unchecked=ready.unchecked,
         rate=rate,
+        key=request.key,
     )
 
 
