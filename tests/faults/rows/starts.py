@@ -55,7 +55,7 @@ def too_much(clean: Clean) -> Iterator[Run]:
 
 ROWS = [
     Row("F80", "2, 5 and 20 starts at once", at_once),
-    Row("F81", "the same release again, by its execution's name or by its key", again),
+    Row("F81", "the same release again", again),
     Row("F82", "a release asks while another is Held", held),
     Row("F83", "two services on one rule", shared),
     Row("F85", "256 KiB of input, deep nesting, large fleets", too_much),
