@@ -45,6 +45,7 @@ test: .venv/.stamp
 
 SOURCES = $(wildcard functions local tests bench)
 MACHINES = $(wildcard statemachine/*.asl.json)
+TEMPLATES = template.yaml $(wildcard examples/*/template.yaml)
 # SAM builds with the python3.13 that it finds first.
 SAM = env PATH="$(CURDIR)/.tools/sam/bin:$$PATH" AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/sam
 
@@ -55,8 +56,8 @@ check: .venv/.stamp .tools/sam/.stamp .tools/checkov/.stamp node_modules/.stamp
 		.ci/quietly node_modules/.bin/asl-validator --json-definition "$$(sed 's/$${AWSPartition}/aws/' $$machine)" || exit 1; \
 	done
 	@echo "amazon-states-language-service" && node .ci/lint-asl.mjs $(MACHINES)
-	@echo "cfn-lint" && .venv/bin/cfn-lint template.yaml
-	@echo "checkov" && .ci/quietly .tools/checkov/bin/checkov --config-file .checkov.yaml
+	@echo "cfn-lint" && .venv/bin/cfn-lint $(TEMPLATES)
+	@echo "checkov" && .ci/quietly .tools/checkov/bin/checkov --config-file .checkov.yaml --file $(TEMPLATES)
 	@echo "sam validate" && .ci/quietly $(SAM) validate --lint
 	@echo "sam build" && .ci/quietly $(SAM) build
 	@echo "all checks passed"

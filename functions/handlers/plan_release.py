@@ -1,9 +1,7 @@
-"""Validates everything and prints the whole plan. Touches nothing."""
+"""Validates everything and prints the whole plan, or says how the release stands that is to be joined. Touches nothing."""
 
 from viridian import request
-from viridian.acts import survey
-from viridian.arns import own
-from viridian.aws import profiles
+from viridian.acts import joining, survey
 from viridian.aws.function import handler
 from viridian.messages import PlanRelease, ReleasePlanned
 
@@ -15,8 +13,7 @@ def lambda_handler(ask: PlanRelease) -> ReleasePlanned:
         plan = survey.plan_again(resume, ask.execution, ask.started_at)
         return ReleasePlanned(service=plan.service, release=plan.release, dry_run=False, plan=plan)
     wanted = request.parse(ask.request)
-    registered, version = profiles.find(wanted.service)
-    profile = request.merge(wanted, registered)
-    own("profile.route", profile.route, ask.execution)
-    plan = survey.make_plan(wanted, profile, version, ask.execution, ask.started_at)
-    return ReleasePlanned(service=plan.service, release=plan.release, dry_run=wanted.dry_run, plan=plan)
+    plan, joins = joining.plan(wanted, ask.execution, ask.started_at)
+    return ReleasePlanned(
+        service=plan.service, release=plan.release, dry_run=wanted.dry_run, plan=plan, joins=joins
+    )

@@ -240,6 +240,11 @@ def _tidy(picture: Picture) -> Move:
     return Move(act="End", end="RolledBack", reason="all traffic is on blue, nothing is left")
 
 
+def whole_cause(failure: str | None, reason: str | None) -> str:
+    """The cause that an execution ends with: what failed first, and what became of it."""
+    return f"{(failure or 'no cause known').rstrip('. ')}. {reason or ''}"
+
+
 def first_error(error: str, cause: str) -> str:
     """The name and words of what failed; Lambda wraps the words in JSON, Step Functions doesn't."""
     cause = cause.encode("utf-8", "replace").decode()  # half a character can't be written down

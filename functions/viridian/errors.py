@@ -16,6 +16,10 @@ class RouteLocked(Exception):
     """Another release holds the route."""
 
 
+class AlreadyBegun(Exception):
+    """Another execution has begun the release that this key stands for: it is joined, not begun again."""
+
+
 class Fenced(Exception):
     """The route's epoch has moved on: whoever holds this fence may not write any more."""
 

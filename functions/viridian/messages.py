@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from viridian.converge import End
+from viridian.joining import Joined
 from viridian.plan import Endpoint, Plan
 from viridian.request import SmokeTest
 from viridian.verdict import Next, Outcome
@@ -32,12 +33,13 @@ class PlanRelease(Message, frozen=True):
 
 
 class ReleasePlanned(Message, frozen=True):
-    """`plan` is what will be done; `dry_run` ends the execution here."""
+    """`plan` is what will be done; `dry_run` ends the execution here. `joins`: another execution does it already."""
 
     service: str
     release: str
     dry_run: bool
     plan: Plan
+    joins: Joined | None = None
 
 
 class AcquireLock(Message, frozen=True):

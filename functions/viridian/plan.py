@@ -51,7 +51,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `resumed` is what the rule showed when a Held release was resumed; `diff` is what green has otherwise than blue.
     `image` is the one that is ready, whatever its parameter says later; `unchecked` is what could not be seen of it.
-    `rate` is how many requests a minute blue had when its size was read, 0 if that isn't known.
+    `rate` is how many requests a minute blue had when its size was read, 0 if that isn't known. `key` is what whoever
+    asks for this release again names it by.
     """
 
     service: str
@@ -94,6 +95,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     image: str | None = None
     unchecked: tuple[str, ...] = ()
     rate: float = 0.0
+    key: str | None = None
 
     @property
     def ready(self) -> str:

@@ -28,6 +28,7 @@ PARAMETER = r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*(:[A-Za-z0-9_.-]{1,100})?$(?!
 
 ServiceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$(?!\n)")]
 Version = Annotated[str, Meta(pattern=SEMVER, max_length=40)]
+Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@+=-]{0,127}$(?!\n)")]
 Text = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)", max_length=256)]
 Minutes = Annotated[int, Meta(ge=1, le=1440)]
 
@@ -242,11 +243,12 @@ class Profile(Document, frozen=True):
 
 
 class Request(Document, frozen=True):
-    """One release, as it is asked for."""
+    """One release, as it is asked for; asked for again under the same key, it is the same release."""
 
     service: ServiceName
     version: Version
     source: Source
+    key: Key | None = None
     build: Build = Build()
     waive: Waiver | None = None
     fleet: Overrides = Overrides()
@@ -297,6 +299,8 @@ FIXES = {
         '{"type": "packer", "project": "...", "artifact": {"type": "s3", "bucket": "...", "key": "..."}}, or with '
         '{"type": "container", "uri": "..."} as the artifact; an image that is ready with "owners": "self", "amazon" or account ids.'
     ),
+    "key": "Use what names this request and no other, such as a pipeline's execution id: 1-128 of letters, digits and "
+    "'._:/@+=-', beginning with a letter or digit.",
     "route": "Use the ARN of an Application Load Balancer's listener or listener rule.",
     "steps": "List 1-20 of {weight: 1-100, observe_minutes: 1-1440}, rising to 100.",
     "guards": "List up to 10 names of CloudWatch alarms.",

@@ -82,11 +82,7 @@ def at_once(world: Place, many: int) -> Release:
 def _refused(world: Place, release: Release, began: float) -> None:
     run = world.cloud._execution(release.arn)
     tasks = [state for state in world.states(release.arn) if state in TASKS]
-    changed = [
-        f"{each['principal']} {each['call']}"
-        for each in world.cloud.calls.of(release.arn)
-        if each["mutating"] and each["error"] is None and each["principal"].endswith("Function")
-    ]
+    changed = _changed(world, release)
     took = run.stop_date.timestamp() - began if run.stop_date else float("inf")
     for wrong, what in (
         (run.error != "Refused", f"ended {run.status} {run.error}"),
@@ -96,6 +92,14 @@ def _refused(world: Place, release: Release, began: float) -> None:
     ):
         if wrong:
             world.checks.add("F80", "viridian", f"a release that came second {what}")
+
+
+def _changed(world: Place, release: Release) -> list[str]:
+    return [
+        f"{each['principal']} {each['call']}"
+        for each in world.cloud.calls.of(release.arn)
+        if each["mutating"] and each["error"] is None and each["principal"].endswith("Function")
+    ]
 
 
 def two_services(world: Place) -> Release:
@@ -133,6 +137,23 @@ def again(world: Place, when: str) -> Release:
     if world.record_of(started) != before:
         world.checks.add("F81", "viridian", f"asking again changed the record of a release that is {when}")
     return started
+
+
+def joined(world: Place) -> Release:
+    """The same request twice at once, under one key: one releases, the other ends as it does, having changed nothing."""
+    document = {"service": "shop", "version": "2.0.0", "source": ami(world), "key": "pipeline/1842"}
+    both = [world.submit(document), world.submit(document)]
+    world.cloud.until(lambda: not any(world.running(each) for each in both), LONGEST)
+    first, second = sorted(both, key=lambda each: not world.record_of(each))
+    end, other = (world.cloud._execution(each.arn).error for each in (first, second))
+    for wrong, what in (
+        (bool(world.record_of(second)), "took the route as well"),
+        (bool(changed := _changed(world, second)), f"changed something: {changed}"),
+        (other not in (end, "Refused"), f"ended {other}, and not {end}"),
+    ):
+        if wrong:
+            world.checks.add("F81", "viridian", f"an execution that came second under the same key {what}")
+    return first
 
 
 def while_held(world: Place) -> Release:
@@ -179,6 +200,7 @@ def _add() -> None:
         SCENARIOS[f"crowd-{many}"] = partial(at_once, many=many)
     for when in ("running", "promoted", "rolled back"):
         SCENARIOS[f"again, {when}"] = partial(again, when=when)
+    SCENARIOS["joined"] = joined
     SCENARIOS["while held"] = while_held
     SCENARIOS["two services"] = two_services
     for what in ("long", "long reason", "30", "300"):

@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from tests.account import EXECUTION, NOW, RELEASE, Account
-from viridian.errors import Refusal, RouteLocked
+from viridian.aws import ledger
+from viridian.errors import AlreadyBegun, Refusal, RouteLocked
 from viridian.plan import Plan
 
 
@@ -31,6 +32,23 @@ def test_whoever_comes_second_is_told_who_holds_the_route(account: Account) -> N
         account.run("acquire_lock", {"plan": second})
     assert EXECUTION in str(locked.value)
     assert account.world() == stood
+
+
+def test_a_key_stands_for_one_release_for_good(account: Account) -> None:
+    plan = {**account.event("acquire_lock")["plan"], "key": "pipeline/1842"}
+    assert [account.run("acquire_lock", {"plan": plan}) for _ in range(2)] == [{"epoch": 1}] * 2
+    second = {**plan, "version": "3.0.0", "release": "3.0.0-abcdef", "execution": f"{EXECUTION}-2"}
+    for end in (None, "RolledBack"):
+        if end:
+            ledger.end(account.record().fence(), end, "it was no good")
+        stood = account.world()
+        with pytest.raises(AlreadyBegun, match=f"the key pipeline/1842 stands for release {RELEASE}"):
+            account.run("acquire_lock", {"plan": second})
+        assert account.world() == stood
+    begun = ledger.find_by_key("shop", "pipeline/1842")
+    assert begun
+    assert begun.plan.release == RELEASE
+    assert ledger.find_by_key("store", "pipeline/1842") is None
 
 
 def test_the_next_release_of_a_free_route_gets_the_next_epoch(account: Account) -> None:

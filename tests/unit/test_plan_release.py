@@ -14,7 +14,7 @@ from local import seed
 from local.metrics.usage import Usage
 from local.reality import Reality
 from local.strict import quotas
-from tests.account import ACCOUNT, REGION, RELEASE, Account
+from tests.account import ACCOUNT, EXECUTION, REGION, RELEASE, Account
 from viridian.errors import Busy, Refusal
 from viridian.plan import Plan
 
@@ -873,3 +873,32 @@ def test_limits_that_just_leave_room_for_what_blue_has_are_planned(
     found = plan(account, fleet=sizes)["plan"]
     assert found["fleet"] == sizes
     assert len(found["diff"]) == 1 + len(sizes)
+
+
+def begin(account: Account) -> None:
+    """Another execution takes the route for the sample request, under the same key."""
+    other = {**account.event("plan_release"), "execution": f"{EXECUTION}-2"}
+    other["request"] = {**other["request"], "key": "pipeline/1842"}
+    account.run("acquire_lock", {"plan": account.run("plan_release", other)["plan"]})
+
+
+def test_a_request_under_the_key_of_a_release_that_has_begun_joins_it(account: Account) -> None:
+    assert plan(account, key="pipeline/1842")["joins"] is None
+    begin(account)
+    stood = account.world()
+    joined = plan(account, key="pipeline/1842")
+    assert joined["release"] == joined["plan"]["release"] != RELEASE
+    assert joined["joins"] == {"again_in": 30, "end": None, "cause": ""}
+    assert account.world() == stood
+    for changed in ({"key": None}, {"key": "pipeline/1843"}, {"dry_run": True, "key": "pipeline/1842"}):
+        assert refusal(account, **changed).field == "route"
+    assert refusal(account, key="pipeline/1842", version="3.0.0").field == "version"
+
+
+def test_a_release_that_begins_while_the_same_is_being_planned_is_joined(account: Account) -> None:
+    """The route that is held by then is held for this very request."""
+    beginning = [begin]
+    with account.hooked(
+        "before-call", "ssm", "GetParameter", lambda: beginning.pop()(account) if beginning else None
+    ):
+        assert plan(account, key="pipeline/1842")["joins"]["again_in"] == 30

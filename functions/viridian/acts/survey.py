@@ -107,6 +107,7 @@ def make_plan(
         image=ready.image,
         unchecked=ready.unchecked,
         rate=rate,
+        key=request.key,
     )
 
 

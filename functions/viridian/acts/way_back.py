@@ -245,15 +245,16 @@ def tell(record: Record, words: str) -> None:
         ledger.note(record.fence(), told=words)
 
 
-def _end(record: Record, move: Move, failure: str = "no cause known") -> Step:
+def _end(record: Record, move: Move, failure: str | None = None) -> Step:
     assert move.end is not None
     told = f" ({record.told})" if record.told and move.end == "RollbackIncomplete" else ""
     step = _ended(move.end, f"{move.reason}{told}", record.failure or failure)
     if move.end in KEEPS_LOCK:
         pages.page(record.plan.service, record.plan.release, f"has ended {move.end}", step.cause)
-    ledger.end(record.fence(), move.end, move.reason)
+    ledger.end(record.fence(), move.end, step.reason)
     return step
 
 
-def _ended(end: str, reason: str, failure: str) -> Step:
-    return Step(act="End", reason=reason, again_in=0, end=end, cause=f"{failure.rstrip('. ')}. {reason}")  # type: ignore[arg-type]
+def _ended(end: str, reason: str, failure: str | None) -> Step:
+    cause = converge.whole_cause(failure, reason)
+    return Step(act="End", reason=reason, again_in=0, end=end, cause=cause)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from viridian import watch as watching
 from viridian.aws import clients, items
 from viridian.aws.items import Cancelled, Key, Write
 from viridian.converge import Errand
-from viridian.errors import Busy, Fenced, HandsOff, Refusal, RouteLocked
+from viridian.errors import AlreadyBegun, Busy, Fenced, HandsOff, Refusal, RouteLocked
 from viridian.fence import Fence
 from viridian.plan import Plan
 from viridian.record import CLOSED, FRESH, KEEPS_LOCK, SCHEMA, Record
@@ -81,8 +81,8 @@ def watch(record: Record, **fields: Any) -> None:
 def take_lock(plan: Plan, now: datetime) -> int:
     """Takes the route for one release, opens its record and tells its alarms whose they are, in one transaction.
 
-    Answers with the epoch. Taking it twice is harmless. Raises RouteLocked with the holder's name, or Refusal if the
-    release has ended.
+    Answers with the epoch. Taking it twice is harmless. Raises RouteLocked with the holder's name, AlreadyBegun if the
+    plan's key stands for another release, or Refusal if the release has ended.
     """
     lock = items.get(_route(plan.route))
     epoch = int(lock.get("epoch", 0)) + 1
@@ -105,7 +105,8 @@ def take_lock(plan: Plan, now: datetime) -> int:
     values = {":release": plan.release} if plan.resumed else {}
     taken = _bump(plan.route, lock, holder, free, values)
     try:
-        items.transact(taken, opened, _works(record.fence(), plan.execution), *_watched(record))
+        works = _works(record.fence(), plan.execution)
+        items.transact(taken, opened, works, *_named(plan), *_watched(record))
     except Cancelled:
         return _lock_of(plan)
     return epoch
@@ -158,6 +159,12 @@ def find_by_execution(execution: str) -> Record | None:
     """The release that an execution works for, or worked for; its input may be anything, or too long for an event."""
     row = items.get({"pk": f"execution#{execution}", "sk": "release"})
     return find(row["service"], row["release"]) if row else None
+
+
+def find_by_key(service: str, key: str) -> Record | None:
+    """The release that a request's key stands for, once it has taken its route."""
+    row = items.get(_key(service, key))
+    return find(service, row["release"]) if row else None
 
 
 def idle(record: Record) -> Fence | None:
@@ -299,6 +306,8 @@ def _lock_of(plan: Plan) -> int:
     lock, record = items.get(_route(plan.route)), find(plan.service, plan.release)
     if lock.get("release") == plan.release and lock.get("execution") == plan.execution:
         return int(lock["epoch"])
+    if plan.key and (begun := find_by_key(plan.service, plan.key)) and begun.plan.release != plan.release:
+        raise AlreadyBegun(f"the key {plan.key} stands for release {begun.plan.release}")
     if record is not None and record.ended:
         raise Refusal("release", plan.release, f"It has ended {record.status}: start a new execution.")
     if lock.get("release"):
@@ -351,6 +360,13 @@ def _works(fence: Fence, execution: str) -> Write:
     """Which release an execution is of."""
     told = {"service": fence.service, "release": fence.release, "schema": SCHEMA}
     return items.put({"pk": f"execution#{execution}", "sk": "release", **told})
+
+
+def _named(plan: Plan) -> Iterator[Write]:
+    """A key stands for one release and no other; for the same one when it is resumed."""
+    if plan.key is not None and plan.resumed is None:
+        row = {**_key(plan.service, plan.key), "release": plan.release, "schema": SCHEMA}
+        yield items.put(row, "attribute_not_exists(pk)")
 
 
 def _watched(record: Record) -> Iterator[Write]:
@@ -414,6 +430,10 @@ def _route(route: str) -> Key:
 
 def _record(service: str, release: str) -> Key:
     return {"pk": _release(service, release), "sk": "record"}
+
+
+def _key(service: str, key: str) -> Key:
+    return {"pk": f"key#{service}#{key}", "sk": "release"}
 
 
 def _alarm(arn: str) -> Key:

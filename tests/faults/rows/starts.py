@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tests.faults import crowds as crowds
 from tests.faults.crowds import LIMIT as LIMIT
-from tests.faults.points import Clean, Row, Run
+from tests.faults.points import SAFE, Clean, Fault, Point, Row, Run
 
 GOOD = frozenset({"Promoted", "Retired"})
 SEEDS = 10
@@ -22,6 +22,17 @@ def again(clean: Clean) -> Iterator[Run]:
         yield Run("F81", "again, running", seed=seed, ends=GOOD)
         yield Run("F81", "again, promoted", seed=seed, ends=GOOD)
         yield Run("F81", "again, rolled back", seed=seed, ends=frozenset({"RolledBack"}))
+    for seed in range(5):
+        yield Run("F81", "joined", seed=seed, ends=GOOD)
+        away = Fault("throttle", None, {"service": "dynamodb", "p": 0.5})
+        yield Run("F81", "joined", (away,), seed, ends=SAFE)
+    # The one that is denied the lock has a way back to go, and may not go that of the other.
+    for nth in (1, 2):
+        lock, denied = (
+            Point("AcquireLockFunction", "TransactWriteItems", nth),
+            {"code": "AccessDeniedException"},
+        )
+        yield Run("F81", "joined", (Fault("fail_before", lock, denied),), ends=SAFE)
 
 
 def held(clean: Clean) -> Iterator[Run]:
