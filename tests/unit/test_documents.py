@@ -83,7 +83,8 @@ def test_whatever_is_ordered_finds_nothing_or_is_refused(account: Account) -> No
         said = reason if isinstance(reason, str) else "no reason given"
         return {**base, "order": order, "error": "RollbackOrdered", "cause": said}
 
-    fuzz(account, judge, documents.fitting(Order), "restore_blue", event)
+    fit = documents.fitting(Order, {"steps": st.just([])})  # those drawn at random seldom rise to 100
+    fuzz(account, judge, fit, "restore_blue", event)
 
 
 @pytest.mark.parametrize(("stem", "kind"), [("brake", Brake), ("guard", Guard)])
