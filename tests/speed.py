@@ -129,9 +129,11 @@ def _copied(self: Any, memo: dict[int, Any]) -> Any:
         return made
     made.items = defaultdict(dict, {key: copy.copy(held) for key, held in self.items.items()})
     for key in vars(self)[_TOUCHED]:
-        hash_, range_ = DynamoType(key[self.hash_key_attr]), DynamoType(key[self.range_key_attr])
-        if range_ in self.items.get(hash_, {}):
-            self.items[hash_][range_] = copy.deepcopy(self.items[hash_][range_])
+        held, last = self.items, DynamoType(key[self.hash_key_attr])
+        if self.range_key_attr is not None:
+            held, last = self.items.get(last, {}), DynamoType(key[self.range_key_attr])
+        if last in held:
+            held[last] = copy.deepcopy(held[last])
     return made
 
 
