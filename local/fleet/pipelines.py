@@ -44,23 +44,25 @@ imagebuilder_backends = BackendDict(
 
 
 class Pipelines:
-    """Every pipeline and its images. A pipeline's tags decide how a run goes.
+    """Every pipeline and its images. A pipeline's tags decide how a run goes, its distribution settings what tags AMIs get.
 
     `local:disk`: what is on the image. `local:build=<words>` or `local:test=<words>`: that stage fails with these.
     """
 
-    def __init__(self, clock: Any, reality: Any) -> None:
-        self._clock, self._reality = clock, reality
+    def __init__(self, clock: Any, reality: Any, emit: Callable[..., None] = lambda *_: None) -> None:
+        self._clock, self._reality, self._emit = clock, reality, emit
         self._hooks = Hooks()
         self._pattern = (SERVICE, re.compile(HOST))
         self._pipelines: dict[str, dict[str, Any]] = {}
         self._images: dict[str, dict[str, Any]] = {}
         self._tokens: dict[str, str] = {}
+        self._settings: dict[str, list[dict[str, Any]]] = {}
 
     def install(self) -> None:
         backend_url_patterns.append(self._pattern)
         self._hooks.wrap(backends, "get_backend", self._backend)
         for call in (
+            "create_distribution_configuration",
             "create_image_pipeline",
             "get_image_pipeline",
             "start_image_pipeline_execution",
@@ -114,10 +116,15 @@ class Pipelines:
                 self._told(image, "TEST", "FAILED", words)
             else:
                 self._told(image, "TEST", "COMPLETED")
+                self._distribute(image)
                 self._show(image, "AVAILABLE")
 
     def _show(self, image: dict[str, Any], status: str, reason: str = "") -> None:
-        image["state"] = {"status": status, **({"reason": reason} if reason else {})}
+        """https://docs.aws.amazon.com/imagebuilder/latest/userguide/integ-eventbridge.html"""
+        before, image["state"] = image["state"], {"status": status, **({"reason": reason} if reason else {})}
+        if before["status"] != status:
+            detail = {"previous-state": before, "state": image["state"]}
+            self._emit("aws.imagebuilder", "EC2 Image Builder Image State Change", detail, [image["arn"]])
 
     def _told(self, image: dict[str, Any], kind: str, status: str, message: str = "") -> None:
         image["workflows"][kind] = {"type": kind, "status": status, "message": message}
@@ -139,7 +146,20 @@ class Pipelines:
             {"region": REGION, "image": made.id, "name": name, "accountId": ACCOUNT}
         ]
 
+    def _distribute(self, image: dict[str, Any]) -> None:
+        """An AMI has the tags of its distribution settings only once it has been tested."""
+        settings = self._pipelines[image["sourcePipelineArn"]].get("distributionConfigurationArn", "")
+        for each in self._settings.get(settings, []):
+            tags = each["amiDistributionConfiguration"]["amiTags"]
+            for ami in (ami for ami in image["outputResources"]["amis"] if ami["region"] == each["region"]):
+                ec2_backends[ACCOUNT][REGION].amis[ami["image"]].add_tags(tags)
+
     # --- the calls ------------------------------------------------------------------------------------------
+
+    def _create_distribution_configuration(self, asked: dict[str, Any]) -> dict[str, Any]:
+        arn = f"{ARN}:distribution-configuration/{asked['name']}"
+        self._settings[arn] = asked["distributions"]
+        return {"distributionConfigurationArn": arn}
 
     def _create_image_pipeline(self, asked: dict[str, Any]) -> dict[str, Any]:
         arn = f"{ARN}:image-pipeline/{asked['name']}"
