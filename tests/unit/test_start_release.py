@@ -117,7 +117,7 @@ def test_the_same_image_starts_one_release_whatever_becomes_of_it(account: Accou
 
 def test_an_image_whose_release_is_in_the_ledger_is_not_looked_at_again(account: Account) -> None:
     image = made(account, TAGS)
-    account.planned("bake_image", execution=f"{RELEASES}:shop-{image}")
+    account.planned("acquire_lock", execution=f"{RELEASES}:shop-{image}")
     answer = told(account, image)
     assert answer["started"] == f"{RELEASES}:shop-{image}"
     assert "before" in answer["reason"]
