@@ -125,33 +125,21 @@ def builder(cloud: Any, version: str, fault: str | None = None, service: str = "
     return str(launched["Instances"][0]["InstanceId"])
 
 
-def pipeline(
-    cloud: Any,
-    version: str,
-    fault: str | None = None,
-    service: str = "shop",
-    tagged: dict[str, str] | None = None,
-    **fails: str,
-) -> str:
+def pipeline(cloud: Any, version: str, fault: str | None = None, service: str = "shop", **more: str) -> str:
     """An Image Builder pipeline whose images carry `version`; `build` or `test` say with which words it fails.
 
-    `tagged` are the tags that its distribution settings put on its AMIs.
+    `tags` are those that its distribution settings put on its AMIs, as JSON.
     """
     tags = {tag["Key"]: tag["Value"] for tag in _tags(service)}
     mine = "arn:aws:imagebuilder:us-east-1:123456789012"
-    handed_out = {"region": "us-east-1", "amiDistributionConfiguration": {"amiTags": tagged or {}}}
-    settings = cloud.client("imagebuilder").create_distribution_configuration(
-        name=f"{service}-{version.replace('.', '-')}", distributions=[handed_out]
-    )
     made = cloud.client("imagebuilder").create_image_pipeline(
         name=f"{service}-{version.replace('.', '-')}",
         imageRecipeArn=f"{mine}:image-recipe/{service}/1.0.0",
         infrastructureConfigurationArn=f"{mine}:infrastructure-configuration/{service}",
-        distributionConfigurationArn=settings["distributionConfigurationArn"],
         tags={
             **tags,
             "local:disk": json.dumps(disk(version, fault)),
-            **{f"local:{stage}": words for stage, words in fails.items()},
+            **{f"local:{key}": words for key, words in more.items()},
         },
     )
     return str(made["imagePipelineArn"])

@@ -1,5 +1,6 @@
 """EC2 Image Builder, which moto lacks: pipelines that build, test and hand out an image, as its API Reference has it."""
 
+import json
 import re
 import uuid
 from collections.abc import Callable
@@ -44,9 +45,10 @@ imagebuilder_backends = BackendDict(
 
 
 class Pipelines:
-    """Every pipeline and its images. A pipeline's tags decide how a run goes, its distribution settings what tags AMIs get.
+    """Every pipeline and its images. A pipeline's tags decide how a run goes.
 
     `local:disk`: what is on the image. `local:build=<words>` or `local:test=<words>`: that stage fails with these.
+    `local:tags=<JSON>`: those that its distribution settings put on its AMIs.
     """
 
     def __init__(self, clock: Any, reality: Any, emit: Callable[..., None] = lambda *_: None) -> None:
@@ -56,13 +58,11 @@ class Pipelines:
         self._pipelines: dict[str, dict[str, Any]] = {}
         self._images: dict[str, dict[str, Any]] = {}
         self._tokens: dict[str, str] = {}
-        self._settings: dict[str, list[dict[str, Any]]] = {}
 
     def install(self) -> None:
         backend_url_patterns.append(self._pattern)
         self._hooks.wrap(backends, "get_backend", self._backend)
         for call in (
-            "create_distribution_configuration",
             "create_image_pipeline",
             "get_image_pipeline",
             "start_image_pipeline_execution",
@@ -148,18 +148,11 @@ class Pipelines:
 
     def _distribute(self, image: dict[str, Any]) -> None:
         """An AMI has the tags of its distribution settings only once it has been tested."""
-        settings = self._pipelines[image["sourcePipelineArn"]].get("distributionConfigurationArn", "")
-        for each in self._settings.get(settings, []):
-            tags = each["amiDistributionConfiguration"]["amiTags"]
-            for ami in (ami for ami in image["outputResources"]["amis"] if ami["region"] == each["region"]):
-                ec2_backends[ACCOUNT][REGION].amis[ami["image"]].add_tags(tags)
+        tags = json.loads(self._pipelines[image["sourcePipelineArn"]]["tags"].get("local:tags", "{}"))
+        for ami in image["outputResources"]["amis"]:
+            ec2_backends[ACCOUNT][REGION].amis[ami["image"]].add_tags(tags)
 
     # --- the calls ------------------------------------------------------------------------------------------
-
-    def _create_distribution_configuration(self, asked: dict[str, Any]) -> dict[str, Any]:
-        arn = f"{ARN}:distribution-configuration/{asked['name']}"
-        self._settings[arn] = asked["distributions"]
-        return {"distributionConfigurationArn": arn}
 
     def _create_image_pipeline(self, asked: dict[str, Any]) -> dict[str, Any]:
         arn = f"{ARN}:image-pipeline/{asked['name']}"

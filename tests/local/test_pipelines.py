@@ -111,7 +111,7 @@ def test_eventbridge_hears_of_each_state(cloud: alone.World) -> None:
 
 
 def test_an_ami_has_the_tags_of_the_distribution_settings_once_it_has_been_tested(cloud: alone.World) -> None:
-    pipeline = seed.pipeline(cloud, "2.0.0", tagged={"team": "shop"})
+    pipeline = seed.pipeline(cloud, "2.0.0", tags='{"team": "shop"}')
     started = cloud.client("imagebuilder").start_image_pipeline_execution(imagePipelineArn=pipeline)
     image = started["imageBuildVersionArn"]
     (ami,) = shown(cloud, image, 300)["outputResources"]["amis"]

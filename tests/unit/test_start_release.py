@@ -46,8 +46,9 @@ def made(account: Account, tags: dict[str, str], **differently: Any) -> str:
 
 def built(account: Account, tagged: dict[str, str], run: dict[str, str] | None = None, **fails: str) -> str:
     """Image Builder's image, ten minutes after its run was started with these tags."""
+    pipeline = seed.pipeline(account, "2.0.0", tags=json.dumps(tagged), **fails)
     started = account.client("imagebuilder").start_image_pipeline_execution(
-        imagePipelineArn=seed.pipeline(account, "2.0.0", tagged=tagged, **fails), tags=run or {}
+        imagePipelineArn=pipeline, tags=run or {}
     )
     account.later(minutes=10)
     account.calls.clear()

@@ -1,5 +1,6 @@
 """A new image starts its release by itself: once, only if it is new, and only where its service wants that."""
 
+import json
 from typing import Any
 
 from local import seed
@@ -38,7 +39,7 @@ def test_what_a_pipeline_made_is_released_and_promoted_once_and_no_older_image_a
     with opened(start_on_image=True, steps=ONE_STEP) as world:
         older = world.ami("1.9.0")["image_id"]
         world.pass_minutes(1)
-        pipeline = seed.pipeline(world.cloud, "2.0.0", tagged=tags("2.0.0"))
+        pipeline = seed.pipeline(world.cloud, "2.0.0", tags=json.dumps(tags("2.0.0")))
         world.cloud.client("imagebuilder").start_image_pipeline_execution(imagePipelineArn=pipeline)
         assert world.cloud.until(lambda: bool(releases(world)), 30 * MINUTE)
         (release,) = releases(world)
@@ -76,7 +77,7 @@ def test_the_images_of_releases_and_of_a_service_that_has_not_opted_in_start_not
     world.pass_minutes(1)
     assert releases(world) == []
     seed.registered(world.cloud, "shop", {**world.shop.profile, "start_on_image": True, "steps": ONE_STEP})
-    pipeline = seed.pipeline(world.cloud, "3.0.0", tagged=tags("3.0.0"))
+    pipeline = seed.pipeline(world.cloud, "3.0.0", tags=json.dumps(tags("3.0.0")))
     release = world.release("3.0.0", source={"type": "image_builder", "pipeline_arn": pipeline})
     assert release.end == "Promoted"
     assert [each.arn for each in releases(world)] == [release.arn]
