@@ -214,6 +214,11 @@ def test_where_nothing_says_what_serves_people_are_told_instead(account: Account
     told_to_people(account, made(account, TAGS), f"{account.shop.image_id} of the fleet that serves is not")
 
 
+def test_where_two_fleets_serve_people_are_told_instead(account: Account) -> None:
+    account.set_weights(blue=50, third=50)
+    told_to_people(account, made(account, TAGS), "shop-1 at 50, third at 50")
+
+
 @pytest.mark.parametrize(
     ("version", "serving", "is_lower"),
     [
