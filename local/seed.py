@@ -125,8 +125,11 @@ def builder(cloud: Any, version: str, fault: str | None = None, service: str = "
     return str(launched["Instances"][0]["InstanceId"])
 
 
-def pipeline(cloud: Any, version: str, fault: str | None = None, service: str = "shop", **fails: str) -> str:
-    """An Image Builder pipeline whose images carry `version`; `build` or `test` say with which words it fails."""
+def pipeline(cloud: Any, version: str, fault: str | None = None, service: str = "shop", **more: str) -> str:
+    """An Image Builder pipeline whose images carry `version`; `build` or `test` say with which words it fails.
+
+    `tags` are those that its distribution settings put on its AMIs, as JSON.
+    """
     tags = {tag["Key"]: tag["Value"] for tag in _tags(service)}
     mine = "arn:aws:imagebuilder:us-east-1:123456789012"
     made = cloud.client("imagebuilder").create_image_pipeline(
@@ -136,7 +139,7 @@ def pipeline(cloud: Any, version: str, fault: str | None = None, service: str = 
         tags={
             **tags,
             "local:disk": json.dumps(disk(version, fault)),
-            **{f"local:{stage}": words for stage, words in fails.items()},
+            **{f"local:{key}": words for key, words in more.items()},
         },
     )
     return str(made["imagePipelineArn"])

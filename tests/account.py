@@ -36,6 +36,7 @@ RELEASE = "2.0.0-2010a8"
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
     "PAGES_TOPIC_ARN": "",
+    "RELEASE_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:viridian-release",
     "RETIRE_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:viridian-retire",
     "ROLLBACK_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:viridian-rollback",
     "POWERTOOLS_LOG_LEVEL": "INFO",

@@ -25,7 +25,7 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     """What an image is made by, or after, as its service shows it.
 
     `reason` is the first part of it that failed; `image` what it has made since it `began`; `stands` if it is something
-    to remove.
+    to remove; `tags` are those of what its service keeps of it, not of the image.
     """
 
     id: str
@@ -35,6 +35,12 @@ class Making(msgspec.Struct, frozen=True, kw_only=True):
     began: datetime | None = None
     image: str | None = None
     stands: bool = False
+    tags: dict[str, str] = {}
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended well, in every part of it."""
+        return self.status in _DONE and not self.reason
 
     @property
     def under_way(self) -> bool:
@@ -50,7 +56,7 @@ def follow(plan: Plan, making: Making) -> Literal["due", "pending"]:
     if making.under_way:
         _ensure_in_time(plan, making.what, making.status)
         return "pending"
-    if making.status not in _DONE or making.reason:
+    if not making.done:
         raise ImageFailed(f"{making.what} is {making.status}: {making.reason or 'no reason given'}")
     return "due"
 

@@ -1,9 +1,10 @@
 """What the state machine says to each handler, and what it hears back."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from viridian.converge import End
 from viridian.joining import Joined
@@ -303,3 +304,31 @@ class Guarded(Message, frozen=True):
     """The execution that goes on in its place; none if it left nothing to do."""
 
     started: str | None
+
+
+NewImage = Annotated[
+    str,
+    Meta(
+        pattern=r"^arn:aws[a-z-]*:(ec2:[a-z0-9-]+::image/ami-[0-9a-f]{8,17}"
+        r"|imagebuilder:[a-z0-9-]+:[0-9]{12}:image/[A-Za-z0-9_-]+/[0-9]+\.[0-9]+\.[0-9]+/[0-9]+)$(?!\n)"
+    ),
+]
+
+
+class StartRelease(Event, frozen=True):
+    """An image is there: its ARN is the one resource, as EC2 or as Image Builder has it.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-ami-events.html
+    https://docs.aws.amazon.com/imagebuilder/latest/userguide/integ-eventbridge.html
+    """
+
+    resources: tuple[NewImage]
+    account: str
+    region: str
+
+
+class ReleaseStarted(Message, frozen=True):
+    """The execution that releases the image, and why; None if none does."""
+
+    started: str | None
+    reason: str

@@ -56,6 +56,11 @@ def scaling_alarm(service: str, release_id: str, told: str = "") -> str:
     return alarm(service, release_id, f"scaling-{told if len(told) <= 120 else _digest(told, 10)}")
 
 
+def start(service: str, image_id: str) -> str:
+    """The name of the one execution that an image starts by itself; Step Functions allows 80 characters."""
+    return f"{service}-{image_id}"
+
+
 def retirement(release_id: str, now: datetime) -> str:
     """The name of the execution that retires a release's blue: one in ten minutes at most; Step Functions allows 80."""
     return f"{release_id}-retire-{now:%Y%m%d%H%M}"[:-1]

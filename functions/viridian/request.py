@@ -226,7 +226,7 @@ DEFAULT_STEPS = (
 
 
 class Profile(Document, frozen=True):
-    """A service as it is registered in Parameter Store; a release may override all but the route."""
+    """A service as it is registered in Parameter Store; a release may override all but the route and what starts one."""
 
     route: Annotated[str, Meta(pattern=ROUTE)]
     steps: Steps = DEFAULT_STEPS
@@ -240,6 +240,7 @@ class Profile(Document, frozen=True):
     keep_minutes: Minutes = 60
     retain_days: Days = 7
     keep_images: Images = 5
+    start_on_image: bool = False
 
 
 class Request(Document, frozen=True):
@@ -318,6 +319,7 @@ FIXES = {
     "keep_minutes": "Use a whole number from 1 to 1440.",
     "retain_days": "Use a whole number from 0 to 365.",
     "keep_images": "Use a whole number from 1 to 100.",
+    "start_on_image": "Use true or false.",
     "epoch": "Leave it out: only our own functions give it.",
     "waive": 'Use {"alarms": ["name"], "reason": "at least ten characters on why"}.',
     "fleet": "Use instance_type or instance_types, security_groups, instance_profile, user_data, metadata, public_address, "

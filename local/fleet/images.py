@@ -1,6 +1,7 @@
 """Images take their time: they pend, their source reboots, and its disk goes with them (aws-facts.md A20, I1-I4)."""
 
 import json
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -30,9 +31,10 @@ COOLDOWN = 24 * 3600.0
 class Images:
     """Every image made while installed, and what is on its disk."""
 
-    def __init__(self, clock: Any, reality: Any) -> None:
-        self._clock, self._reality = clock, reality
+    def __init__(self, clock: Any, reality: Any, emit: Callable[..., None] = lambda *_: None) -> None:
+        self._clock, self._reality, self._emit = clock, reality, emit
         self._hooks = Hooks()
+        self._new: list[Any] = []
         self._disks: dict[str, dict[str, Any]] = {}
         self._due: dict[str, float] = {}
         self._rebooted: dict[str, float] = {}
@@ -59,6 +61,21 @@ class Images:
             image = self._backend().amis.get(image_id)
             if image is not None and image.state == "pending":
                 image.state = "available"
+        for image in [image for image in self._new if image.state != "pending"]:
+            self._new.remove(image)
+            if image.state == "available" and image.id in self._backend().amis:
+                self._tell(image)
+
+    def _tell(self, image: Any) -> None:
+        """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-ami-events.html"""
+        detail = {
+            "RequestId": str(uuid.uuid4()),
+            "ImageId": image.id,
+            "State": image.state,
+            "ErrorMessage": "",
+        }
+        arn = f"arn:aws:ec2:{REGION}::image/{image.id}"
+        self._emit("aws.ec2", "EC2 AMI State Change", detail, [arn])
 
     def disk_of(self, image_id: str) -> dict[str, Any]:
         """What an instance launched from this image starts with: version, fault, command."""
@@ -85,11 +102,12 @@ class Images:
     def _tags(self, resource: str) -> dict[str, str]:
         return dict(self._backend().tags.get(resource, {}))
 
-    @staticmethod
-    def _made(original: Any, image: Any, *arguments: Any, **named: Any) -> None:
+    def _made(self, original: Any, image: Any, *arguments: Any, **named: Any) -> None:
         """Every image here has its root on EBS; moto calls that `standard`, which is a kind of volume."""
         original(image, *arguments, **named)
         image.root_device_type = "ebs"
+        if image.owner_id == ACCOUNT:
+            self._new.append(image)
 
     @staticmethod
     def _snapped(original: Any, snapshot: Any, *arguments: Any, **named: Any) -> None:

@@ -1,5 +1,6 @@
 """EC2 Image Builder, which moto lacks: pipelines that build, test and hand out an image, as its API Reference has it."""
 
+import json
 import re
 import uuid
 from collections.abc import Callable
@@ -47,10 +48,11 @@ class Pipelines:
     """Every pipeline and its images. A pipeline's tags decide how a run goes.
 
     `local:disk`: what is on the image. `local:build=<words>` or `local:test=<words>`: that stage fails with these.
+    `local:tags=<JSON>`: those that its distribution settings put on its AMIs.
     """
 
-    def __init__(self, clock: Any, reality: Any) -> None:
-        self._clock, self._reality = clock, reality
+    def __init__(self, clock: Any, reality: Any, emit: Callable[..., None] = lambda *_: None) -> None:
+        self._clock, self._reality, self._emit = clock, reality, emit
         self._hooks = Hooks()
         self._pattern = (SERVICE, re.compile(HOST))
         self._pipelines: dict[str, dict[str, Any]] = {}
@@ -114,10 +116,15 @@ class Pipelines:
                 self._told(image, "TEST", "FAILED", words)
             else:
                 self._told(image, "TEST", "COMPLETED")
+                self._distribute(image)
                 self._show(image, "AVAILABLE")
 
     def _show(self, image: dict[str, Any], status: str, reason: str = "") -> None:
-        image["state"] = {"status": status, **({"reason": reason} if reason else {})}
+        """https://docs.aws.amazon.com/imagebuilder/latest/userguide/integ-eventbridge.html"""
+        before, image["state"] = image["state"], {"status": status, **({"reason": reason} if reason else {})}
+        if before["status"] != status:
+            detail = {"previous-state": before, "state": image["state"]}
+            self._emit("aws.imagebuilder", "EC2 Image Builder Image State Change", detail, [image["arn"]])
 
     def _told(self, image: dict[str, Any], kind: str, status: str, message: str = "") -> None:
         image["workflows"][kind] = {"type": kind, "status": status, "message": message}
@@ -138,6 +145,12 @@ class Pipelines:
         image["outputResources"]["amis"] = [
             {"region": REGION, "image": made.id, "name": name, "accountId": ACCOUNT}
         ]
+
+    def _distribute(self, image: dict[str, Any]) -> None:
+        """An AMI has the tags of its distribution settings only once it has been tested."""
+        tags = json.loads(self._pipelines[image["sourcePipelineArn"]]["tags"].get("local:tags", "{}"))
+        for ami in image["outputResources"]["amis"]:
+            ec2_backends[ACCOUNT][REGION].amis[ami["image"]].add_tags(tags)
 
     # --- the calls ------------------------------------------------------------------------------------------
 

@@ -4,12 +4,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import pytest
 
 from local import seed
 from tests.account import Account
 from tests.unit.test_record import PLAN
 from viridian import names
 from viridian.aws import pipelines
+from viridian.errors import Refusal
 from viridian.request import ImageBuilderSource
 
 ARN = "arn:aws:imagebuilder:us-east-1:123456789012:image/shop/1.0.0/1"
@@ -36,8 +38,12 @@ def test_a_run_is_found_on_any_page_unless_it_was_deleted(account: Account) -> N
 
 
 def followed(account: Account, state: dict[str, str], workflows: list[dict[str, str]]) -> Any:
-    """What is made of this state and these workflows, with AMIs in two Regions."""
-    amis = [{"region": region, "image": f"ami-{region}"} for region in ("us-west-2", "us-east-1")]
+    """What is made of this state and these workflows, with AMIs in two Regions and two accounts."""
+    places = (("us-west-2", "123456789012"), ("us-east-1", "999999999999"), ("us-east-1", "123456789012"))
+    amis = [
+        {"region": region, "accountId": owner, "image": f"ami-{region}-{owner[0]}"}
+        for region, owner in places
+    ]
     image = {"state": state, "dateCreated": "2026-01-05T09:00:00.000Z", "outputResources": {"amis": amis}}
     ok = SimpleNamespace(status_code=200)
     with (
@@ -61,5 +67,10 @@ def test_a_test_that_failed_is_the_reason_whatever_the_state(account: Account) -
     assert followed(account, {"status": "AVAILABLE", "reason": "all is well"}, [done]).reason == ""
 
 
-def test_the_ami_is_that_of_our_region(account: Account) -> None:
-    assert followed(account, {"status": "AVAILABLE"}, []).image == "ami-us-east-1"
+def test_the_ami_is_that_of_our_region_and_account(account: Account) -> None:
+    assert followed(account, {"status": "AVAILABLE"}, []).image == "ami-us-east-1-1"
+
+
+def test_an_image_that_image_builder_no_longer_has_is_refused_by_its_arn(account: Account) -> None:
+    with pytest.raises(Refusal, match=ARN):
+        pipelines.find_image(ARN)

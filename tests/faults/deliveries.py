@@ -13,6 +13,7 @@ from tests.faults.points import Fault
 TYPES = {
     "alarm": "CloudWatch Alarm State Change",
     "status": "Step Functions Execution Status Change",
+    "image": "EC2 AMI State Change",
 }
 FAILED = ("ABORTED", "TIMED_OUT", "FAILED")
 APART = 1.0  # seconds between two copies of an event
@@ -22,7 +23,7 @@ Carry = Callable[[Delivery, Callable[[], None]], None]
 
 @kind("events")
 def events(world: Place, fault: Fault) -> None:
-    """Args which: "alarm" (to ALARM) or "status" (to an end that isn't success); do: "drop", "repeat" (times),
+    """Args which: "alarm" (to ALARM), "status" (to an end that isn't success) or "image" (an AMI is there); do: "drop", "repeat" (times),
     "delay" (seconds, or until: "next release" at its first step) or "reorder" (two or more within seconds)."""
     carriers: dict[str, Carry] = {
         "drop": lambda _, __: None,
@@ -47,6 +48,8 @@ def concerns(delivery: Delivery, which: str) -> bool:
     if event.get("detail-type") != TYPES[which]:
         return False
     detail: Any = event["detail"]
+    if which == "image":
+        return bool(detail["State"] == "available")
     return detail["state"]["value"] == "ALARM" if which == "alarm" else detail["status"] in FAILED
 
 

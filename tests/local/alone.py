@@ -1,7 +1,9 @@
 """What one part of the local cloud is tried with alone: moto made strict, a person's clients, a clock to be turned."""
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +14,13 @@ from local.control.session import client
 from local.reality import Reality
 from tests.speed import fast
 
+Event = tuple[str, str, dict[str, Any], list[str]]  # what EventBridge hears: source, type, detail, resources
 START = 1_800_000_000.0 // 60 * 60
+
+
+def sample(stem: str) -> Any:
+    """A document as AWS publishes it."""
+    return json.loads((Path(__file__).parents[2] / "events" / f"{stem}.json").read_text())
 
 
 class Clock:

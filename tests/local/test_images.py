@@ -16,9 +16,10 @@ from tests.local.alone import Clock, standing
 @pytest.fixture
 def cloud() -> Iterator[alone.World]:
     clock = Clock(1_000_000.0)
-    images = Images(clock, Reality())
+    events: list[alone.Event] = []
+    images = Images(clock, Reality(), lambda *event: events.append(event))
     with standing(images):
-        yield alone.World(clock=clock, images=images)
+        yield alone.World(clock=clock, images=images, events=events)
 
 
 @pytest.fixture
@@ -64,6 +65,23 @@ def test_an_image_gone_before_its_time_does_not_come_back(cloud: alone.World, bu
         )["Images"]
         == []
     )
+
+
+def test_eventbridge_hears_of_an_image_once_as_it_becomes_available(cloud: alone.World, builder: str) -> None:
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitor-ami-events.html"""
+    later(cloud, 0)
+    cloud.events.clear()
+    image, gone = bake(cloud, builder), bake(cloud, builder, Name="gone")
+    cloud.client("ec2").deregister_image(ImageId=gone)
+    later(cloud, 59)
+    assert cloud.events == []
+    later(cloud, 1)
+    later(cloud, 60)
+    ((source, kind, detail, resources),) = cloud.events
+    sample = alone.sample("start_release.ami")
+    assert (source, kind) == (sample["source"], sample["detail-type"])
+    assert {**detail, "RequestId": ""} == {**sample["detail"], "RequestId": "", "ImageId": image}
+    assert resources == [sample["resources"][0].replace("ami-0abcdef1234567890", image)]
 
 
 def test_the_source_reboots_unless_told_not_to(cloud: alone.World, builder: str) -> None:

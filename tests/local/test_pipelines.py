@@ -17,9 +17,10 @@ from tests.local.alone import Clock, standing
 @pytest.fixture
 def cloud() -> Iterator[alone.World]:
     clock = Clock()
+    events: list[alone.Event] = []
     images = Images(clock, Reality())
-    with standing(images, Pipelines(clock, Reality())):
-        yield alone.World(clock=clock, images=images)
+    with standing(images, Pipelines(clock, Reality(), lambda *event: events.append(event))):
+        yield alone.World(clock=clock, images=images, events=events)
 
 
 def start(cloud: alone.World, token: str = "token", **fails: str) -> str:
@@ -90,3 +91,31 @@ def test_an_image_carries_the_tags_that_its_run_was_started_with(cloud: alone.Wo
         "imageSummaryList"
     ]
     assert (listed["arn"], listed["tags"]) == (image, {"viridian:release": "1"})
+
+
+def test_eventbridge_hears_of_each_state(cloud: alone.World) -> None:
+    """https://docs.aws.amazon.com/imagebuilder/latest/userguide/integ-eventbridge.html"""
+    image = start(cloud)
+    for seconds in (0, 300, 60, 60, 60):
+        shown(cloud, image, seconds)
+    sample = alone.sample("start_release")
+    assert {(source, kind) for source, kind, *_ in cloud.events} == {
+        (sample["source"], sample["detail-type"])
+    }
+    assert [detail["state"]["status"] for _, _, detail, _ in cloud.events] == [
+        "BUILDING",
+        "TESTING",
+        "AVAILABLE",
+    ]
+    assert cloud.events[-1][2:] == (sample["detail"], [image])
+
+
+def test_an_ami_has_the_tags_of_the_distribution_settings_once_it_has_been_tested(cloud: alone.World) -> None:
+    pipeline = seed.pipeline(cloud, "2.0.0", tags='{"team": "shop"}')
+    started = cloud.client("imagebuilder").start_image_pipeline_execution(imagePipelineArn=pipeline)
+    image = started["imageBuildVersionArn"]
+    (ami,) = shown(cloud, image, 300)["outputResources"]["amis"]
+    for seconds, is_tagged in ((119, False), (1, True)):
+        shown(cloud, image, seconds)
+        found = cloud.client("ec2").describe_images(ImageIds=[ami["image"]])["Images"][0]
+        assert ({"Key": "team", "Value": "shop"} in found["Tags"]) == is_tagged

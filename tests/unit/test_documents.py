@@ -12,7 +12,7 @@ from tests.faults import documents
 from tests.faults.documents import Paper
 from tests.faults.refusals import Answer, Judge
 from viridian.errors import Refusal
-from viridian.messages import Brake, Guard
+from viridian.messages import Brake, Guard, StartRelease
 from viridian.request import Order, Profile, Request, Resume
 
 FEW = 150
@@ -87,7 +87,9 @@ def test_whatever_is_ordered_finds_nothing_or_is_refused(account: Account) -> No
     fuzz(account, judge, fit, "restore_blue", event)
 
 
-@pytest.mark.parametrize(("stem", "kind"), [("brake", Brake), ("guard", Guard)])
+@pytest.mark.parametrize(
+    ("stem", "kind"), [("brake", Brake), ("guard", Guard), ("start_release", StartRelease)]
+)
 def test_whatever_event_comes_wakes_nobody_who_was_not_named(account: Account, stem: str, kind: type) -> None:
     judge = Judge(kind, account.writes)
     fuzz(account, judge, documents.fitting(kind), stem, lambda event: event)

@@ -25,6 +25,7 @@ def test_aws_accepts_every_name_of_every_release(service: str, version: str, exe
     assert re.fullmatch(r"[A-Za-z0-9().\-/_]{3,128}", names.image(service, release))
     assert re.fullmatch(r"[A-Za-z0-9.-]{1,255}", names.group(service, release))
     assert re.fullmatch(r"[A-Za-z0-9.-]{1,255}", names.alarm(service, release, "fail-open"))
+    assert re.fullmatch(r"[A-Za-z0-9.-]{1,80}", names.start(service, "ami-0c5f2a9e81b6d3470"))
     assert re.fullmatch(r"[A-Za-z0-9.-]{1,80}", names.retirement(release, datetime(2026, 1, 5, tzinfo=UTC)))
 
 

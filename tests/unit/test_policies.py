@@ -270,12 +270,24 @@ def test_a_tag_makes_the_difference(
         ("Collect", "autoscaling:UpdateAutoScalingGroup", f"{ASG}/shop", OURS),
         ("Collect", "cloudwatch:DeleteAlarms", f"{ALARMS}:shop-errors", OURS),
         ("Collect", "ec2:CreateTags", IMAGE, ADOPTED),
+        ("StartRelease", "ec2:CreateTags", IMAGE, ADOPTED),
     ],
 )
 def test_what_is_not_a_steps_business_is_refused(
     state: str, action: str, resource: str, context: dict[str, str]
 ) -> None:
     assert not may(f"{state}Function", action, resource, context)
+
+
+def test_what_starts_releases_starts_nothing_else_and_writes_nothing() -> None:
+    started = [
+        name
+        for name in stack.resources("Serverless::StateMachine")
+        if may("StartReleaseFunction", "states:StartExecution", str(stack.resolve({"Ref": name})))
+    ]
+    assert started == ["ReleaseStateMachine"]
+    changes = {action for action in allowed_actions("StartReleaseFunction") if mutates(action)}
+    assert changes - WITH_A_KEY == {"sns:Publish", "states:StartExecution"}
 
 
 def test_every_action_granted_is_called_and_every_call_is_granted() -> None:

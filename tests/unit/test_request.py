@@ -242,6 +242,7 @@ REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"retain_days": 366}, "retain_days", "366", "from 0 to 365"),
     ({"keep_images": 0}, "keep_images", "0", "from 1 to 100"),
     ({"keep_images": 101}, "keep_images", "101", "from 1 to 100"),
+    ({"start_on_image": True}, "start_on_image", "unknown field", "Remove it."),
     ({"guards": "shop-errors"}, "guards", "shop-errors", "List up to 10 names"),
     ({"guards": ["x"] * 11}, "guards", '"x", "x"', "List up to 10 names"),
     ({"waive": {"alarms": [], "reason": "r" * 10}}, "waive.alarms", "[]", '"alarms"'),
@@ -277,9 +278,9 @@ def test_every_field_that_can_be_wrong_has_a_fix() -> None:
 
 
 @pytest.mark.parametrize("name", [field.name for field in msgspec.structs.fields(Profile)])
-def test_a_release_may_override_all_of_its_profile_but_the_route(name: str) -> None:
+def test_a_release_may_override_all_of_its_profile_but_the_route_and_what_starts_it(name: str) -> None:
     fields = {field.name: field for field in msgspec.structs.fields(Request)}
-    assert (name in fields) == (name != "route")
+    assert (name in fields) == (name not in ("route", "start_on_image"))
     if name in fields:
         assert fields[name].default is UNSET
         other = {

@@ -31,8 +31,9 @@ BY_EVENTS = {  # no state calls these
     "GuardFunction": "EventBridgeRule",
     "SweepFunction": "ScheduleV2",
     "CollectFunction": "ScheduleV2",
+    "StartReleaseFunction": "EventBridgeRule",
 }
-RESCUERS = set(BY_EVENTS) - {"CollectFunction"}  # they restore traffic; the collector never touches a route
+RESCUERS = set(BY_EVENTS) - {"CollectFunction", "StartReleaseFunction"}  # they restore traffic
 WHOLE_EXECUTIONS = {"release", "retire", "rollback"}  # sample inputs of machines, not of handlers
 
 
@@ -143,6 +144,6 @@ def test_what_an_event_calls_is_bounded_in_age_and_never_lost_in_silence(functio
     assert invoked["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": queue}
     assert invoked["MaximumEventAgeInSeconds"] <= 300
     assert "ReservedConcurrentExecutions" in properties
-    (event,) = properties["Events"].values()
-    assert event["Properties"]["DeadLetterConfig"] == {"Arn": queue}
-    assert event["Properties"]["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 300
+    for event in properties["Events"].values():
+        assert event["Properties"]["DeadLetterConfig"] == {"Arn": queue}
+        assert event["Properties"]["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 300

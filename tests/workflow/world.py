@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -176,15 +176,19 @@ class World:
         self.cloud.clock.sleep(30)
         return instance
 
-    def ami(self, version: str = "2.0.0", fault: str | None = None) -> Item:
+    def ami(
+        self, version: str = "2.0.0", fault: str | None = None, tags: Mapping[str, str] | None = None
+    ) -> Item:
         """A source that is ready: an image of this version."""
-        disk = {"Key": "local:disk", "Value": json.dumps(seed.disk(version, fault))}
+        given = {"local:disk": json.dumps(seed.disk(version, fault)), **(tags or {})}
         made = self.cloud.client("ec2").register_image(
             Name=f"ready-{version}-{len(self.cloud.calls.entries)}",
             Architecture="x86_64",
             RootDeviceName="/dev/xvda",
             EnaSupport=True,
-            TagSpecifications=[{"ResourceType": "image", "Tags": [disk]}],
+            TagSpecifications=[
+                {"ResourceType": "image", "Tags": [{"Key": k, "Value": v} for k, v in given.items()]}
+            ],
         )
         return {"type": "ami", "image_id": made["ImageId"]}
 

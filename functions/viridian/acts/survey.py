@@ -31,11 +31,7 @@ def make_plan(
     blue_arn = traffic.find_blue(route.forward)
     target_group = target_groups.find(blue_arn)
     group = auto_scaling.attached(blue_arn)
-    specification = cloning.launch_template(group)
-    launches = LaunchTemplate(
-        template=specification["LaunchTemplateId"], version=str(specification.get("Version", "$Default"))
-    )
-    preflight.ensure_numeric(launches, group["AutoScalingGroupName"])
+    launches = launches_of(group)
     _ensure_lent(service, route, target_group, group, launches)
     template = images.template_data(launches)
     blue_image = template.get("ImageId")
@@ -139,6 +135,16 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
         resumed=shown,
         timetable=timetable.in_words(phases, profile, deadline),
     )
+
+
+def launches_of(group: dict[str, Any]) -> LaunchTemplate:
+    """What a group launches from; a Refusal unless it is one version of a launch template, by its number."""
+    specification = cloning.launch_template(group)
+    launches = LaunchTemplate(
+        template=specification["LaunchTemplateId"], version=str(specification.get("Version", "$Default"))
+    )
+    preflight.ensure_numeric(launches, group["AutoScalingGroupName"])
+    return launches
 
 
 def _version_of(image: dict[str, Any]) -> str | None:

@@ -12,6 +12,16 @@ def start_retirement(name: str, order: dict[str, Any]) -> str:
     return _start(os.environ["RETIRE_STATE_MACHINE_ARN"], name, order)
 
 
+def release(name: str) -> str:
+    """The execution of the release machine that has this name, started or not."""
+    return _execution(os.environ["RELEASE_STATE_MACHINE_ARN"], name)
+
+
+def start_release(execution: str, document: dict[str, Any]) -> str:
+    """Starts the release machine under the name that `release` was given; one that ran already is as good."""
+    return _start(os.environ["RELEASE_STATE_MACHINE_ARN"], execution.rsplit(":", 1)[1], document)
+
+
 def rollback(release: str, epoch: int) -> str:
     """The one execution that may roll a release back at an epoch, started or not."""
     return _execution(os.environ["ROLLBACK_STATE_MACHINE_ARN"], f"{release}-{epoch}")

@@ -55,8 +55,18 @@ def find(plan: Plan) -> str | None:
     return None
 
 
+def find_image(arn: str) -> Making:
+    """The same as `follow`, of an image that anybody had made; a Refusal if it is gone."""
+    try:
+        return follow(arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        raise Refusal("image", arn, "Use an image that Image Builder still has.") from None
+
+
 def follow(arn: str) -> Making:
-    """How an image is getting on: its state, its AMI of this Region, and the first of its workflows that failed.
+    """How an image is getting on: its state, its AMI of this account and Region, and the first of its workflows that failed.
 
     A test may fail and the image be made all the same: the workflows say so, the state doesn't.
     """
@@ -73,8 +83,9 @@ def follow(arn: str) -> Making:
         status=state["status"],
         reason=failed[0] if failed else "" if state["status"] == "AVAILABLE" else state.get("reason", ""),
         began=datetime.fromisoformat(image["dateCreated"]),
-        image=next((ami.get("image") for ami in amis if ami["region"] == arns.region(arn)), None),
+        image=next((ami.get("image") for ami in amis if _is_here(ami, arn)), None),
         stands=True,
+        tags=image.get("tags", {}),
     )
 
 
@@ -87,6 +98,12 @@ def remove(making: Making, fence: Fence) -> None:
     else:
         with ledger.mutation(fence, "DeleteImage", making.id):
             client.delete_image(imageBuildVersionArn=making.id)
+
+
+def _is_here(ami: dict[str, Any], arn: str) -> bool:
+    """A pipeline may hand an image out to other Regions and, in the same Region, to other accounts."""
+    own = arns.account(arn)
+    return (ami["region"], ami.get("accountId", own)) == (arns.region(arn), own)
 
 
 def _pipeline(plan: Plan) -> str:

@@ -1,7 +1,8 @@
-"""F80 to F85: many starts at once, the same release again, a route that is taken, documents that are too much."""
+"""F80 to F86: many starts at once, the same release again, a route that is taken, documents that are too much, images."""
 
 from collections.abc import Iterator
 
+from tests.faults import arrivals as arrivals
 from tests.faults import crowds as crowds
 from tests.faults.crowds import LIMIT as LIMIT
 from tests.faults.points import SAFE, Clean, Fault, Point, Row, Run
@@ -53,10 +54,24 @@ def too_much(clean: Clean) -> Iterator[Run]:
         yield Run("F85", "release", service=service, ends=GOOD)
 
 
+def told_of_images(clean: Clean) -> Iterator[Run]:
+    """F86: what starts a release by itself comes again, late, or in another order."""
+    astray = (
+        *({"do": "repeat", "times": times} for times in (2, 3, 10)),
+        *({"do": "delay", "seconds": seconds} for seconds in (10, 240, 900)),
+        *({"do": "reorder", "seconds": seconds} for seconds in (5, 90)),
+    )
+    for args in astray:
+        for scenario in ("image", "two images"):
+            faults = (Fault("events", args={"which": "image", **args}),)
+            yield Run("F86", scenario, faults, service={"start_on_image": True}, ends=GOOD)
+
+
 ROWS = [
     Row("F80", "2, 5 and 20 starts at once", at_once),
     Row("F81", "the same release again", again),
     Row("F82", "a release asks while another is Held", held),
     Row("F83", "two services on one rule", shared),
     Row("F85", "256 KiB of input, deep nesting, large fleets", too_much),
+    Row("F86", "events of new images: again, late, reordered", told_of_images),
 ]

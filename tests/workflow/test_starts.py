@@ -1,0 +1,84 @@
+"""A new image starts its release by itself: once, only if it is new, and only where its service wants that."""
+
+import json
+from typing import Any
+
+from local import seed
+from tests.workflow.world import MINUTE, ONE_STEP, Release, World, opened
+
+
+def tags(version: str) -> dict[str, str]:
+    return {"viridian:service": "shop", "viridian:version": version}
+
+
+def image_of(world: World, version: str) -> str:
+    """An image that somebody has made, and tagged for the service."""
+    return str(world.ami(version, tags=tags(version))["image_id"])
+
+
+def announced(world: World, image: str) -> None:
+    """EC2 says that an image is available, however often it has said so before."""
+    detail = {"ImageId": image, "State": "available", "RequestId": "4a0b", "ErrorMessage": ""}
+    arn = f"arn:aws:ec2:us-east-1::image/{image}"
+    world.cloud.events.emit("aws.ec2", "EC2 AMI State Change", detail, [arn])
+    world.pass_minutes(1)
+
+
+def releases(world: World) -> list[Release]:
+    found = world.cloud.executions(world.outputs["ReleaseStateMachineArn"])
+    return [Release(world, arn) for arn in found]
+
+
+def errors(world: World) -> list[Any]:
+    """How the function that hears of images has fared."""
+    runs = world.cloud.lambda_invocations
+    return [run["error"] for run in runs if run["function"] == "StartReleaseFunction"]
+
+
+def test_what_a_pipeline_made_is_released_and_promoted_once_and_no_older_image_after_it() -> None:
+    with opened(start_on_image=True, steps=ONE_STEP) as world:
+        older = world.ami("1.9.0")["image_id"]
+        world.pass_minutes(1)
+        pipeline = seed.pipeline(world.cloud, "2.0.0", tags=json.dumps(tags("2.0.0")))
+        world.cloud.client("imagebuilder").start_image_pipeline_execution(imagePipelineArn=pipeline)
+        assert world.cloud.until(lambda: bool(releases(world)), 30 * MINUTE)
+        (release,) = releases(world)
+        release.until("CreateGreen")
+        image = release.record["image"]
+        assert release.arn.endswith(f":shop-{image}")
+        announced(world, image)
+        assert release.wait().end == "Promoted"
+        assert world.cloud.plane.by_version()["2.0.0"].requests > 0
+        announced(world, image)
+        asked = [{"Key": key, "Value": value} for key, value in tags("2.1.0").items()]
+        world.cloud.client("ec2").create_tags(Resources=[older], Tags=asked)
+        announced(world, older)
+        assert [each.arn for each in releases(world)] == [release.arn]
+        assert world.paged() == []
+        assert set(errors(world)) == {None}
+
+
+def test_an_image_that_comes_while_another_is_released_starts_nothing_and_people_are_told() -> None:
+    with opened(start_on_image=True, steps=ONE_STEP) as world:
+        image = image_of(world, "2.0.0")
+        world.pass_minutes(1)
+        (release,) = releases(world)
+        release.until("ShiftTraffic")
+        late = image_of(world, "3.0.0")
+        world.pass_minutes(1)
+        assert [each.arn for each in releases(world)] == [release.arn]
+        assert world.paged() == [f"viridian: shop 3.0.0 of {late} was not started"]
+        assert release.record["image"] == image
+        assert release.wait().end == "Promoted"
+
+
+def test_the_images_of_releases_and_of_a_service_that_has_not_opted_in_start_nothing(world: World) -> None:
+    image_of(world, "2.0.0")
+    world.pass_minutes(1)
+    assert releases(world) == []
+    seed.registered(world.cloud, "shop", {**world.shop.profile, "start_on_image": True, "steps": ONE_STEP})
+    pipeline = seed.pipeline(world.cloud, "3.0.0", tags=json.dumps(tags("3.0.0")))
+    release = world.release("3.0.0", source={"type": "image_builder", "pipeline_arn": pipeline})
+    assert release.end == "Promoted"
+    assert [each.arn for each in releases(world)] == [release.arn]
+    assert world.paged() == []
