@@ -13,7 +13,7 @@ from tests.faults.documents import Paper
 from tests.faults.refusals import Answer, Judge
 from viridian.errors import Refusal
 from viridian.messages import Brake, Guard, StartRelease
-from viridian.request import Order, Profile, Request, Resume
+from viridian.request import Order, Overrides, Profile, Request, Resume
 
 FEW = 150
 
@@ -44,9 +44,9 @@ def fuzz(account: Account, judge: Judge, fit: Any, stem: str, event: Any, *, som
 def known(account: Account) -> dict[str, st.SearchStrategy[Any]]:
     """What fields must be for a request to be planned here."""
     sample = account.event("plan_release")["request"]
-    return {
-        name: st.just(sample[name]) for name in ("service", "version", "source", "guards", "steps", "waive")
-    }
+    meant = ("service", "version", "source", "guards", "steps", "waive")
+    fleet = st.just({}) | documents.fitting(Overrides)  # those drawn at random seldom go with each other
+    return {"fleet": fleet, **{name: st.just(sample[name]) for name in meant}}
 
 
 @pytest.mark.parametrize("kind", [Request, Resume])
