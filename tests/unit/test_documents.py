@@ -45,7 +45,9 @@ def known(account: Account) -> dict[str, st.SearchStrategy[Any]]:
     """What fields must be for a request to be planned here."""
     sample = account.event("plan_release")["request"]
     meant = ("service", "version", "source", "guards", "steps", "waive")
-    fleet = st.just({}) | documents.fitting(Overrides)  # those drawn at random seldom go with each other
+    fleet: st.SearchStrategy[Any] = st.just({}) | documents.fitting(
+        Overrides
+    )  # those drawn at random seldom go with each other
     return {"fleet": fleet, **{name: st.just(sample[name]) for name in meant}}
 
 
