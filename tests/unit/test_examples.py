@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from tests.stack import ROOT
 from viridian import request
 from viridian.errors import Refusal
 
-TEMPLATE = ROOT / "examples" / "codepipeline" / "template.yaml"
+PIPELINE, ACTIONS = (
+    ROOT / "examples" / name / "template.yaml" for name in ("codepipeline", "github-actions")
+)
+PROVIDER = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:viridian-release"
 # What CodePipeline knows by the time it releases: https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html
 VARIABLES = {
@@ -23,18 +27,21 @@ VARIABLES = {
 }
 
 
-def resolved(value: Any) -> Any:
-    parameters = {
-        "ReleaseStateMachineArn": MACHINE,
-        "Service": "shop",
-        "ConnectionArn": "arn:aws:codeconnections:us-east-1:123456789012:connection/1",
-        "Repository": "example/shop",
-    }
-    return Values(load(TEMPLATE), "shop", parameters, lambda name, _: name).resolve(value)
+PARAMETERS = {
+    "ReleaseStateMachineArn": MACHINE,
+    "Service": "shop",
+    "ConnectionArn": "arn:aws:codeconnections:us-east-1:123456789012:connection/1",
+    "Repository": "example/shop",
+    "ProviderArn": PROVIDER,
+}
 
 
-def resource(name: str) -> dict[str, Any]:
-    return dict(resolved(load(TEMPLATE)["Resources"][name]["Properties"]))
+def resource(name: str, path: Path = PIPELINE) -> dict[str, Any]:
+    """The properties of a resource, as CloudFormation would resolve them."""
+    template = load(path)
+    given = {key: value for key, value in PARAMETERS.items() if key in template["Parameters"]}
+    values = Values(template, "shop", given, lambda name, _: name)
+    return dict(values.resolve(template["Resources"][name]["Properties"]))
 
 
 def action() -> dict[str, Any]:
@@ -62,16 +69,38 @@ def test_a_variable_that_nobody_replaced_is_no_key() -> None:
     assert (refused.value.field, refused.value.value) == ("key", "#{codepipeline.PipelineExecutionId}")
 
 
-def test_the_pipeline_may_start_and_follow_its_own_releases_and_no_others() -> None:
-    (policy,) = resource("PipelineRole")["Policies"]
-    allowed = {
+def of_step_functions(role: dict[str, Any]) -> dict[str, str]:
+    """What a role may do there, and to what."""
+    (policy,) = role["Policies"]
+    return {
         call: statement["Resource"]
         for statement in policy["PolicyDocument"]["Statement"]
         for call in statement["Action"]
         if call.startswith("states:")
     }
+
+
+def test_the_pipeline_may_start_and_follow_its_own_releases_and_no_others() -> None:
+    allowed = of_step_functions(resource("PipelineRole"))
     prefix = action()["Configuration"]["ExecutionNamePrefix"]
     followed = MACHINE.replace(":stateMachine:", ":execution:") + f":{prefix}-*"
     assert allowed == {"states:DescribeStateMachine": MACHINE, "states:StartExecution": MACHINE} | {
         "states:DescribeExecution": followed
+    }
+
+
+def test_one_environment_of_one_repository_may_start_releases_and_see_how_they_end() -> None:
+    role = resource("ReleaseRole", ACTIONS)
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Federated": PROVIDER}
+    assert trust["Condition"] == {
+        "StringEquals": {
+            "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+            "token.actions.githubusercontent.com:sub": "repo:example/shop:environment:production",
+        }
+    }
+    executions = MACHINE.replace(":stateMachine:", ":execution:") + ":*"
+    assert of_step_functions(role) == {
+        "states:StartExecution": MACHINE,
+        "states:DescribeExecution": executions,
     }
