@@ -15,7 +15,7 @@ from viridian.errors import Refusal
 from viridian.messages import Brake, Guard, StartRelease
 from viridian.request import Order, Overrides, Profile, Request, Resume
 
-FEW = 150
+FEW = 100
 
 
 def answered(stem: str, event: Any) -> Answer:
