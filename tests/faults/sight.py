@@ -93,6 +93,11 @@ def healthy(cloud: Any) -> dict[str, int]:
     return found
 
 
+def instances() -> set[str]:
+    """Every instance that was ever launched."""
+    return {instance.id for reservation in ec2().reservations.values() for instance in reservation.instances}
+
+
 def groups() -> dict[str, Sizes]:
     """Every Auto Scaling group, by name."""
     return {

@@ -29,7 +29,7 @@ class Traffics:
         self.lost: dict[str, float] = {OURS: 0.0, FAULT: 0.0}
         self.told: dict[str, float] = {}
         self._counting = False
-        self._shrunk: dict[str, str] = {}
+        self._shrunk: dict[str, tuple[str, set[str]]] = {}
         self._hopeless: set[str] = set()
         self._given: tuple[float, set[str]] = (0.0, set())
         self._random = Random(f"lag {world.run.seed}")
@@ -57,8 +57,8 @@ class Traffics:
         )
 
     def shrunk(self, group: str, writer: str) -> None:
-        """An Auto Scaling group lost capacity by somebody's order: its instances go by that order from now on."""
-        self._shrunk[group] = writer
+        """An Auto Scaling group lost capacity by somebody's order: those of its instances that stand go by that order."""
+        self._shrunk[group] = writer, sight.instances()
 
     def _saw(self, entry: dict[str, object]) -> None:
         """Who wrote the production route last, and whether the weight it gave had anybody behind it."""
@@ -100,14 +100,15 @@ class Traffics:
         at, given = self._given
         if group in given and self.world.cloud.clock.now() - at <= FORGIVEN:
             return FAULT  # somebody else sent them there, and nobody could have mended it yet
-        return self._by_order(group)
+        return self._by_order(group, target)
 
-    def _by_order(self, group: str) -> str:
-        """Whose order took capacity from the fleet behind a target group."""
+    def _by_order(self, group: str, target: str) -> str:
+        """Whose order took an instance, or all of them, from the fleet behind a target group."""
         gone = group not in sight.target_groups()
         holders = [size.name for size in sight.groups().values() if group in size.target_groups]
         names = holders or list(self._shrunk if gone else ())
-        return next((self._shrunk[name] for name in names if name in self._shrunk), FAULT)
+        orders = [self._shrunk[name] for name in names if name in self._shrunk]
+        return next((writer for writer, stood in orders if not target or target in stood), FAULT)
 
     def _drained(self, group: str, target: str) -> bool:
         """Whether a target that is cut off has had its whole deregistration delay."""

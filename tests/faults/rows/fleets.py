@@ -80,6 +80,8 @@ def own_scaling(clean: Clean) -> Iterator[Run]:
     for number, point in enumerate(sample(of(on_the_way_back(clean), "ConvergeFunction"), 6, 44)):
         fault = Fault("scaled", point, {"side": "blue", "desired": 6})
         yield Run("F44", "bad", (fault,), number, ends=BACK)
+    late = Point("ConvergeFunction", "DeleteTargetGroup", 1)  # of a blue that has been at zero in between
+    yield Run("F44", "revived", (Fault("terminated", late, {"side": "blue", "count": 1}),), ends=BACK)
 
 
 _RELEASING = (
