@@ -41,7 +41,7 @@ local: .venv/.stamp
 	@.venv/bin/python -m local --speed $(SPEED)
 
 test: .venv/.stamp
-	@.venv/bin/python -m pytest -q -n 3 --dist worksteal
+	@.venv/bin/python -m pytest -q -n 2 --dist worksteal
 
 SOURCES = $(wildcard functions local tests bench)
 MACHINES = $(wildcard statemachine/*.asl.json)
