@@ -6,6 +6,7 @@ from typing import Any
 
 from viridian.errors import Refusal
 from viridian.overrides import Setup
+from viridian.plan import LaunchTemplate
 
 CARRIED = (
     "MixedInstancesPolicy",
@@ -186,6 +187,12 @@ def launch_template(blue: Mapping[str, Any]) -> Mapping[str, Any]:
             "route", f"{_name(blue)} has no launch template", "Move the group to a launch template."
         )
     return dict(found)
+
+
+def launches(group: Mapping[str, Any]) -> LaunchTemplate:
+    """The same as a plan has it, the version as the group names it."""
+    found = launch_template(group)
+    return LaunchTemplate(template=found["LaunchTemplateId"], version=str(found.get("Version", "$Default")))
 
 
 def tags(blue: Mapping[str, Any], ours: Mapping[str, str], name: str) -> list[dict[str, Any]]:

@@ -10,6 +10,13 @@ MANAGED = "viridian:managed"
 SERVICE = "viridian:service"
 RELEASE = "viridian:release"
 VERSION = "viridian:version"
+# Where an image came from: the fields of a release's build, each in a tag.
+BUILD = {
+    "commit": "viridian:build-commit",
+    "build_id": "viridian:build-id",
+    "builder": "viridian:build-builder",
+    "url": "viridian:build-url",
+}
 STANDBY_HEADER = "x-viridian-standby"
 
 

@@ -9,6 +9,7 @@ from viridian.errors import DeadlinePassed
 from viridian.fence import Fence
 from viridian.plan import Plan
 from viridian.request import Step
+from viridian.timetable import at
 from viridian.traffic import Forward
 
 SCHEMA = 1
@@ -104,7 +105,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def ensure_in_time(self, now: datetime) -> None:
         """Raises DeadlinePassed once the whole release has taken longer than all its waits together."""
         if now > self.plan.deadline:
-            raise DeadlinePassed(f"the release was to end by {self.plan.deadline:%Y-%m-%dT%H:%M:%SZ}")
+            raise DeadlinePassed(f"the release was to end by {at(self.plan.deadline)}")
 
     def ensure_green_in_time(self, now: datetime, lack: str) -> None:
         """Raises DeadlinePassed once green has taken longer to become healthy than its profile allows."""

@@ -9,14 +9,9 @@ from viridian import arns, names
 from viridian.errors import Refusal
 from viridian.image import Making
 from viridian.request import SEMVER, Profile
+from viridian.timetable import at
 
 _BUILT_AS = "Ec2ImageBuilderArn"  # Image Builder puts it on every AMI that it makes
-_BUILD = {
-    "commit": "viridian:build-commit",
-    "build_id": "viridian:build-id",
-    "builder": "viridian:build-builder",
-    "url": "viridian:build-url",
-}
 
 
 def asked(found: Mapping[str, Any], built: Making | None, account: str, region: str) -> dict[str, Any]:
@@ -43,7 +38,7 @@ def asked(found: Mapping[str, Any], built: Making | None, account: str, region: 
         "source": {"type": "ami", "image_id": image},
         "build": {
             **({"build_id": by} if by else {}),
-            **{field: tags[tag] for field, tag in _BUILD.items() if tag in tags},
+            **{field: tags[tag] for field, tag in names.BUILD.items() if tag in tags},
         },
     }
 
@@ -71,15 +66,11 @@ def outdated(found: Mapping[str, Any], version: str, serving: Mapping[str, Any])
     image, blue = found["ImageId"], serving["ImageId"]
     made, since = (datetime.fromisoformat(each["CreationDate"]) for each in (found, serving))
     if made <= since:
-        return f"{image} of {_told(made)} is no newer than {blue} of {_told(since)}, which serves"
+        return f"{image} of {at(made)} is no newer than {blue} of {at(since)}, which serves"
     now = names.tags_on(serving).get(names.VERSION, "")
     if re.match(SEMVER, now) and _precedence(version) < _precedence(now):
         return f"version {version} of {image} is lower than {now} of {blue}, which serves"
     return None
-
-
-def _told(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _precedence(version: str) -> tuple[Any, ...]:

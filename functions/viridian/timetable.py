@@ -45,12 +45,13 @@ def in_words(phases: Sequence[Phase], profile: Profile, deadline: datetime) -> t
     back = deadline + timedelta(minutes=profile.deadlines.rollback_minutes)
     return (
         *(
-            f"{each.what}: {_at(each.soonest)} at the soonest, {_at(each.latest)} at the latest"
+            f"{each.what}: {at(each.soonest)} at the soonest, {at(each.latest)} at the latest"
             for each in phases
         ),
-        f"not promoted by {_at(deadline)}: it goes back to blue, and by {_at(back)} a person is paged",
+        f"not promoted by {at(deadline)}: it goes back to blue, and by {at(back)} a person is paged",
     )
 
 
-def _at(moment: datetime) -> str:
+def at(moment: datetime) -> str:
+    """A moment in UTC, as people and AWS write it."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

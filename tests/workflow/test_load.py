@@ -32,10 +32,6 @@ def doubled(world: World, release: Release) -> Release:
     return release
 
 
-def nobody_lost_anything(world: World) -> bool:
-    return not any(counts.elb_5xx + counts.target_5xx for counts in world.cloud.plane.counts().values())
-
-
 def judged(release: Release) -> str:
     """Everything that its history says."""
     return json.dumps(release.execution.history, default=str)
@@ -60,7 +56,7 @@ def test_at_half_both_floors_rise_with_the_load_and_the_release_is_promoted(busy
     assert "6600 at the start: the need is 6, not" in judged(release)
     assert busy.weights() == {release.green: 100}
     assert busy.group(release.group).in_service == 6
-    assert nobody_lost_anything(busy)
+    assert busy.nobody_lost_anything()
 
 
 def test_taken_back_after_that_blue_carries_the_doubled_load_at_once(busy: World) -> None:
@@ -72,7 +68,7 @@ def test_taken_back_after_that_blue_carries_the_doubled_load_at_once(busy: World
     assert "RaiseBlue" not in json.dumps(rollback.execution.history, default=str)
     assert busy.group().in_service == 6
     assert (busy.group().minimum, busy.leftovers(release)) == (2, [])
-    assert nobody_lost_anything(busy)
+    assert busy.nobody_lost_anything()
 
 
 def test_a_load_that_doubles_while_the_image_is_baked_is_met_by_both_fleets_before_any_weight() -> None:
@@ -84,7 +80,7 @@ def test_a_load_that_doubles_while_the_image_is_baked_is_met_by_both_fleets_befo
         release.until("ShiftTraffic")
         assert sizes(world, release) == ((6, 6), (6, 6))
         assert release.wait().end == "Promoted"
-        assert nobody_lost_anything(world)
+        assert world.nobody_lost_anything()
 
 
 def test_a_load_that_falls_leaves_the_floors_where_they_are(busy: World) -> None:

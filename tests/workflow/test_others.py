@@ -36,7 +36,7 @@ def went_back(world: World, release: Release) -> str:
     assert release.wait().end == "RolledBack"
     assert world.weights() == {"shop-1": 100}
     assert world.leftovers(release) == []
-    assert not any(counts.elb_5xx + counts.target_5xx for counts in world.cloud.plane.counts().values())
+    assert world.nobody_lost_anything()
     return str(release.cause)
 
 

@@ -31,10 +31,6 @@ def took_back(world: World, release: Release) -> Release:
     return rollback
 
 
-def nobody_lost_anything(world: World) -> bool:
-    return not any(counts.elb_5xx + counts.target_5xx for counts in world.cloud.plane.counts().values())
-
-
 def test_a_blue_on_its_floor_has_its_traffic_back_in_one_write(world: World) -> None:
     release = promoted(world)
     began = world.cloud.clock.now()
@@ -45,7 +41,7 @@ def test_a_blue_on_its_floor_has_its_traffic_back_in_one_write(world: World) -> 
     assert world.weights() == {"shop-1": 100}
     assert release.record["status"] == "RolledBack"
     assert "RollbackOrdered: customers see old prices" in release.record["failure"]
-    assert nobody_lost_anything(world)
+    assert world.nobody_lost_anything()
 
 
 def test_nothing_is_left_of_a_release_that_was_taken_back(world: World) -> None:
@@ -91,7 +87,7 @@ def test_a_blue_at_zero_gets_its_capacity_then_its_health_then_the_traffic(world
     assert world.leftovers(release) == []
     assert world.standby() is None
     assert world.group().minimum == 2
-    assert nobody_lost_anything(world)
+    assert world.nobody_lost_anything()
 
 
 def test_what_a_retirement_suspended_is_resumed_and_nothing_else(world: World) -> None:
@@ -103,7 +99,7 @@ def test_what_a_retirement_suspended_is_resumed_and_nothing_else(world: World) -
     took_back(world, release)
     assert world.suspended() == ["AZRebalance"]
     assert not release.record["launches_suspended"]
-    assert nobody_lost_anything(world)
+    assert world.nobody_lost_anything()
 
 
 def test_a_retirement_that_had_only_begun_leaves_nothing_suspended(world: World) -> None:
@@ -135,7 +131,7 @@ def test_traffic_comes_back_in_steps_if_asked(world: World) -> None:
     shares = [world.named(call["after"]).get("shop-1") for call in writes]
     assert shares == [25, 60, 100]
     assert all(after["at"] - before["at"] >= 240 for before, after in pairwise(writes))
-    assert nobody_lost_anything(world)
+    assert world.nobody_lost_anything()
 
 
 def test_a_later_order_without_steps_gives_blue_everything_at_once(world: World) -> None:
@@ -147,7 +143,7 @@ def test_a_later_order_without_steps_gives_blue_everything_at_once(world: World)
     world.cloud.until(lambda: world.weights() == {"shop-1": 100}, 3600)
     assert world.cloud.clock.now() - began < 5
     assert [each.wait().states[-1] for each in (hasty, patient)] == ["RolledBack", "RolledBack"]
-    assert nobody_lost_anything(world)
+    assert world.nobody_lost_anything()
 
 
 def test_a_retirement_that_is_under_way_is_overtaken(world: World) -> None:
@@ -176,7 +172,7 @@ def test_a_blue_that_never_comes_up_leaves_the_traffic_where_it_is(world: World)
     assert rollback.end == "Held"
     assert "all traffic is on green" in rollback.cause
     assert world.weights() == {release.green: 100}
-    assert nobody_lost_anything(world)
+    assert world.nobody_lost_anything()
     refused = world.submit({"service": "shop", "resume": release.id, "reason": "let it go on now"}).wait()
     assert refused.end == "Refused"
     assert "is being taken back" in refused.cause

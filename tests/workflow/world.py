@@ -505,6 +505,10 @@ class World:
         """Looks at the world all along, beside the call log."""
         self.cloud.clock.every(5, lambda _: look(), "a look")
 
+    def nobody_lost_anything(self) -> bool:
+        """Whether neither the load balancer nor the app has answered anybody with an error so far."""
+        return not any(counts.elb_5xx + counts.target_5xx for counts in self.cloud.plane.counts().values())
+
     def sizes(self, name: str) -> Group | None:
         """A group's sizes as `group` has them; None while there is none."""
         return self.group(name) if self._group(name) else None

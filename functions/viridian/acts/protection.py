@@ -5,7 +5,6 @@ from typing import Any
 from viridian import clone
 from viridian.aws import auto_scaling, images
 from viridian.errors import Refusal
-from viridian.plan import LaunchTemplate
 from viridian.record import Record
 
 
@@ -38,8 +37,7 @@ def is_idle(record: Record, image: str | None, gone: str) -> bool:
 def _image(group: dict[str, Any]) -> str | None:
     """What a group launches; nothing for one without a launch template, which no release is made like."""
     try:
-        found = clone.launch_template(group)
+        launches = clone.launches(group)
     except Refusal:
         return None
-    version = str(found.get("Version", "$Default"))
-    return images.template_image(LaunchTemplate(template=found["LaunchTemplateId"], version=version))
+    return images.template_image(launches)

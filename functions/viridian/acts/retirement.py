@@ -9,6 +9,7 @@ from viridian.aws.load_balancer import Rule
 from viridian.converge import Move
 from viridian.errors import NotPermitted, Refusal
 from viridian.record import Record
+from viridian.timetable import at
 
 _LATER = timedelta(days=1)  # so long is waited for somebody to allow what a retirement was not permitted
 _PATIENCE = timedelta(minutes=60)  # so long may what serves be short of capacity before blue is kept for good
@@ -69,9 +70,7 @@ def _put_off(record: Record, error: NotPermitted) -> Move:
     again = datetime.now(UTC) + _LATER
     seen = ledger.find(record.plan.service, record.plan.release) or record  # what was noted before the call
     _let_launch(seen)
-    return _keep(
-        seen, f"{error}. Blue is kept, and retires once that is allowed: at {again:%Y-%m-%dT%H:%M:%SZ}", again
-    )
+    return _keep(seen, f"{error}. Blue is kept, and retires once that is allowed: at {at(again)}", again)
 
 
 def _let_launch(record: Record) -> None:
@@ -108,7 +107,7 @@ def _retire(record: Record) -> Move:
 def _retain(record: Record, kept: timedelta) -> Move:
     """Blue stands at nothing and launches nothing: it costs nothing, and can be brought back until its time."""
     now = datetime.now(UTC)
-    words = f"{record.plan.blue.group} stands at zero until {now + kept:%Y-%m-%dT%H:%M:%SZ}, its launches suspended"
+    words = f"{record.plan.blue.group} stands at zero until {at(now + kept)}, its launches suspended"
     ledger.end(record.fence(), "Promoted", words, retire_at=now + kept, emptied_at=now)
     return Move(act="End", end="Emptied", reason=words)
 

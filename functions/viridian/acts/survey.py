@@ -139,10 +139,7 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
 
 def launches_of(group: dict[str, Any]) -> LaunchTemplate:
     """What a group launches from; a Refusal unless it is one version of a launch template, by its number."""
-    specification = cloning.launch_template(group)
-    launches = LaunchTemplate(
-        template=specification["LaunchTemplateId"], version=str(specification.get("Version", "$Default"))
-    )
+    launches = cloning.launches(group)
     preflight.ensure_numeric(launches, group["AutoScalingGroupName"])
     return launches
 

@@ -111,18 +111,13 @@ def tags(plan: Plan) -> dict[str, str]:
     numbers, _, prerelease = core.partition("-")
     major, minor, patch = numbers.split(".")
     parts = {"version-major": major, "version-minor": minor, "version-patch": patch, "prerelease": prerelease}
-    build = {
-        "source": origin(plan.source)[:256],
-        "build-commit": plan.build.commit,
-        "build-id": plan.build.build_id,
-        "build-builder": plan.build.builder,
-        "build-url": plan.build.url,
-    }
-    told = {f"viridian:{key}": value for key, value in {**parts, **build}.items() if value}
+    parts["source"] = origin(plan.source)[:256]
+    build = {tag: getattr(plan.build, field) for field, tag in names.BUILD.items()}
+    told = {**{f"viridian:{key}": value for key, value in parts.items()}, **build}
     return {
         "Name": names.image(plan.service, plan.release),
         names.VERSION: plan.version,
-        **told,
+        **{tag: value for tag, value in told.items() if value},
         **names.tags(plan.service, plan.release),
     }
 
