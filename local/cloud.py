@@ -30,6 +30,7 @@ from local.control.functions import Functions
 from local.control.redrive import Redrive
 from local.control.session import ACCOUNT, REGION, client, session
 from local.control.topics import Published, Topics
+from local.control.trail import Trail
 from local.fleet.builds import Builds
 from local.fleet.commands import Commands
 from local.fleet.fleet import Fleet
@@ -153,10 +154,11 @@ class Cloud:
         self.calls: Calls = self._installed(Calls(clock, self.out, ACCOUNT, REGION))
         clock.start()
         self._stack.callback(clock.stop)
-        self.functions: Functions = self._installed(Functions(clock, self.out))
+        self.functions: Functions = self._installed(Functions(clock, self.out, served=self._port is not None))
         self._topics: Topics = self._installed(Topics(clock))
         self.events: Events = self._installed(Events(clock, self.functions, ACCOUNT, REGION))
         self._stack.enter_context(machine.install(clock, self.events.execution_changed))
+        self._installed(Trail(clock, reality))
         self._installed(Redrive(clock, reality, self.events.execution_changed))
         self.plane: Any = self._plane()
         self.plane.start()

@@ -24,6 +24,7 @@ class Reality:
     scaling_out_seconds: float = 60.0
     replace_seconds: float = 60.0
     execution_lag_seconds: float = 3.0
+    trail_seconds: float = 300.0
 
     instances_boot: bool = True
     rules_propagate: bool = True

@@ -13,6 +13,7 @@ def lambda_handler(ask: Promote) -> ReleasePromoted:
     record = ledger.find(ask.service, ask.release)
     if record is None or record.status != "Promoted":
         record = ledger.read(ask.service, ask.release, ask.epoch)
+        record.ensure_through("before_promote", 0)
         forward = load_balancer.forward(record.plan.route)
         traffic.ensure_ours(forward, record.written[-1:])
         blue, candidate = green.both(record)

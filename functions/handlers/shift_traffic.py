@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from viridian import fleet, traffic
+from viridian import fleet, gates, traffic
 from viridian.acts import green, others
 from viridian.aws import ledger, load_balancer
 from viridian.aws.function import handler
@@ -14,6 +14,7 @@ def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
     """Raises Drifted if somebody else is at work, GreenUnfit or BlueUnfit if a side can't carry its share."""
     record = ledger.read(ask.service, ask.release, ask.epoch)
     record.ensure_in_time(datetime.now(UTC))
+    record.ensure_through(*gates.before(ask.step))
     others.ensure_still_idle(record)
     green.count_in_dns(record)
     rule = load_balancer.find_rule(record.plan.route)

@@ -56,6 +56,14 @@ class DeadlinePassed(Exception):
     """A wait, or the whole release, took longer than its profile allows."""
 
 
+class GateClosed(Exception):
+    """Something at a gate of the release has said no, or has not said yes."""
+
+
+class AlreadyAnswered(Exception):
+    """People have answered before the release waited for it: the ledger has what they said."""
+
+
 class ImageFailed(Exception):
     """The image did not become available, and never will."""
 

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from viridian import gates
 from viridian.converge import End
+from viridian.gates import Gate
 from viridian.joining import Joined
 from viridian.plan import Endpoint, Plan
 from viridian.request import SmokeTest
@@ -156,6 +158,35 @@ class FloorsHeld(Message, frozen=True):
     """The size below which neither fleet may fall."""
 
     need: int
+
+
+class PassGate(Ticket, frozen=True):
+    """The gate that a release stands at, and the step it has taken."""
+
+    gate: Gate
+    step: int
+
+
+class GatePassed(Message, frozen=True):
+    """`open` goes on, `look_again` does once green was looked at; `approval` is the question that people are asked."""
+
+    next: gates.Next
+    reason: str
+    again_in: int
+    approval: str | None = None
+
+
+class AwaitApproval(Ticket, frozen=True):
+    """The question that people are to answer, and the token that wakes the state."""
+
+    approval: str
+    token: str
+
+
+class ApprovalAwaited(Message, frozen=True):
+    """What people were told of."""
+
+    approval: str
 
 
 class Promote(Ticket, frozen=True):
@@ -332,3 +363,56 @@ class ReleaseStarted(Message, frozen=True):
 
     started: str | None
     reason: str
+
+
+class Identity(Event, frozen=True):
+    """Who signed a request, as AWS has verified it."""
+
+    userArn: str  # noqa: N815
+
+
+class Authorizer(Event, frozen=True):
+    """How a request was authorised: by IAM."""
+
+    iam: Identity
+
+
+class Http(Event, frozen=True):
+    """How a request came."""
+
+    method: str
+
+
+class RequestContext(Event, frozen=True):
+    """What Lambda knows of a request to a function's URL."""
+
+    http: Http
+    authorizer: Authorizer
+
+
+class AnswerApproval(Event, frozen=True):
+    """A request to the URL that people answer at.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+    """
+
+    requestContext: RequestContext  # noqa: N815
+    body: str = ""
+    isBase64Encoded: bool = False  # noqa: N815
+
+    @property
+    def method(self) -> str:
+        """How it came; only a POST answers."""
+        return self.requestContext.http.method
+
+    @property
+    def caller(self) -> str:
+        """The ARN of whoever signed it."""
+        return self.requestContext.authorizer.iam.userArn
+
+
+class ApprovalAnswered(Message, frozen=True):
+    """What the person sees."""
+
+    statusCode: int  # noqa: N815
+    body: str

@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from viridian import names, traffic
+from viridian import gates, names, traffic
 from viridian.diff import Change
 from viridian.fleet import ENOUGH, Side
+from viridian.gates import Gate
 from viridian.request import (
     Build,
     ImageBuilderSource,
@@ -52,7 +53,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `resumed` is what the rule showed when a Held release was resumed; `diff` is what green has otherwise than blue.
     `image` is the one that is ready, whatever its parameter says later; `unchecked` is what could not be seen of it.
     `rate` is how many requests a minute blue had when its size was read, 0 if that isn't known. `key` is what whoever
-    asks for this release again names it by.
+    asks for this release again names it by. `gates` are those at which something stands.
     """
 
     service: str
@@ -96,6 +97,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     unchecked: tuple[str, ...] = ()
     rate: float = 0.0
     key: str | None = None
+    gates: tuple[Gate, ...] = ()
 
     @property
     def ready(self) -> str:
@@ -112,12 +114,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return traffic.split(blue, green, weight, now, sticky=sticky, sticky_targets=self.sticky_seconds)
 
 
+def preview(plan: Plan) -> str:
+    """Where a person sees green before anyone else."""
+    endpoint = plan.endpoint
+    host = endpoint.host or endpoint.dns_name
+    return f"{endpoint.protocol.lower()}://{host}:{endpoint.port}/ with the header {names.STANDBY_HEADER}: {plan.standby.value}"
+
+
 def times(profile: Profile, started_at: datetime) -> datetime:
     """The moment after which the release may not go on: every wait at its longest, one after the other."""
     deadlines = profile.deadlines
     observing = sum(step.observe_minutes + profile.inconclusive.minutes for step in profile.steps)
     return started_at + timedelta(
-        minutes=deadlines.image_minutes + deadlines.healthy_minutes + observing + 30
+        minutes=deadlines.image_minutes + deadlines.healthy_minutes + observing + gates.minutes(profile) + 30
     )
 
 

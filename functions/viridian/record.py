@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 import msgspec
 from msgspec.structs import replace
 
-from viridian.errors import DeadlinePassed
+from viridian import gates
+from viridian.errors import DeadlinePassed, GateClosed
 from viridian.fence import Fence
+from viridian.gates import Gate, Passage
 from viridian.plan import Plan
 from viridian.request import Step
 from viridian.timetable import at
@@ -27,6 +29,7 @@ FRESH = (
     "outcome",
     "overtaken",
     "overwrite",
+    "passages",
     "resolved",
     "restored_at",
     "rollback_by",
@@ -42,7 +45,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     it is settled; `taken_back` once that was done to it after its promotion, and `emptied_at` when blue was scaled in to
     nothing; `steps` are the shares in which blue is to get its traffic back, the last of them since `stepped_at`;
     `launches_suspended` once its retirement did that to blue, until it is undone; `bake` is the id of what makes the
-    image; `told` is what people were paged about last, `hands_off` why they want no writes.
+    image; `passages` are the gates it has come to; `told` is what people were paged about last, `hands_off` why they want no writes.
     """
 
     plan: Plan
@@ -68,6 +71,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     written: tuple[Forward, ...] = ()
     overtaken: tuple[Forward, ...] = ()
     green_at: datetime | None = None
+    passages: tuple[Passage, ...] = ()
     first_weight_at: datetime | None = None
     restored_at: datetime | None = None
     rollback_by: datetime | None = None
@@ -106,6 +110,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         """Raises DeadlinePassed once the whole release has taken longer than all its waits together."""
         if now > self.plan.deadline:
             raise DeadlinePassed(f"the release was to end by {at(self.plan.deadline)}")
+
+    def passage(self, gate: Gate, step: int) -> Passage | None:
+        """How far it is through a gate; None if it has not come to it."""
+        called = gates.name(gate, step)
+        return next((passage for passage in self.passages if passage.gate == called), None)
+
+    def ensure_through(self, gate: Gate, step: int) -> None:
+        """Raises GateClosed unless it is through a gate, or nothing stands there."""
+        if gate in self.plan.gates and not ((passage := self.passage(gate, step)) and passage.passed):
+            raise GateClosed(f"the release is not through the gate {gates.where(gate)}")
 
     def ensure_green_in_time(self, now: datetime, lack: str) -> None:
         """Raises DeadlinePassed once green has taken longer to become healthy than its profile allows."""

@@ -24,6 +24,10 @@ ROUTE = (
 
 PIPELINE = r"^arn:aws[a-z-]*:imagebuilder:[a-z0-9-]+:[0-9]{12}:image-pipeline/[a-z0-9_-]+$(?!\n)"
 CONTAINER = r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9_.-]{1,128})?(@sha256:[0-9a-f]{64})?$(?!\n)"
+HOOK = (
+    r"^arn:aws[a-z-]*:(lambda:[a-z0-9-]+:[0-9]{12}:function:[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,128})?"
+    r"|states:[a-z0-9-]+:[0-9]{12}:stateMachine:[A-Za-z0-9_-]{1,80})$(?!\n)"
+)
 PARAMETER = r"^/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*(:[A-Za-z0-9_.-]{1,100})?$(?!\n)"
 
 ServiceName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,18}[a-z0-9]$(?!\n)")]
@@ -76,6 +80,30 @@ class Deadlines(Document, frozen=True):
     image_minutes: Minutes = 60
     healthy_minutes: Minutes = 20
     rollback_minutes: Minutes = 60
+
+
+class Approval(Document, frozen=True):
+    """Where a person has to say yes, how long the release waits for that, and whether whoever started it may not."""
+
+    before_traffic: bool = False
+    before_promote: bool = False
+    minutes: Minutes = 480
+    not_by_starter: bool = False
+
+
+class Hook(Document, frozen=True):
+    """A Lambda function or state machine of the service's own that has a say, and how long it may take."""
+
+    arn: Annotated[str, Meta(pattern=HOOK, max_length=256)]
+    minutes: Minutes = 15
+
+
+class Hooks(Document, frozen=True):
+    """What is asked before green's first traffic, after each step but the last, and before its promotion."""
+
+    before_traffic: Hook | None = None
+    after_step: Hook | None = None
+    before_promote: Hook | None = None
 
 
 class InstanceSource(Document, frozen=True, tag_field="type", tag="instance"):
@@ -226,7 +254,9 @@ DEFAULT_STEPS = (
 
 
 class Profile(Document, frozen=True):
-    """A service as it is registered in Parameter Store; a release may override all but the route and what starts one."""
+    """A service as it is registered in Parameter Store; a release may override all but the route, what starts one, and what
+    it needs a yes of.
+    """
 
     route: Annotated[str, Meta(pattern=ROUTE)]
     steps: Steps = DEFAULT_STEPS
@@ -241,6 +271,8 @@ class Profile(Document, frozen=True):
     retain_days: Days = 7
     keep_images: Images = 5
     start_on_image: bool = False
+    approval: Approval = Approval()
+    hooks: Hooks = Hooks()
 
 
 class Request(Document, frozen=True):
@@ -320,10 +352,14 @@ FIXES = {
     "retain_days": "Use a whole number from 0 to 365.",
     "keep_images": "Use a whole number from 1 to 100.",
     "start_on_image": "Use true or false.",
+    "hooks": "Use before_traffic, after_step and before_promote, each {arn: of a Lambda function or state machine, minutes: 1-1440}.",
     "epoch": "Leave it out: only our own functions give it.",
     "waive": 'Use {"alarms": ["name"], "reason": "at least ten characters on why"}.',
     "fleet": "Use instance_type or instance_types, security_groups, instance_profile, user_data, metadata, public_address, "
     "block_devices, min_size, max_size, targets; and relax with a reason.",
+    "approval": "Use before_traffic and before_promote (true or false), minutes (1-1440) and not_by_starter (true or false).",
+    "id": "Use the one-time id that people were told.",
+    "answer": "Use 'approve' or 'reject'.",
     "build": "Use commit, build_id, builder and url, each a line of text.",
     "dry_run": "Use true or false.",
 }
@@ -348,6 +384,11 @@ def parse_order(document: Any) -> Order:
     if order.steps:
         _rising(order.steps)
     return order
+
+
+def parse_as(document: Any, kind: type[T]) -> T:
+    """A document of another kind, or a Refusal that names the field, its value and the fix."""
+    return _convert(document, kind, "")
 
 
 def merge(request: Request, registered: Any) -> Profile:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from viridian import gates
 from viridian.request import Profile
 
 
@@ -33,10 +34,14 @@ def _until_promoted(
         yield Phase(what="image available", soonest=soonest, latest=latest)
     latest += timedelta(minutes=profile.deadlines.healthy_minutes)
     yield Phase(what="green healthy and smoke-tested", soonest=soonest, latest=latest)
+    if wait := gates.minutes_at(profile, "before_traffic"):
+        latest += timedelta(minutes=wait)
+        yield Phase(what="let through to its first traffic", soonest=soonest, latest=latest)
     for step in profile.steps:
         soonest += timedelta(minutes=step.observe_minutes)
         latest += timedelta(minutes=step.observe_minutes + profile.inconclusive.minutes)
         yield Phase(what=f"{step.weight}% observed", soonest=soonest, latest=latest)
+        latest += timedelta(minutes=gates.minutes_at(profile, "after_step") if step.weight < 100 else 0)
     yield Phase(what="promoted", soonest=soonest, latest=deadline)
 
 

@@ -94,8 +94,13 @@ class Deployment:
         return made.attributes[name]
 
     def _events_of(self) -> dict[str, str]:
-        """What SAM makes of a function's or machine's events, and of which."""
-        return {
+        """What SAM makes of a function's or machine's events, and of its URL; and of which."""
+        urls = {
+            f"{logical_id}Url": logical_id
+            for logical_id, resource in self._resources.items()
+            if "FunctionUrlConfig" in resource.get("Properties", {})
+        }
+        return urls | {
             f"{logical_id}{name}": logical_id
             for logical_id, resource in self._resources.items()
             for name in resource.get("Properties", {}).get("Events", {})
@@ -164,6 +169,11 @@ class Deployment:
             )
             target = f"{arn}:{given['AutoPublishAlias']}"
             attributes |= {"Version": f"{arn}:{version['Version']}", "Alias": target}
+        if url := given.get("FunctionUrlConfig"):
+            if url["AuthType"] != "AWS_IAM":
+                raise TemplateError(f"{logical_id} has a URL that anybody may call: not known here")
+            made = self._functions.urls.make(name, given.get("AutoPublishAlias", ""))
+            self._made[f"{logical_id}Url"] = Made(made, {"FunctionUrl": made})
         if config := given.get("EventInvokeConfig"):
             self._event_invoke_config(name, given.get("AutoPublishAlias"), config)
         if "ReservedConcurrentExecutions" in given:

@@ -25,6 +25,7 @@ from local.control.calls import current_execution, made_by
 from local.control.event_queue import EventQueue, Throttled
 from local.control.sandbox import Budget, FunctionTimedOut
 from local.control.session import ACCOUNT, REGION
+from local.control.urls import Urls
 
 
 @dataclass
@@ -58,11 +59,12 @@ class Code:
 class Functions:
     """The functions of one cloud: their code, their invocations, what they print."""
 
-    def __init__(self, clock: Clock, out: Path | None) -> None:
+    def __init__(self, clock: Clock, out: Path | None, *, served: bool = False) -> None:
         self.invocations: list[dict[str, Any]] = []
         self.throttles: list[dict[str, Any]] = []
         self._clock = clock
         self._queue = EventQueue(clock, self)
+        self.urls = Urls(self, served=served)
         self._running: Counter[str] = Counter()
         self._code: dict[str, Code] = {}
         self._path = out / "logs.jsonl" if out else None
@@ -90,6 +92,7 @@ class Functions:
         sandbox.install(self._hooks, self._clock)
         self._queue.install()
         self._hooks.callback(self._queue.uninstall)
+        self._hooks.callback(self.urls.close)
 
     def uninstall(self) -> None:
         self._hooks.close()

@@ -43,6 +43,7 @@ COMES_WITH = {
     "elasticloadbalancing:CreateTargetGroup": {"elasticloadbalancing:AddTags"},
 }  # fmt: skip
 WITH_A_KEY = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"}  # what protects table, logs and topic
+NAMED_OTHERWISE = {"lambda:Invoke": "lambda:InvokeFunction"}
 NO_ACTION_OF_ITS_OWN = {"dynamodb:TransactWriteItems"}
 
 ELB = "arn:aws:elasticloadbalancing:us-east-1:123456789012"
@@ -104,7 +105,7 @@ def test_everything_is_granted_where_aws_lets_it_be(
     if "*" in listed(statement.get("Resource", "*")) and "Condition" not in statement:
         # Composite alarms are shown only to those who may see all.
         assert not takes_resources(action) or action == "cloudwatch:DescribeAlarms"
-        assert not mutates(action) or policy == "MachineObservabilityPolicy"
+        assert not mutates(action) or policy in ("MachineObservabilityPolicy", "ApprovalPolicy")
 
 
 @pytest.mark.parametrize(("policy", "statement", "action"), ALLOWS, ids=NAMED)
@@ -290,6 +291,25 @@ def test_what_starts_releases_starts_nothing_else_and_writes_nothing() -> None:
     assert changes - WITH_A_KEY == {"sns:Publish", "states:StartExecution"}
 
 
+def test_one_function_wakes_what_waits_and_does_nothing_else_to_aws() -> None:
+    """Whoever may send a token's success can answer for every state machine of the account."""
+    assert [name for name in FUNCTIONS if "states:SendTaskSuccess" in allowed_actions(name)] == [
+        "AnswerApprovalFunction"
+    ]
+    changes = {action for action in allowed_actions("AnswerApprovalFunction") if mutates(action)}
+    assert {action for action in changes if not action.startswith(("dynamodb:", "kms:"))} == {
+        "states:SendTaskSuccess"
+    }
+
+
+def test_a_hook_is_asked_only_if_it_was_lent() -> None:
+    hook = "arn:aws:lambda:us-east-1:123456789012:function:shop-checks"
+    machine = "arn:aws:states:us-east-1:123456789012:stateMachine:shop-checks"
+    for action, arn in (("lambda:InvokeFunction", hook), ("states:StartExecution", machine)):
+        assert may("PassGateFunction", action, arn, LENT)
+        assert not may("PassGateFunction", action, arn)
+
+
 def test_every_action_granted_is_called_and_every_call_is_granted() -> None:
     called = set(calls())
     needed = called | {more for call in called for more in COMES_WITH.get(call, ())}
@@ -307,7 +327,8 @@ def calls() -> Iterator[str]:
         for service in {name for node in nodes for name in _client(node)}:
             for operation in session.get_service_model(service).operation_names:
                 if xform_name(operation) in names:
-                    yield f"{SERVICES.get(service, service)}:{operation}"
+                    called = f"{SERVICES.get(service, service)}:{operation}"
+                    yield NAMED_OTHERWISE.get(called, called)
 
 
 def _client(node: ast.AST) -> Iterator[str]:

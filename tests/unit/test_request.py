@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from tests.stack import ROOT
 from viridian import request
+from viridian.approval import Reply
 from viridian.errors import Refusal
 from viridian.request import (
     AmiParameterSource,
@@ -272,7 +273,9 @@ def test_a_refusal_names_field_value_and_fix(
 
 def test_every_field_that_can_be_wrong_has_a_fix() -> None:
     named = {
-        field.name for kind in (Request, Profile, Resume, Order) for field in msgspec.structs.fields(kind)
+        field.name
+        for kind in (Request, Profile, Resume, Order, Reply)
+        for field in msgspec.structs.fields(kind)
     }
     assert set(request.FIXES) == named
 
@@ -280,7 +283,7 @@ def test_every_field_that_can_be_wrong_has_a_fix() -> None:
 @pytest.mark.parametrize("name", [field.name for field in msgspec.structs.fields(Profile)])
 def test_a_release_may_override_all_of_its_profile_but_the_route_and_what_starts_it(name: str) -> None:
     fields = {field.name: field for field in msgspec.structs.fields(Request)}
-    assert (name in fields) == (name not in ("route", "start_on_image"))
+    assert (name in fields) == (name not in ("route", "start_on_image", "approval", "hooks"))
     if name in fields:
         assert fields[name].default is UNSET
         other = {

@@ -33,6 +33,7 @@ BY_EVENTS = {  # no state calls these
     "CollectFunction": "ScheduleV2",
     "StartReleaseFunction": "EventBridgeRule",
 }
+BY_PEOPLE = {"AnswerApprovalFunction"}
 RESCUERS = set(BY_EVENTS) - {"CollectFunction", "StartReleaseFunction"}  # they restore traffic
 WHOLE_EXECUTIONS = {"release", "retire", "rollback"}  # sample inputs of machines, not of handlers
 
@@ -55,6 +56,8 @@ def test_one_word_names_a_step_everywhere(function: str) -> None:
     assert "lambda_handler" in [node.name for node in module.body if isinstance(node, ast.FunctionDef)]
     if function in BY_EVENTS:
         assert {event["Type"] for event in FUNCTIONS[function]["Events"].values()} == {BY_EVENTS[function]}
+    elif function in BY_PEOPLE:
+        assert FUNCTIONS[function]["FunctionUrlConfig"] == {"AuthType": "AWS_IAM"}
     else:
         assert state in {task.name for task in stack.tasks() if stack.function_of(task) == function}
     assert isinstance(json.loads((ROOT / "events" / f"{stem}.json").read_text()), dict)
@@ -103,7 +106,8 @@ def test_every_state_says_what_it_is_for(state: State) -> None:
 
 @pytest.mark.parametrize("task", stack.tasks(), ids=str)
 def test_every_task_is_complete(task: State) -> None:
-    assert task.body["Resource"] == "arn:${AWSPartition}:states:::lambda:invoke"
+    waits = ".waitForTaskToken" if task.name == "AwaitApproval" else ""
+    assert task.body["Resource"] == f"arn:${{AWSPartition}}:states:::lambda:invoke{waits}"
     assert task.name.startswith(stack.function_of(task).removesuffix("Function"))
     assert set(task.body["Retry"][0]["ErrorEquals"]) >= TRANSIENT
     for retry in task.body["Retry"]:
@@ -116,6 +120,11 @@ def test_every_task_is_complete(task: State) -> None:
 def test_a_function_is_over_before_its_task_gives_up(task: State) -> None:
     function = stack.function_of(task)
     timeout = FUNCTIONS[function]["Timeout"]
+    if task.name == "AwaitApproval":
+        assert task.body["TimeoutSeconds"] == "{% $states.input.again_in %}", (
+            "people's time, not a function's"
+        )
+        return
     assert timeout < task.body["TimeoutSeconds"], "a late writer would outlive the task that knows of it"
     if function in WRITE_ROUTES:
         assert timeout <= 15, "so long does a rollback wait to be settled"

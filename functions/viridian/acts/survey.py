@@ -7,9 +7,19 @@ from typing import Any
 from msgspec.structs import replace
 
 from viridian import clone as cloning
-from viridian import head_room, names, plan, preflight, timetable, traffic
+from viridian import gates, head_room, names, plan, preflight, timetable, traffic
 from viridian.acts import budget, floors, others, overrides, sources
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
+from viridian.arns import own
+from viridian.aws import (
+    alarms,
+    auto_scaling,
+    executions,
+    functions,
+    images,
+    ledger,
+    load_balancer,
+    target_groups,
+)
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
@@ -39,6 +49,7 @@ def make_plan(
     auto_scaling.ensure_clonable(group, blue_arn, service)
     health = target_groups.health(blue_arn)
     blue = auto_scaling.side(group, blue_arn, health)
+    _ensure_hooks_lent(profile, execution, service)
     owner = preflight.iac_owner(auto_scaling.tags(group))
     others.ensure_idle(owner, blue.group)
     preflight.ensure_serving(blue)
@@ -104,6 +115,7 @@ def make_plan(
         unchecked=ready.unchecked,
         rate=rate,
         key=request.key,
+        gates=gates.of(profile),
     )
 
 
@@ -152,6 +164,17 @@ def _version_of(image: dict[str, Any]) -> str | None:
 def _ensure_hands_on(route: str) -> None:
     if why := ledger.hands_off(route):
         raise Refusal("hands_off", why, "Take the hands_off attribute off the route's item in the ledger.")
+
+
+def _ensure_hooks_lent(profile: Profile, execution: str, service: str) -> None:
+    for gate in gates.GATES:
+        if hook := gates.hook(profile, gate):
+            field = f"profile.hooks.{gate}.arn"
+            adapter = functions if gates.is_function(hook) else executions
+            tags = adapter.tags(own(field, hook.arn, execution))
+            if tags is None:
+                raise Refusal(field, hook.arn, "Use a Lambda function or state machine that exists.")
+            preflight.ensure_lent(field, service, Lent(kind="other", id=hook.arn, tags=tags, shared=True))
 
 
 def _ensure_lent(

@@ -88,9 +88,9 @@ def ensure_permitted(error: ClientError) -> None:
 
 
 @cache
-def writer(service: str) -> Any:
-    """The client that changes things in one service."""
-    client = _client(service, config=_WRITE)
+def writer(service: str, answers_in: int = 5) -> Any:
+    """The client that changes things in one service, which answers within so many seconds."""
+    client = _client(service, config=_WRITE.merge(Config(read_timeout=answers_in)))
     named = client.meta.service_model.service_id.hyphenize()
     client.meta.events.register_first(f"needs-retry.{named}", _send_again)
     return client

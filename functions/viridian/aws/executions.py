@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from typing import Any
 
 from viridian.aws import clients
@@ -39,6 +40,47 @@ def state(execution: str) -> str | None:
         return str(client.describe_execution(executionArn=execution)["status"])
     except client.exceptions.ExecutionDoesNotExist:
         return None
+
+
+def start_hook(machine: str, name: str, letter: dict[str, Any]) -> str:
+    """Starts a state machine of the service's own, once under one name."""
+    return _start(machine, name, letter)
+
+
+def outcome(execution: str) -> dict[str, Any]:
+    """How an execution stands: its `status`, and `output`, `error` and `cause` once it has ended.
+
+    One that was started a moment ago may not be seen yet, and runs (aws-facts S8).
+    """
+    client = clients.reader("stepfunctions")
+    try:
+        return dict(client.describe_execution(executionArn=execution))
+    except client.exceptions.ExecutionDoesNotExist:
+        return {"status": "RUNNING"}
+
+
+def wake(token: str | None) -> None:
+    """Ends the wait of the state that has this token; one that waits no more, or not yet, looks into the ledger itself."""
+    if token is None:
+        return
+    client = clients.writer("stepfunctions")
+    gone = (
+        client.exceptions.TaskTimedOut,
+        client.exceptions.TaskDoesNotExist,
+        client.exceptions.InvalidToken,
+    )
+    with suppress(*gone):
+        client.send_task_success(taskToken=token, output="{}")
+
+
+def tags(machine: str) -> dict[str, str] | None:
+    """The tags of a state machine; None if there is none."""
+    client = clients.reader("stepfunctions")
+    try:
+        found = client.list_tags_for_resource(resourceArn=machine)["tags"]
+    except client.exceptions.ResourceNotFound:
+        return None
+    return {tag["key"]: tag["value"] for tag in found}
 
 
 def _start(machine: str, name: str, order: dict[str, Any]) -> str:

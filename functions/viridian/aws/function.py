@@ -34,6 +34,9 @@ _BUSY = {
     "InternalServerError",
 }
 
+# The plan is in the ledger; an approval is answered by its id.
+_NOT_LOGGED = ("approval", "plan", "service")
+
 Ask = TypeVar("Ask", bound=msgspec.Struct)
 Answer = TypeVar("Answer", bound=msgspec.Struct)
 
@@ -62,7 +65,7 @@ def handler(kind: type[Ask]) -> Callable[[Callable[[Ask], Answer]], Callable[[An
                 reply: dict[str, Any] = msgspec.to_builtins(answer)
                 logger.info(
                     type(answer).__name__,
-                    **{key: value for key, value in reply.items() if key not in ("plan", "service")},
+                    **{key: value for key, value in reply.items() if key not in _NOT_LOGGED},
                 )
                 return reply
 

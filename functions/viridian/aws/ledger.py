@@ -25,7 +25,7 @@ from viridian.watch import Watch
 OPEN = "open"  # the key of the index that lists what isn't over yet
 _FREE = "(attribute_not_exists(#release) OR #release = :release)"
 _EVERY_ROUTE = "*"  # hands off all of them
-_DOCUMENTS = ("plan", "written", "overtaken", "steps")
+_DOCUMENTS = ("plan", "written", "overtaken", "passages", "steps")
 
 
 class Entry(msgspec.Struct):
@@ -49,7 +49,7 @@ def mutation(
         raise HandsOff(fence.hands_off)
     holds = _holds(fence, "attribute_not_exists(#hands_off)")
     if fence.intent is None:
-        intent = _intent(fence, call, resource, before, after)
+        intent = intent_of(fence, call, resource, before, after)
         fence = msgspec.structs.replace(fence, intent=intent["sk"])
         noted = (_note(fence, notes),) if notes else ()
         _transact(fence, holds, items.put(intent), *noted)
@@ -67,9 +67,9 @@ def mutation(
     items.set_fields(key, outcome="done", shown="" if entry.shown is None else items.text(entry.shown))
 
 
-def note(fence: Fence, **fields: Any) -> None:
-    """Writes fields of the release's record, if the fence still holds."""
-    _transact(fence, _holds(fence), _note(fence, fields))
+def note(fence: Fence, *also: Write, **fields: Any) -> None:
+    """Writes fields of the release's record, and other items along with them, if the fence still holds."""
+    _transact(fence, _holds(fence), _note(fence, fields), *also)
 
 
 def watch(record: Record, **fields: Any) -> None:
@@ -221,7 +221,7 @@ def seize(watch: Watch, converger: str, failure: str) -> Fence:
     """
     now = datetime.now(UTC)
     fence = msgspec.structs.replace(watch.fence, epoch=watch.fence.epoch + 1, hands_off=None)
-    intent = _intent(fence, "Restore", fence.route, None, f"all traffic on {watch.blue}")
+    intent = intent_of(fence, "Restore", fence.route, None, f"all traffic on {watch.blue}")
     told = {"failure": failure, "rollback_by": now + timedelta(minutes=watch.rollback_minutes)}
     bump, *rest = _taken_over(watch.fence, converger, now, told, "attribute_not_exists(#hands_off)")
     _transact(watch.fence, bump, *rest, items.put(intent))
@@ -315,7 +315,7 @@ def _lock_of(plan: Plan) -> int:
     raise Busy("the ledger was written by another at the same moment")
 
 
-def _intent(fence: Fence, call: str, resource: str, before: Any, after: Any) -> dict[str, Any]:
+def intent_of(fence: Fence, call: str, resource: str, before: Any, after: Any) -> dict[str, Any]:
     at = datetime.now(UTC).isoformat()
     told = {
         name: items.text(value) for name, value in (("before", before), ("after", after)) if value is not None

@@ -1,0 +1,85 @@
+"""Going through a gate: whatever has a say there is asked, and asked again, until it has said it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+
+from viridian import approval, gates, plan
+from viridian.approval import Answered
+from viridian.aws import approvals, executions, functions, ledger
+from viridian.errors import Busy
+from viridian.gates import Gate, Move, Passage
+from viridian.record import Record
+from viridian.request import Hook
+
+
+def go_through(record: Record, gate: Gate, step: int, now: datetime) -> tuple[Move, str | None]:
+    """Takes the next step through a gate; answers with what comes next, and the id of the question that is open.
+
+    Begins nothing twice: how far the release is through the gate is in its record.
+    """
+    passage = record.passage(gate, step) or Passage(gate=gates.name(gate, step), reached_at=now)
+    if passage.passed:
+        return Move(next="open", reason="the release is through"), None
+    move = Move(next="open", reason="nothing stands in the way")
+    if (hook := gates.hook(record.plan.profile, gate)) and not passage.hook_passed:
+        passage, move = _ask_hook(record, passage, hook, step, now)
+    if move.next == "open" and gates.approves(record.plan.profile, gate):
+        passage, move = _ask_people(record, passage, now)
+    if move.next == "open":
+        move = replace(move, next="look_again")
+        passage = replace(passage, passed=True)
+    if passage != record.passage(gate, step):
+        ledger.note(record.fence(), passages=(*_others(record, passage), passage))
+    return move, passage.approval
+
+
+def _ask_hook(record: Record, passage: Passage, hook: Hook, step: int, now: datetime) -> tuple[Passage, Move]:
+    letter = _letter(record, passage, step)
+    if gates.is_function(hook):
+        heard = gates.heard(*functions.ask(hook.arn, letter, record.fence()))
+    else:
+        name = f"{record.plan.release}-{passage.gate}-{record.epoch}"
+        started = passage.hook or executions.start_hook(hook.arn, name, letter)
+        passage = replace(passage, hook=started)
+        heard = gates.outcome(executions.outcome(started))
+    move = gates.at_hook(passage, hook, heard, now)
+    return replace(passage, hook_passed=move.next == "open"), move
+
+
+def _letter(record: Record, passage: Passage, step: int) -> dict[str, Any]:
+    """What a hook is told: enough to look at green before anyone else does."""
+    decided = record.plan
+    return {
+        "gate": passage.gate.partition(".")[0],
+        "step": step,
+        "service": decided.service,
+        "release": decided.release,
+        "version": decided.version,
+        "execution": decided.execution,
+        "image": record.image,
+        "green": {"group": decided.green_group, "target_group": record.green_target_group},
+        "preview": plan.preview(decided),
+    }
+
+
+def _ask_people(record: Record, passage: Passage, now: datetime) -> tuple[Passage, Move]:
+    if passage.approval is None:
+        until = now + timedelta(minutes=record.plan.profile.approval.minutes)
+        passage = replace(passage, until=until)
+        passage = approvals.ask(record, passage, _others(record, passage))
+    question = approvals.find(str(passage.approval))
+    if question is None:
+        raise Busy("the question that people are asked is not to be seen")
+    answered = question.answered
+    if answered is None and approval.closed(question, now):
+        # At the last moment somebody may have been quicker: one of the two is written, and that one counts.
+        answered = Answered(answer="none", at=now)
+        if not approvals.close(record, question, answered):
+            raise Busy("the question was answered at the last moment")
+    return passage, approval.move(passage, answered, now)
+
+
+def _others(record: Record, passage: Passage) -> tuple[Passage, ...]:
+    return tuple(each for each in record.passages if each.gate != passage.gate)

@@ -1,0 +1,77 @@
+"""Approvals in the ledger: one item for each question that people are asked, found by its one-time id."""
+
+import secrets
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from viridian.approval import Answered, Question
+from viridian.aws import items, ledger
+from viridian.aws.items import Cancelled, Key
+from viridian.gates import Passage
+from viridian.record import SCHEMA, Record
+
+_OPEN = "attribute_exists(pk) AND attribute_not_exists(#answered)"
+
+
+def ask(record: Record, passage: Passage, passages: tuple[Passage, ...]) -> Passage:
+    """Opens a question at a gate, and notes its id in the release's record, in one transaction."""
+    asked = replace(passage, approval=secrets.token_hex(12))
+    row = {
+        **_question(str(asked.approval)),
+        "service": record.plan.service,
+        "release": record.plan.release,
+        "epoch": record.epoch,
+        "gate": passage.gate,
+        "until": passage.until,
+        "schema": SCHEMA,
+    }
+    ledger.note(record.fence(), items.put(row, "attribute_not_exists(pk)"), passages=(*passages, asked))
+    return asked
+
+
+def find(id_: str) -> Question | None:
+    """The question of this id, read consistently; None if nobody was asked it."""
+    item = items.get(_question(id_))
+    if not item:
+        return None
+    answered = msgspec.json.decode(item["answered"]) if "answered" in item else None
+    return msgspec.convert({"id": id_, **_known(item), "answered": answered}, Question)
+
+
+def attach(id_: str, token: str) -> bool:
+    """Keeps what wakes the state that waits for the answer; False if there is an answer already."""
+    try:
+        items.transact(items.update(_question(id_), {"token": token}, _OPEN))
+    except Cancelled:
+        return False
+    return True
+
+
+def tell(id_: str) -> None:
+    """Writes down that people have been told of the question."""
+    items.set_fields(_question(id_), told=True)
+
+
+def close(record: Record, question: Question, answered: Answered) -> bool:
+    """Writes the answer and the release's journal, in one transaction; False if there is an answer already."""
+    entry = ledger.intent_of(
+        record.fence(), f"Answer:{answered.answer}", question.gate, None, {"by": answered.by, "why": answered.reason}
+    )  # fmt: skip
+    try:
+        items.transact(
+            items.update(_question(question.id), {"answered": items.text(answered)}, _OPEN),
+            items.put({**entry, "outcome": "done"}),
+        )
+    except Cancelled:
+        return False
+    return True
+
+
+def _question(id_: str) -> Key:
+    return {"pk": f"approval#{id_}", "sk": "approval"}
+
+
+def _known(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: item[name] for name in Question.__struct_fields__ if name in item}
