@@ -36,4 +36,5 @@ class Person:
         request = AWSRequest(method=method, url=url, headers={"Content-Type": kind}, data=body)
         SigV4Auth(self.credentials, "lambda", REGION).add_auth(request)
         headers = {str(name): str(value) for name, value in request.headers.items()}
-        return self.cloud.functions.urls.ask(method, url, headers, body)
+        answer: Answer = self.cloud.functions.urls.ask(method, url, headers, body)
+        return answer

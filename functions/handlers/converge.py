@@ -10,4 +10,6 @@ from viridian.messages import Converge, Converged
 def lambda_handler(ask: Converge) -> Converged:
     """Depends on no event and no earlier answer: whoever calls it, and however often, it converges."""
     step = way_back.go_on(converge.errand(ask.order, ask.execution, ask.error, ask.cause))
-    return Converged(doing=step.reason, again_in=step.again_in, end=step.end, cause=step.cause)
+    return Converged(
+        doing=step.reason, again_in=step.again_in, end=step.end, cause=step.cause, hook=step.hook
+    )

@@ -10,4 +10,6 @@ from viridian.messages import BlueRestored, RestoreBlue
 def lambda_handler(ask: RestoreBlue) -> BlueRestored:
     """The epoch is bumped before the weights are read, so no earlier writer can undo this."""
     step = way_back.begin(converge.errand(ask.order, ask.execution, ask.error, ask.cause))
-    return BlueRestored(doing=step.reason, again_in=step.again_in, end=step.end, cause=step.cause)
+    return BlueRestored(
+        doing=step.reason, again_in=step.again_in, end=step.end, cause=step.cause, hook=step.hook
+    )

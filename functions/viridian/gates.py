@@ -9,16 +9,19 @@ import msgspec
 from viridian.request import Hook, Profile
 from viridian.verdict import Outcome
 
-Gate = Literal["before_traffic", "after_step", "before_promote"]
+Gate = Literal["before_traffic", "after_step", "before_promote", "after_rollback"]
 Next = Literal["open", "look_again", "wait", "ask", "closed"]
 
+# Those that a release goes through; after a rollback there is nothing left to keep closed.
 GATES: tuple[Gate, ...] = ("before_traffic", "after_step", "before_promote")
+AFTER: Gate = "after_rollback"
 _LOOK_SECONDS = 30
 _PATIENCE = 20  # a wait of hours is looked at less often: a history has room for 25,000 events
 _WORDS = {
     "before_traffic": "before its first traffic",
     "after_step": "before its next step",
     "before_promote": "before its promotion",
+    "after_rollback": "after its rollback",
 }
 
 

@@ -160,11 +160,14 @@ class FloorsHeld(Message, frozen=True):
     need: int
 
 
-class PassGate(Ticket, frozen=True):
-    """The gate that a release stands at, and the step it has taken."""
+class PassGate(Message, frozen=True):
+    """The gate that a release stands at, and the step it has taken; after a rollback it is at no epoch any more."""
 
+    service: str
+    release: str
     gate: Gate
-    step: int
+    epoch: int = 0
+    step: int = 0
 
 
 class GatePassed(Message, frozen=True):
@@ -210,12 +213,13 @@ class RestoreBlue(Message, frozen=True):
 
 
 class BlueRestored(Message, frozen=True):
-    """What was done, and what the converge loop is to do next."""
+    """What was done, and what the converge loop is to do next; `hook`: the service has one that hears of the end."""
 
     doing: str
     again_in: int
     end: End | None = None
     cause: str = ""
+    hook: bool = False
 
 
 class Converge(RestoreBlue, frozen=True):

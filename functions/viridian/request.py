@@ -99,11 +99,14 @@ class Hook(Document, frozen=True):
 
 
 class Hooks(Document, frozen=True):
-    """What is asked before green's first traffic, after each step but the last, and before its promotion."""
+    """What is asked before green's first traffic, after each step but the last, and before its promotion; and what hears of
+    a rollback once it is over.
+    """
 
     before_traffic: Hook | None = None
     after_step: Hook | None = None
     before_promote: Hook | None = None
+    after_rollback: Hook | None = None
 
 
 class InstanceSource(Document, frozen=True, tag_field="type", tag="instance"):
@@ -352,7 +355,7 @@ FIXES = {
     "retain_days": "Use a whole number from 0 to 365.",
     "keep_images": "Use a whole number from 1 to 100.",
     "start_on_image": "Use true or false.",
-    "hooks": "Use before_traffic, after_step and before_promote, each {arn: of a Lambda function or state machine, minutes: 1-1440}.",
+    "hooks": "Use before_traffic, after_step, before_promote and after_rollback, each {arn: of a Lambda function or state machine, minutes: 1-1440}.",
     "epoch": "Leave it out: only our own functions give it.",
     "waive": 'Use {"alarms": ["name"], "reason": "at least ten characters on why"}.',
     "fleet": "Use instance_type or instance_types, security_groups, instance_profile, user_data, metadata, public_address, "

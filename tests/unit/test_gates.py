@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from viridian import gates, request
+from viridian.errors import Refusal
 from viridian.gates import Heard, Passage
 from viridian.request import Hook, Profile
 
@@ -146,5 +147,5 @@ def test_a_hook_is_a_function_or_a_state_machine(arn: str) -> None:
     ],
 )
 def test_nothing_else_is(arn: str) -> None:
-    with pytest.raises(request.Refusal):
+    with pytest.raises(Refusal):
         request.parse_as({"arn": arn}, Hook)

@@ -158,11 +158,13 @@ def test_whoever_started_a_release_may_be_kept_from_approving_it() -> None:
     with opened(steps=ONE_STEP, approval=approval) as world:
         mara, joe = person(world), person(world, "joe")
         release = waiting(world)
-        starter = Person(world.cloud, "root", session().get_credentials())
+        own = session().get_credentials()
+        assert own is not None
+        starter = Person(world.cloud, "root", own)
         early = say(world, mara)
         assert (early.status, "CloudTrail" in early.body) == (403, True)
         world.pass_minutes(6)
-        own = say(world, starter)
-        assert (own.status, "somebody else has to approve it" in own.body) == (403, True)
+        refused = say(world, starter)
+        assert (refused.status, "somebody else has to approve it" in refused.body) == (403, True)
         assert say(world, joe).status == 200
         assert release.wait().end == "Promoted", release.cause

@@ -94,3 +94,24 @@ def test_a_hook_that_is_not_lent_or_not_there_is_refused_before_anything_is_touc
     assert "profile.hooks.after_step.arn" in gone.cause
     assert "that exists" in gone.cause
     assert foreign.mutations() == gone.mutations() == []
+
+
+def test_a_hook_hears_of_a_rollback_once_it_is_over_and_cannot_change_it(world: World) -> None:
+    arn = hook.stands(world.cloud, {"verdict": "InProgress"}, {"verdict": "Failed", "reason": "no matter"})
+    release = hooked(world, arn, "after_rollback", smoke_tests=[{"path": "/", "contains": "another version"}])
+    assert release.end == "RolledBack"
+    assert release.cause.startswith("SmokeTestsFailed: ")
+    assert [each["gate"] for each in hook.letters] == ["after_rollback"] * 2
+    assert hook.letters[0]["failure"].startswith("SmokeTestsFailed: ")
+    assert release.record["status"] == "RolledBack"
+    assert world.holder() is None
+
+
+def test_a_hook_that_hears_of_a_rollback_by_a_person_hears_of_it_there(world: World) -> None:
+    arn = hook.machine(world.cloud, seconds=30)
+    release = hooked(world, arn, "after_rollback", steps=[{"weight": 100, "observe_minutes": 4}])
+    assert release.end == "Promoted", release.cause
+    rollback = world.rollback(release, reason="checkout is slow")
+    assert rollback.end == "RolledBack", rollback.cause
+    assert "PassGateAfterRollback" in rollback.states
+    assert len(world.cloud.executions(arn)) == 1

@@ -9,6 +9,7 @@ from viridian import approval, gates, plan
 from viridian.approval import Answered
 from viridian.aws import approvals, executions, functions, ledger
 from viridian.errors import Busy
+from viridian.fence import Fence
 from viridian.gates import Gate, Move, Passage
 from viridian.record import Record
 from viridian.request import Hook
@@ -19,26 +20,43 @@ def go_through(record: Record, gate: Gate, step: int, now: datetime) -> tuple[Mo
 
     Begins nothing twice: how far the release is through the gate is in its record.
     """
+    return _go_through(record, gate, step, now, record.fence())
+
+
+def tell_of_rollback(service: str, release: str, now: datetime) -> Move:
+    """Asks the hook that hears of a rollback, unless the next release has begun meanwhile; it can't change the end."""
+    record = ledger.find(service, release)
+    fence = ledger.idle(record) if record and record.status == "RolledBack" else None
+    if record is None or fence is None:
+        return Move(next="open", reason="the route is another's already: the hook is left alone")
+    return _go_through(record, gates.AFTER, 0, now, fence)[0]
+
+
+def _go_through(
+    record: Record, gate: Gate, step: int, now: datetime, fence: Fence
+) -> tuple[Move, str | None]:
     passage = record.passage(gate, step) or Passage(gate=gates.name(gate, step), reached_at=now)
     if passage.passed:
         return Move(next="open", reason="the release is through"), None
     move = Move(next="open", reason="nothing stands in the way")
     if (hook := gates.hook(record.plan.profile, gate)) and not passage.hook_passed:
-        passage, move = _ask_hook(record, passage, hook, step, now)
+        passage, move = _ask_hook(record, passage, hook, step, now, fence)
     if move.next == "open" and gates.approves(record.plan.profile, gate):
         passage, move = _ask_people(record, passage, now)
     if move.next == "open":
         move = replace(move, next="look_again")
         passage = replace(passage, passed=True)
     if passage != record.passage(gate, step):
-        ledger.note(record.fence(), passages=(*_others(record, passage), passage))
+        ledger.note(fence, passages=(*_others(record, passage), passage))
     return move, passage.approval
 
 
-def _ask_hook(record: Record, passage: Passage, hook: Hook, step: int, now: datetime) -> tuple[Passage, Move]:
+def _ask_hook(
+    record: Record, passage: Passage, hook: Hook, step: int, now: datetime, fence: Fence
+) -> tuple[Passage, Move]:
     letter = _letter(record, passage, step)
     if gates.is_function(hook):
-        heard = gates.heard(*functions.ask(hook.arn, letter, record.fence()))
+        heard = gates.heard(*functions.ask(hook.arn, letter, fence))
     else:
         name = f"{record.plan.release}-{passage.gate}-{record.epoch}"
         started = passage.hook or executions.start_hook(hook.arn, name, letter)
@@ -61,6 +79,7 @@ def _letter(record: Record, passage: Passage, step: int) -> dict[str, Any]:
         "image": record.image,
         "green": {"group": decided.green_group, "target_group": record.green_target_group},
         "preview": plan.preview(decided),
+        "failure": record.failure,
     }
 
 

@@ -167,7 +167,7 @@ def _ensure_hands_on(route: str) -> None:
 
 
 def _ensure_hooks_lent(profile: Profile, execution: str, service: str) -> None:
-    for gate in gates.GATES:
+    for gate in (*gates.GATES, gates.AFTER):
         if hook := gates.hook(profile, gate):
             field = f"profile.hooks.{gate}.arn"
             adapter = functions if gates.is_function(hook) else executions

@@ -4,7 +4,9 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import get_args
 
-from viridian import converge, traffic
+from msgspec.structs import replace
+
+from viridian import converge, gates, traffic
 from viridian.acts import baking, evidence, green, taking_back
 from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, target_groups
 from viridian.converge import Act, Errand, Move, Picture
@@ -14,9 +16,10 @@ from viridian.record import KEEPS_LOCK, Record
 
 
 class Step(Move, frozen=True, kw_only=True):
-    """A move that was made; `cause` begins with what failed first."""
+    """A move that was made; `cause` begins with what failed first; `hook`: the service has one that hears of the end."""
 
     cause: str = ""
+    hook: bool = False
 
 
 # What brings traffic back. The rest takes more rights than the functions that begin have, and can wait for `go_on`.
@@ -128,7 +131,7 @@ def _answered(record: Record, errand: Errand) -> Step | None:
         return None
     if record.ended:
         end = "Promoted" if record.status == "Retired" else record.status
-        return _ended(end, record.outcome or "", failure)
+        return replace(_ended(end, record.outcome or "", failure), hook=_hears(record, end))
     if record.status in KEEPS_LOCK and (mine or first):
         return _ended(record.status, record.outcome or "", failure)
     in_time = record.rollback_by is not None and datetime.now(UTC) < record.rollback_by
@@ -252,7 +255,12 @@ def _end(record: Record, move: Move, failure: str | None = None) -> Step:
     if move.end in KEEPS_LOCK:
         pages.page(record.plan.service, record.plan.release, f"has ended {move.end}", step.cause)
     ledger.end(record.fence(), move.end, step.reason)
-    return step
+    return replace(step, hook=_hears(record, move.end))
+
+
+def _hears(record: Record, end: str) -> bool:
+    """Whether the service has a hook that is told of this end."""
+    return end == "RolledBack" and gates.hook(record.plan.profile, gates.AFTER) is not None
 
 
 def _ended(end: str, reason: str, failure: str | None) -> Step:
