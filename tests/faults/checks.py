@@ -33,6 +33,7 @@ READS_LOCK = ("GetItem", "BatchGetItem")  # looked at again: as good as a fence 
 UNFENCED = (
     *LEDGER,
     "Publish",
+    "SendTaskSuccess",  # it only wakes what then looks into the ledger
     "SendMessage",
     "StartExecution",
     "StopExecution",

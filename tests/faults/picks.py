@@ -31,6 +31,7 @@ _OWN = {
     "patched": ("BakeImageFunction", "ConvergeFunction"),
     "piped": ("BakeImageFunction", "ConvergeFunction"),
     "packed": ("BakeImageFunction", "ConvergeFunction"),
+    "gated": ("PassGateFunction", "AwaitApprovalFunction", "AnswerApprovalFunction"),
 }
 
 

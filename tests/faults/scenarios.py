@@ -124,6 +124,14 @@ def packed(world: Place) -> Release:
     return _unwanted(world, {"type": "packer", "project": project, "artifact": artifact})
 
 
+def gated(world: Place) -> Release:
+    """A good one that a hook lets through, and that people say yes to before its first traffic and its promotion."""
+    from tests.faults import approvals  # it has promises, which look at scenarios' releases
+
+    approvals.gated(world)
+    return release(world)
+
+
 def _unwanted(world: Place, source: Mapping[str, Any]) -> Release:
     return world.start(source=source, smoke_tests=[{"path": "/", "contains": "nothing of the kind"}])
 
@@ -159,6 +167,7 @@ SCENARIOS: dict[str, Scenario] = {
     "patched": patched,
     "piped": piped,
     "packed": packed,
+    "gated": gated,
 }
 # One release each, which ends well by itself; rows add crowds and sequels to the scenarios.
 PLAIN = tuple(SCENARIOS)

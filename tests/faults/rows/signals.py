@@ -1,9 +1,11 @@
 """F60 to F66: what a verdict rests on, and what it must never be made from."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from tests.faults import alarming as alarming
 from tests.faults import answers as answers
+from tests.faults import approvals
 from tests.faults import nature as nature
 from tests.faults.picks import after_weight, of, sample
 from tests.faults.points import SAFE, Clean, Fault, Row, Run
@@ -123,8 +125,39 @@ def bad_answers(clean: Clean) -> Iterator[Run]:
     yield Run("F65", "release", (fault,), service={"smoke_tests": [lacking]}, ends=BACK)
 
 
-def none(clean: Clean) -> Iterator[Run]:
-    return iter(())
+def answered(clean: Clean) -> Iterator[Run]:
+    """F66: people never answer, twice, too late, no and then yes, or not they at all; and a brake while they think."""
+    late = 60 * approvals.MINUTES
+    for said, ends in (
+        ((), BACK),
+        ((_says("approve", 20), _says("approve", 40)), GOOD),
+        ((_says("approve", 20), _says("reject", 40, "joe")), GOOD),
+        ((_says("reject", 20), _says("approve", 40, "joe")), BACK),
+        ((_says("reject", 20), _says("approve", 20, "joe")), SAFE),
+        ((_says("approve", late + 5),), BACK),
+        ((_says("approve", late - 1),), SAFE),
+        ((_says("approve", late),), SAFE),
+        ((_says("approve", 20, other=approvals.FORGED),), BACK),
+        ((_says("approve", 20, other={"release": "2.0.0-ffffff"}),), BACK),
+        ((_says("approve", 20, other=approvals.FORGED), _says("approve", 60)), GOOD),
+    ):
+        for seed in range(2):
+            yield Run("F66", "gated", (Fault("answers", None, {"said": said}),), seed, ends=ends)
+    waiting = [
+        point
+        for point in clean.mutating("gated")
+        if point.function in ("AwaitApprovalFunction", "AnswerApprovalFunction")
+    ]
+    for number, point in enumerate(waiting):
+        red = Fault("alarm_stuck", point, {"which": "guard", "state": "ALARM"})
+        yield Run("F66", "gated", (red,), number, ends=frozenset({"RolledBack", "Promoted", "Retired"}))
+        if point.function == "AwaitApprovalFunction":
+            silent = Fault("answers", None, {"said": ()})
+            yield Run("F66", "gated", (red, silent), number, ends=BACK)
+
+
+def _says(answer: str, after: int, who: str = "mara", **other: Any) -> dict[str, Any]:
+    return {"after": after, "answer": answer, "who": who, **other}
 
 
 ROWS = [
@@ -134,5 +167,5 @@ ROWS = [
     Row("F63", "Late metrics", late_metrics),
     Row("F64", "Red at the last moment", red_at_the_last),
     Row("F65", "Smoke test answers", bad_answers),
-    Row("F66", "Approval", none, False, "AwaitApproval"),
+    Row("F66", "Approval", answered),
 ]
