@@ -1,5 +1,6 @@
 """A web server that answers as it is told, behind a load balancer's name."""
 
+import re
 import socketserver
 import threading
 import time
@@ -64,6 +65,15 @@ def in_turn(*answers: Answer) -> Answer:
     return lambda connection: next(left)(connection)
 
 
+def _whole(head: bytes, connection: socket) -> bytes:
+    """A request with the body that it announces; what isn't read would make hanging up a reset."""
+    told, _, body = head.partition(b"\r\n\r\n")
+    announced = re.search(rb"(?i)\r\ncontent-length: ([0-9]+)", told)
+    while announced and len(body) < int(announced[1]) and (part := connection.recv(4096)):
+        body += part
+    return told + b"\r\n\r\n" + body
+
+
 @contextmanager
 def serving(web: Web) -> Iterator[Web]:
     class Handler(socketserver.BaseRequestHandler):
@@ -73,7 +83,7 @@ def serving(web: Web) -> Iterator[Web]:
                 head += part
             if not head:
                 return
-            lines = head.decode().split("\r\n")
+            lines = _whole(head, self.request).decode().split("\r\n")
             web.requests.append(lines)
             path = lines[0].split(" ")[1]
             web.answers.get(path, says(b"nothing here", "404 Not Found"))(self.request)

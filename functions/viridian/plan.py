@@ -1,5 +1,6 @@
 """The plan of a release: everything decided before anything is touched."""
 
+import shlex
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,12 +31,13 @@ class LaunchTemplate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the load balancer listens; `host` is what the rule wants in the Host header, if anything."""
+    """Where the load balancer listens; `host` is what the rule wants in the Host header, if anything, `path` one it takes."""
 
     dns_name: str
     protocol: str
     port: int
     host: str | None = None
+    path: str = "/"
 
 
 class Standby(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +54,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `resumed` is what the rule showed when a Held release was resumed; `diff` is what green has otherwise than blue.
     `image` is the one that is ready, whatever its parameter says later; `unchecked` is what could not be seen of it.
     `rate` is how many requests a minute blue had when its size was read, 0 if that isn't known. `key` is what whoever
-    asks for this release again names it by.
+    asks for this release again names it by. `preview` says how a person reaches green before anybody else.
     """
 
     service: str
@@ -96,6 +98,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     unchecked: tuple[str, ...] = ()
     rate: float = 0.0
     key: str | None = None
+    preview: str = ""
 
     @property
     def ready(self) -> str:
@@ -119,6 +122,19 @@ def times(profile: Profile, started_at: datetime) -> datetime:
     return started_at + timedelta(
         minutes=deadlines.image_minutes + deadlines.healthy_minutes + observing + 30
     )
+
+
+def preview(plan: Plan) -> str:
+    """Where a person sees green before anybody else, by which header, and a line to paste that does the same."""
+    endpoint, header = plan.endpoint, f"{names.STANDBY_HEADER}: {plan.standby.value}"
+    usual = endpoint.port == {"HTTP": 80, "HTTPS": 443}.get(endpoint.protocol)
+    host = f"{endpoint.host or endpoint.dns_name}{'' if usual else f':{endpoint.port}'}"
+    url = f"{endpoint.protocol.lower()}://{host}{endpoint.path}"
+    # The rule's host need not lead here, and AWS's name is in nobody's certificate.
+    unnamed = ["--insecure"] if endpoint.protocol == "HTTPS" else []
+    way = ["--connect-to", f"::{endpoint.dns_name}:"] if endpoint.host else unnamed
+    line = shlex.join(["curl", *way, "--header", header, url])
+    return f"{url} with the header {header} ({line})"
 
 
 def in_words(profile: Profile) -> tuple[str, ...]:
