@@ -131,7 +131,7 @@ def _unexpected(expression: str, answer: Answer) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = "nothing" if value is None else msgspec.json.encode(value, enc_hook=str).decode()
+    text = "missing or null" if value is None else msgspec.json.encode(value, enc_hook=str).decode()
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
@@ -141,7 +141,7 @@ def _read(expression: str) -> Jsonata:
     for symbol in _symbols(read.ast):
         name = symbol.value
         if symbol.type not in LOOKS or (symbol.type == "binary" and name == ".."):
-            raise ValueError(f"{symbol.type or 'grouping'} is none of what an expression may use here")
+            raise ValueError(f"{name or symbol.type or 'grouping'} is none of what an expression may use here")
         if symbol.type == "variable" and name not in ("", "$", *FUNCTIONS):
             raise ValueError(f"${name} is none of the functions: {', '.join(sorted(FUNCTIONS))}")
         if symbol.type == "function" and symbol.procedure.type != "variable":
