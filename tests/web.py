@@ -22,7 +22,7 @@ class Web:
         self.requests: list[list[str]] = []
         self.hosts: list[tuple[str, int]] = []
         self.port = 0
-        self.greets: Answer | None = None
+        self.greets: Answer | None = None  # what it says before it is asked
 
     def address(self, dns_name: str, port: int) -> tuple[str, int]:
         """Where the local cloud's network finds the load balancer of this name."""
@@ -79,11 +79,11 @@ def _whole(head: bytes, connection: socket) -> bytes:
 def serving(web: Web) -> Iterator[Web]:
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            if web.greets:
-                return web.greets(self.request)
             head = b""
-            while b"\r\n\r\n" not in head and (part := self.request.recv(4096)):
+            while not web.greets and b"\r\n\r\n" not in head and (part := self.request.recv(4096)):
                 head += part
+            if web.greets:
+                web.greets(self.request)
             if not head:
                 return
             lines = _whole(head, self.request).decode().split("\r\n")
