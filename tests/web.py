@@ -2,6 +2,7 @@
 
 import re
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ class Web:
         self.hosts: list[tuple[str, int]] = []
         self.port = 0
         self.greets: Answer | None = None  # what it says before it is asked
+        self.seal: ssl.SSLContext | None = None  # its key and certificate, if it speaks TLS
 
     def address(self, dns_name: str, port: int) -> tuple[str, int]:
         """Where the local cloud's network finds the load balancer of this name."""
@@ -79,6 +81,8 @@ def _whole(head: bytes, connection: socket) -> bytes:
 def serving(web: Web) -> Iterator[Web]:
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
+            if web.seal:
+                self.request = web.seal.wrap_socket(self.request, server_side=True)
             head = b""
             while not web.greets and b"\r\n\r\n" not in head and (part := self.request.recv(4096)):
                 head += part

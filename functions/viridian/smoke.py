@@ -57,7 +57,6 @@ def _ask(endpoint: Endpoint, value: str, test: SmokeTest, late: threading.Event)
     connection = http.client.HTTPConnection(
         endpoint.host or endpoint.dns_name, endpoint.port, timeout=test.timeout_seconds
     )
-
     opened: list[socket.socket] = []
 
     def end() -> None:

@@ -2,9 +2,16 @@
 
 import gzip
 import re
+import ssl
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from msgspec.structs import replace
 
 from tests.web import Answer, Web, cuts, drips, hangs, in_turn, says
 from viridian import smoke
@@ -171,12 +178,45 @@ def test_a_body_that_came_packed_all_the_same_is_not_unpacked(web: Web) -> None:
     assert complaint(SmokeTest(path="/", expect="a = 1")) == words
 
 
+@pytest.fixture(scope="module")
+def seal(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A certificate that nobody vouches for."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    certificate = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = tmp_path_factory.mktemp("seal") / "both.pem"
+    path.write_bytes(certificate + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+SEALED = Endpoint(dns_name=ENDPOINT.dns_name, protocol="HTTPS", port=443)
+
+
+def test_over_tls_a_certificate_counts_where_the_rule_has_a_host(web: Web, seal: ssl.SSLContext) -> None:
+    web.seal, web.answers["/"] = seal, says(b"shop 2.0.0")
+    assert not complaint(SmokeTest(path="/", contains="2.0.0"), SEALED)
+    found = complaint(SmokeTest(path="/"), replace(SEALED, host="shop.example.com"))
+    assert found.startswith("SSLCertVerificationError")
+    assert len(web.requests) == 1
+
+
+def test_over_tls_an_answer_that_drips_is_given_up_too(web: Web, seal: ssl.SSLContext) -> None:
+    web.seal, web.answers["/"] = seal, drips(b"." * 100, 0.2)
+    begun = time.monotonic()
+    found = complaint(SmokeTest(path="/", timeout_seconds=1), SEALED)
+    assert found == "timed out: the answer did not end in time (1 s)"
+    assert time.monotonic() - begun < 2.5
+
+
 def test_a_load_balancer_that_never_ends_its_handshake_is_given_up(web: Web) -> None:
     """What it says is no TLS, and it says it a byte at a time: no read of a socket ever times out."""
     web.greets = drips(b"\x16\x03\x03\x40\x00" + b"." * 100, 0.2, head=b"")
-    endpoint = Endpoint(dns_name=ENDPOINT.dns_name, protocol="HTTPS", port=443)
     begun = time.monotonic()
-    assert "timed out" in complaint(SmokeTest(path="/", timeout_seconds=1), endpoint)
+    assert "timed out" in complaint(SmokeTest(path="/", timeout_seconds=1), SEALED)
     assert time.monotonic() - begun < 2.5
 
 
