@@ -54,25 +54,20 @@ def attempt(endpoint: Endpoint, value: str, test: SmokeTest) -> str:
 
 def _ask(endpoint: Endpoint, value: str, test: SmokeTest, late: threading.Event) -> Answer:
     """Green's answer; the connection is hung up at the time-out, however slowly it opens or the answer drips."""
-    connection = http.client.HTTPConnection(
-        endpoint.host or endpoint.dns_name, endpoint.port, timeout=test.timeout_seconds
-    )
-    opened: list[socket.socket] = []
+    begun = time.monotonic()
+    connection = http.client.HTTPConnection(endpoint.host or endpoint.dns_name, endpoint.port)
+    connection.sock = sock = _connect(endpoint, begun + test.timeout_seconds)
+    opened = time.monotonic()
 
     def end() -> None:
         late.set()
-        for each in opened:
-            with contextlib.suppress(OSError):
-                # An SSLSocket's own would take the cipher from under whoever reads.
-                socket.socket.shutdown(each, socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            # An SSLSocket's own would take the cipher from under whoever reads.
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    hang_up = threading.Timer(test.timeout_seconds, end)
+    hang_up = threading.Timer(_left(begun + test.timeout_seconds), end)
     hang_up.start()
     try:
-        connection.sock = _connect(endpoint, test.timeout_seconds, opened)
-        if late.is_set():
-            raise TimeoutError
-        begun = time.monotonic()
         body = test.body.encode() if test.body is not None else None
         connection.request(test.method, test.path, body, _headers(endpoint, value, test))
         response = connection.getresponse()
@@ -82,13 +77,16 @@ def _ask(endpoint: Endpoint, value: str, test: SmokeTest, late: threading.Event)
             body=start,
             whole=len(start) < BODY_LIMIT,
             encoding=response.headers.get("Content-Encoding", "").strip().lower(),
-            milliseconds=round(1000 * (time.monotonic() - begun)),
+            milliseconds=round(1000 * (time.monotonic() - opened)),
         )
     finally:
         hang_up.cancel()
         connection.close()
-        for each in opened:
-            each.close()
+
+
+def _left(deadline: float) -> float:
+    """The seconds until then; never none, which would mean not to wait at all."""
+    return max(0.001, deadline - time.monotonic())
 
 
 def _headers(endpoint: Endpoint, value: str, test: SmokeTest) -> dict[str, str]:
@@ -112,20 +110,19 @@ def ensure_outside(address: str) -> None:
         raise OSError(f"{address} is no load balancer's address")
 
 
-def _connect(endpoint: Endpoint, timeout: float, opened: list[socket.socket]) -> socket.socket:
-    """Resolves once, checks, and connects to the address that was checked; `opened` gets each socket before it waits."""
+def _connect(endpoint: Endpoint, deadline: float) -> socket.socket:
+    """Resolves once, checks, and connects to the address that was checked."""
     address = str(socket.getaddrinfo(endpoint.dns_name, endpoint.port, type=socket.SOCK_STREAM)[0][4][0])
     ensure_outside(address)
-    opened.append(socket.create_connection((address, endpoint.port), timeout))
+    sock = socket.create_connection((address, endpoint.port), _left(deadline))
     if endpoint.protocol == "HTTPS":
         # AWS names the address; the certificate names a domain that only its owner knows, unless the rule has a host.
         context = ssl.create_default_context()
         context.check_hostname = endpoint.host is not None
         context.verify_mode = ssl.CERT_REQUIRED if endpoint.host else ssl.CERT_NONE
-        sealed = context.wrap_socket(opened[0], server_hostname=endpoint.host, do_handshake_on_connect=False)
-        opened.append(sealed)
-        sealed.do_handshake()
-    return opened[-1]
+        sock.settimeout(_left(deadline))
+        sock = context.wrap_socket(sock, server_hostname=endpoint.host)
+    return sock
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
