@@ -1,6 +1,8 @@
 """A web server that answers as it is told, behind a load balancer's name."""
 
+import re
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +23,8 @@ class Web:
         self.requests: list[list[str]] = []
         self.hosts: list[tuple[str, int]] = []
         self.port = 0
+        self.greets: Answer | None = None  # what it says before it is asked
+        self.seal: ssl.SSLContext | None = None  # its key and certificate, if it speaks TLS
 
     def address(self, dns_name: str, port: int) -> tuple[str, int]:
         """Where the local cloud's network finds the load balancer of this name."""
@@ -64,16 +68,29 @@ def in_turn(*answers: Answer) -> Answer:
     return lambda connection: next(left)(connection)
 
 
+def _whole(head: bytes, connection: socket) -> bytes:
+    """A request with the body that it announces; what isn't read would make hanging up a reset."""
+    told, _, body = head.partition(b"\r\n\r\n")
+    announced = re.search(rb"(?i)\r\ncontent-length: ([0-9]+)", told)
+    while announced and len(body) < int(announced[1]) and (part := connection.recv(4096)):
+        body += part
+    return told + b"\r\n\r\n" + body
+
+
 @contextmanager
 def serving(web: Web) -> Iterator[Web]:
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
+            if web.seal:
+                self.request = web.seal.wrap_socket(self.request, server_side=True)
             head = b""
-            while b"\r\n\r\n" not in head and (part := self.request.recv(4096)):
+            while not web.greets and b"\r\n\r\n" not in head and (part := self.request.recv(4096)):
                 head += part
+            if web.greets:
+                web.greets(self.request)
             if not head:
                 return
-            lines = head.decode().split("\r\n")
+            lines = _whole(head, self.request).decode().split("\r\n")
             web.requests.append(lines)
             path = lines[0].split(" ")[1]
             web.answers.get(path, says(b"nothing here", "404 Not Found"))(self.request)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from viridian import fleet
+from viridian import fleet, plan
 from viridian.acts import floors, green
 from viridian.aws import ledger
 from viridian.aws.function import handler
@@ -27,4 +27,5 @@ def lambda_handler(ask: CheckGreen) -> GreenChecked:
         endpoint=record.plan.endpoint,
         standby=record.plan.standby.value,
         tests=record.plan.profile.smoke_tests,
+        preview=plan.preview(record.plan),
     )

@@ -95,13 +95,17 @@ class CheckGreen(Ticket, frozen=True):
 
 
 class GreenChecked(Message, frozen=True):
-    """`healthy` goes on, `waiting` looks again, `short` needs its floors held first; `smoke` is what to test."""
+    """`healthy` goes on, `waiting` looks again, `short` needs its floors held first; `tests` are to be run.
+
+    `preview` says how a person reaches green by now.
+    """
 
     state: Literal["healthy", "waiting", "short"]
     reason: str
     endpoint: Endpoint
     standby: str
     tests: tuple[SmokeTest, ...]
+    preview: str
 
 
 class RunSmokeTests(Message, frozen=True):

@@ -1,5 +1,6 @@
 """The plan of a release: everything decided before anything is touched."""
 
+import shlex
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,12 +32,13 @@ class LaunchTemplate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the load balancer listens; `host` is what the rule wants in the Host header, if anything."""
+    """Where the load balancer listens; `host` is what the rule wants in the Host header, if anything, `path` one it takes."""
 
     dns_name: str
     protocol: str
     port: int
     host: str | None = None
+    path: str = "/"
 
 
 class Standby(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +55,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `resumed` is what the rule showed when a Held release was resumed; `diff` is what green has otherwise than blue.
     `image` is the one that is ready, whatever its parameter says later; `unchecked` is what could not be seen of it.
     `rate` is how many requests a minute blue had when its size was read, 0 if that isn't known. `key` is what whoever
-    asks for this release again names it by. `gates` are those at which something stands.
+    asks for this release again names it by. `gates` are those at which something stands. `preview` says how a person
+    reaches green before anybody else.
     """
 
     service: str
@@ -98,6 +101,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 0.0
     key: str | None = None
     gates: tuple[Gate, ...] = ()
+    preview: str = ""
 
     @property
     def ready(self) -> str:
@@ -114,13 +118,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return traffic.split(blue, green, weight, now, sticky=sticky, sticky_targets=self.sticky_seconds)
 
 
-def preview(plan: Plan) -> str:
-    """Where a person sees green before anyone else."""
-    endpoint = plan.endpoint
-    host = endpoint.host or endpoint.dns_name
-    return f"{endpoint.protocol.lower()}://{host}:{endpoint.port}/ with the header {names.STANDBY_HEADER}: {plan.standby.value}"
-
-
 def times(profile: Profile, started_at: datetime) -> datetime:
     """The moment after which the release may not go on: every wait at its longest, one after the other."""
     deadlines = profile.deadlines
@@ -128,6 +125,19 @@ def times(profile: Profile, started_at: datetime) -> datetime:
     return started_at + timedelta(
         minutes=deadlines.image_minutes + deadlines.healthy_minutes + observing + gates.minutes(profile) + 30
     )
+
+
+def preview(plan: Plan) -> str:
+    """Where a person sees green before anybody else, by which header, and a line to paste that does the same."""
+    endpoint, header = plan.endpoint, f"{names.STANDBY_HEADER}: {plan.standby.value}"
+    usual = endpoint.port == {"HTTP": 80, "HTTPS": 443}.get(endpoint.protocol)
+    host = f"{endpoint.host or endpoint.dns_name}{'' if usual else f':{endpoint.port}'}"
+    url = f"{endpoint.protocol.lower()}://{host}{endpoint.path}"
+    # The rule's host need not lead here, and AWS's name is in nobody's certificate.
+    unnamed = ["--insecure"] if endpoint.protocol == "HTTPS" else []
+    way = ["--connect-to", f"::{endpoint.dns_name}:"] if endpoint.host else unnamed
+    line = shlex.join(["curl", *way, "--header", header, url])
+    return f"{url} with the header {header} ({line})"
 
 
 def in_words(profile: Profile) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from viridian.errors import Refusal
 from viridian.fleet import Side
 from viridian.overrides import Setup
 from viridian.plan import LaunchTemplate, Standby
-from viridian.request import Overrides, Profile, Waiver
+from viridian.request import Overrides, Profile, SmokeTest, Waiver
 from viridian.verdict import AlarmState
 
 # Of what Auto Scaling needs for a volume, the two that no launch does without (aws-facts A13).
@@ -300,6 +300,29 @@ def host(conditions: Sequence[Mapping[str, Any]]) -> str | None:
         if condition["Field"] == "host-header":
             return str(_values(condition)[0]).replace("*", "standby").replace("?", "x")
     return None
+
+
+def path(conditions: Sequence[Mapping[str, Any]]) -> str:
+    """A path that the rule's conditions accept: the first one's, its wildcards filled as shortly as can be."""
+    pattern = next(iter(_paths(conditions)), "/")
+    return f"/{pattern.replace('*', '').replace('?', 'x').removeprefix('/')}"
+
+
+def ensure_reached(tests: Sequence[SmokeTest], conditions: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses a test whose path the rule doesn't take: another rule would answer it, and green not be tested."""
+    patterns = _paths(conditions)
+    for index, test in enumerate(tests):
+        path = test.path.partition("?")[0]
+        if patterns and not any(fnmatchcase(path, pattern) for pattern in patterns):
+            raise Refusal(
+                f"smoke_tests[{index}].path",
+                test.path,
+                f"Ask for what the rule takes: {', '.join(patterns)}.",
+            )
+
+
+def _paths(conditions: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [str(value) for each in conditions if each["Field"] == "path-pattern" for value in _values(each)]
 
 
 def _values(condition: Mapping[str, Any]) -> list[Any]:

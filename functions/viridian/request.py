@@ -48,15 +48,28 @@ class Step(Document, frozen=True):
     observe_minutes: Minutes
 
 
-class SmokeTest(Document, frozen=True):
-    """One request that green must answer before it gets any user traffic; never a host, that is AWS's to say."""
+Status = Annotated[int, Meta(ge=100, le=599)]
+HeaderValue = Annotated[str, Meta(pattern=r"^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$(?!\n)")]
+
+
+class SmokeTest(Document, frozen=True, omit_defaults=True):
+    """What green must answer, `requests` times in a row, before it gets user traffic; never a host, that is AWS's to say.
+
+    Each of the requests has its own `attempts`. `expect` is JSONata over the answer's JSON.
+    """
 
     path: Annotated[str, Meta(pattern=r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$(?!\n)", max_length=512)]
-    method: Literal["GET", "HEAD"] = "GET"
-    status: Annotated[int, Meta(ge=100, le=599)] = 200
+    method: Literal["GET", "HEAD", "OPTIONS", "POST"] = "GET"
+    headers: Annotated[dict[str, HeaderValue], Meta(max_length=8)] = {}
+    body: Annotated[str, Meta(min_length=1, max_length=1024)] | None = None
+    status: Status | Annotated[tuple[Status, ...], Meta(min_length=1, max_length=10)] = 200
     contains: Text | None = None
+    expect: Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]+$(?!\n)", max_length=512)] | None = None
+    latency_ms: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    requests: Annotated[int, Meta(ge=1, le=20)] = 1
     timeout_seconds: Annotated[int, Meta(ge=1, le=10)] = 5
     attempts: Annotated[int, Meta(ge=1, le=5)] = 1
+    pause_seconds: Annotated[int, Meta(ge=0, le=30)] = 0
 
 
 class Thresholds(Document, frozen=True):
@@ -340,7 +353,8 @@ FIXES = {
     "route": "Use the ARN of an Application Load Balancer's listener or listener rule.",
     "steps": "List 1-20 of {weight: 1-100, observe_minutes: 1-1440}, rising to 100.",
     "guards": "List up to 10 names of CloudWatch alarms.",
-    "smoke_tests": "List up to 10 of {path: '/...', method, status, contains, timeout_seconds: 1-10, attempts: 1-5}.",
+    "smoke_tests": "List up to 10 of {path: '/...', method: GET, HEAD, OPTIONS or POST, headers, body, status, contains, "
+    "expect, latency_ms: 1-10000, requests: 1-20, timeout_seconds: 1-10, attempts: 1-5, pause_seconds: 0-30}.",
     "thresholds": "Use error_percent (above 0, up to 100), latency_seconds (above 0) and minimum_requests (1 or more).",
     "inconclusive": "Use minutes (1-1440) and then ('hold' or 'roll_back').",
     "rollback": "Use 'automatic', or 'hold' where blue can't take the traffic back (a one-way migration).",

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -24,10 +25,12 @@ class App:
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while (head := await reader.readuntil(b"\r\n\r\n")) and await self._reply(
-                head.decode("latin-1"), writer
-            ):
-                pass
+            going = True
+            while going:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                if announced := re.search(r"\r\ncontent-length: *([0-9]+)", head, re.IGNORECASE):
+                    await reader.readexactly(int(announced[1]))
+                going = await self._reply(head, writer)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
             pass
         finally:
@@ -40,7 +43,7 @@ class App:
         writer.write(
             f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\nX-Version: {self._version}\r\n"
             f"Content-Length: {len(self._body)}\r\n\r\n".encode()
-            + self._body
+            + (b"" if head.startswith("HEAD ") else self._body)
         )
         await writer.drain()
         return not closing

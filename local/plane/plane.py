@@ -417,6 +417,7 @@ def _serve(plane: ModelPlane, key: tuple[str, int]) -> ThreadingHTTPServer:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
             request = Request(self.command, _host(self.headers), self.path, dict(self.headers.items()))
             status, headers, body = plane.answer(key, request)
             self.send_response(status)
@@ -425,7 +426,7 @@ def _serve(plane: ModelPlane, key: tuple[str, int]) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(b"" if self.command == "HEAD" else body.encode())
 
-        do_HEAD = do_POST = do_GET
+        do_HEAD = do_OPTIONS = do_POST = do_GET
 
         def log_message(self, *_: object) -> None:
             pass

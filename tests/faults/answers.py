@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from socket import socket
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 from botocore.client import BaseClient
@@ -84,6 +84,12 @@ def _answers(how: str) -> Answer:
         "drip": lambda: drips(b"x" * 1000, 0.2),
         "garbage": lambda: lambda connection: connection.sendall(b"\x00\xff not http\r\n\r\n"),
         "flaky": lambda: in_turn(*([sick] * 4), *([well] * 100)),
+        "once": lambda: in_turn(well, well, sick, *([well] * 100)),
+        "slow": lambda: well,
+        "old": lambda: says(b'{"status": "ok", "version": "1.0.0"}'),
+        "new": lambda: says(b'{"status": "ok", "version": "2.0.0"}'),
+        "packed": lambda: says(b"\x1f\x8b\x08", "200 OK", "Content-Encoding: gzip"),
+        "deep": lambda: says(b"[" * 60_000),
     }
     return every[how]()
 
@@ -91,10 +97,15 @@ def _answers(how: str) -> Answer:
 @kind("smoke")
 def smoke(world: Place, fault: Fault) -> None:
     """Green answers its smoke tests with args how."""
-    web, answer = Web(), _answers(str(fault.args["how"]))
+    how, clock = str(fault.args["how"]), cast(Any, world.cloud.clock)
+    web, answer = Web(), _answers(how)
 
     def told(connection: socket) -> None:
         world.fired(fault)
+        if how == "slow":
+            clock._now_ns += (
+                800_000_000  # whoever asks waits here, and in virtual time nobody else is at work
+            )
         answer(connection)
 
     web.answers["/"] = told

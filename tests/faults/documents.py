@@ -93,6 +93,8 @@ def _of(kind: inspect.Type, known: Known) -> st.SearchStrategy[Any]:
             return st.lists(
                 _of(kind.item_type, {}), min_size=kind.min_length or 0, max_size=min(kind.max_length or 4, 4)
             )
+        case inspect.DictType():
+            return st.dictionaries(_of(kind.key_type, {}), _of(kind.value_type, {}), max_size=2)
         case inspect.TupleType():
             return st.tuples(*(_of(each, {}) for each in kind.item_types)).map(list)
         case inspect.DateTimeType():

@@ -279,6 +279,17 @@ def test_a_request_that_no_rule_takes_is_answered_by_the_default_rule(shop: Shop
     eventually(lambda: shop.plane.no_target_5xx() == 1)  # the second: the first is what its owner asked for
 
 
+def test_what_is_posted_is_read_and_the_connection_goes_on(shop: Shop) -> None:
+    connection = http.client.HTTPConnection(*shop.address(), timeout=10)
+    for method in ("POST", "HEAD", "OPTIONS", "GET", "POST", "GET"):
+        body = b"sku=1" * 400 if method == "POST" else None
+        connection.request(method, "/orders", body)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["X-Version"]) == (200, "blue"), method
+        assert (answer.read() == b"") == (method == "HEAD")
+    connection.close()
+
+
 def test_a_client_that_leaves_is_nobodys_error(shop: Shop) -> None:
     before = shop.plane.counts()[A]
     connection = http.client.HTTPConnection(*shop.address(), timeout=5)

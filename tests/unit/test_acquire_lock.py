@@ -69,5 +69,7 @@ def test_the_sample_is_what_planning_the_sample_request_gives(account: Account) 
     planned = account.run("plan_release")["plan"]
     assert asked["started_at"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}"
     for plan in (asked, planned):  # the standby rule's header value is drawn by lot
-        plan["standby"]["conditions"][-1]["HttpHeaderConfig"]["Values"] = [plan["standby"].pop("value")[:5]]
+        value = plan["standby"].pop("value")
+        plan["standby"]["conditions"][-1]["HttpHeaderConfig"]["Values"] = [value[:5]]
+        plan["preview"] = plan["preview"].replace(value, value[:5])
     assert asked == planned

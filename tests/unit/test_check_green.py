@@ -26,6 +26,10 @@ def test_a_whole_green_is_healthy_and_says_what_to_test(standing: Account) -> No
     assert answer["endpoint"]["dns_name"] == standing.shop.load_balancer_dns
     assert answer["standby"] == standing.record().plan.standby.value
     assert answer["tests"][0]["path"] == "/"
+    assert answer["preview"].startswith(
+        f"http://{standing.shop.load_balancer_dns}/ with the header x-viridian-standby: shop."
+    )
+    assert answer["standby"] in answer["preview"]
     assert standing.writes() == []
 
 

@@ -1,15 +1,17 @@
 """The plan: everything that stands in a release's way, seen before anything is touched."""
 
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from tests.unit.test_record import PLAN
 from viridian import plan, preflight
 from viridian.errors import Refusal
 from viridian.fleet import Member, Side
-from viridian.plan import LaunchTemplate
+from viridian.plan import Endpoint, LaunchTemplate
 from viridian.preflight import Lent
 from viridian.request import (
     AmiSource,
@@ -18,6 +20,7 @@ from viridian.request import (
     InstanceSource,
     Overrides,
     Profile,
+    SmokeTest,
     Step,
     Waiver,
 )
@@ -411,3 +414,58 @@ def test_an_image_that_is_not_there_yet_can_be_for_any_type_that_there_is() -> N
     without = {"Architecture": "arm64"}
     assert "ENA" in str(refusal(preflight.ensure_types, Overrides(instance_type="t4g.small"), found, without))
     preflight.ensure_types(Overrides(instance_type="t4g.small"), found, {**without, "EnaSupport": True})
+
+
+@pytest.mark.parametrize(
+    ("patterns", "path"),
+    [((), "/"), (("/*",), "/"), (("/api/*", "/x"), "/api/"), (("*.php",), "/.php"), (("/v?/a",), "/vx/a")],
+)
+def test_a_preview_asks_for_a_path_that_the_rule_accepts(patterns: tuple[str, ...], path: str) -> None:
+    conditions = [{"Field": "path-pattern", "Values": list(patterns)}] if patterns else []
+    assert preflight.path(conditions) == path
+
+
+def test_a_smoke_test_that_another_rule_would_answer_is_refused() -> None:
+    rule = [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/api/*", "/v?"]}}]
+    preflight.ensure_reached((SmokeTest(path="/api/health?deep=1"), SmokeTest(path="/v2")), rule)
+    preflight.ensure_reached((SmokeTest(path="/anything"),), [])
+    for path in ("/", "/API/health", "/v22", "/other?x=/api/"):
+        tests = (SmokeTest(path="/v2"), SmokeTest(path=path))
+        refused = refusal(preflight.ensure_reached, tests, rule)
+        assert (refused.field, refused.value) == ("smoke_tests[1].path", path)
+        assert refused.fix == "Ask for what the rule takes: /api/*, /v?."
+
+
+HEADER = f"x-viridian-standby: {PLAN.standby.value}"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url", "line"),
+    [
+        (
+            Endpoint(dns_name="shop-1.elb.amazonaws.com", protocol="HTTP", port=80),
+            "http://shop-1.elb.amazonaws.com/",
+            f"curl --header '{HEADER}' http://shop-1.elb.amazonaws.com/",
+        ),
+        (
+            Endpoint(dns_name="shop-1.elb.amazonaws.com", protocol="HTTPS", port=8443),
+            "https://shop-1.elb.amazonaws.com:8443/",
+            f"curl --insecure --header '{HEADER}' https://shop-1.elb.amazonaws.com:8443/",
+        ),
+        (
+            Endpoint(
+                dns_name="shop-1.elb.amazonaws.com",
+                protocol="HTTPS",
+                port=443,
+                host="shop.example.com",
+                path="/it's/",
+            ),
+            "https://shop.example.com/it's/",
+            f"""curl --connect-to ::shop-1.elb.amazonaws.com: --header '{HEADER}' 'https://shop.example.com/it'"'"'s/'""",
+        ),
+    ],
+)
+def test_a_preview_has_a_link_a_header_and_a_line_to_paste(endpoint: Endpoint, url: str, line: str) -> None:
+    told = plan.preview(replace(PLAN, endpoint=endpoint))
+    assert told == f"{url} with the header {HEADER} ({line})"
+    assert shlex.split(line)[-1] == url

@@ -290,6 +290,18 @@ WRONG_FIELDS: list[tuple[str, dict[str, Any], str, str]] = [
         "smoke_tests[0].path",
         "http://x/",
     ),
+    (
+        "a smoke test that no answer can meet",
+        {"smoke_tests": [{"path": "/", "expect": "version ="}]},
+        "smoke_tests[0].expect",
+        "version =",
+    ),
+    (
+        "smoke tests that outlast their function",
+        {"smoke_tests": [{"path": "/", "requests": 20, "attempts": 5, "timeout_seconds": 10}]},
+        "smoke_tests",
+        "1000 s",
+    ),
     ("steps that fall", {"steps": [{"weight": 50, "observe_minutes": 10}] * 2}, "steps[1].weight", "50"),
     (
         "steps that end before the whole",
@@ -414,10 +426,13 @@ def suspend(account: Account) -> None:
 
 
 def fill_the_rule(account: Account) -> None:
-    elb, values = account.client("elbv2"), [f"/{n}" for n in range(5)]
-    elb.modify_rule(
+    take_only(account, *(f"/{n}" for n in range(5)))
+
+
+def take_only(account: Account, *paths: str) -> None:
+    account.client("elbv2").modify_rule(
         RuleArn=account.shop.rule_arn,
-        Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": values}}],
+        Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": list(paths)}}],
     )
 
 
@@ -507,6 +522,7 @@ STANDING: list[tuple[str, Act, str, str]] = [
         "no target group",
     ),
     ("a rule full of conditions", fill_the_rule, "route", "5"),
+    ("a rule that smoke tests miss", lambda a: take_only(a, "/api/*"), "smoke_tests[0].path", "/"),
     ("a rule with none ahead of it", first_priority, "route", "1"),
     ("a launch template at $Latest", lambda a: template_version(a, "$Latest"), "route", "$Latest"),
     ("a launch template at $Default", lambda a: template_version(a, "$Default"), "route", "$Default"),

@@ -1,8 +1,17 @@
 """Smoke tests: what of green's answers is good enough, and what a bad green can't do to its tester."""
 
+import gzip
+import re
+import ssl
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from msgspec.structs import replace
 
 from tests.web import Answer, Web, cuts, drips, hangs, in_turn, says
 from viridian import smoke
@@ -86,6 +95,129 @@ def test_an_answer_is_judged_by_status_and_words(
     found = complaint(test)
     assert words in found if words else not found
     assert time.monotonic() - begun < test.timeout_seconds + 1.5
+
+
+def test_a_test_says_headers_of_its_own_and_never_ours(web: Web) -> None:
+    web.answers["/"] = says()
+    headers = {"accept": "application/json", "User-Agent": "synthetic"}
+    assert not complaint(SmokeTest(path="/", headers=headers))
+    assert web.headers()["accept"] == "application/json"
+    assert web.headers()["user-agent"] == "synthetic"
+    assert sum(line.lower().startswith("user-agent:") for line in web.requests[0]) == 1
+    hostile = {"Host": "169.254.169.254", "X-Viridian-Standby": "other.token", "Accept-Encoding": "gzip"}
+    assert not complaint(SmokeTest(path="/", headers=hostile)), (
+        "the plan refuses these; here ours stand over them"
+    )
+    assert web.headers()["host"] == ENDPOINT.dns_name
+    assert web.headers()["x-viridian-standby"] == "shop.token"
+    assert web.headers()["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("test", "line", "body", "length"),
+    [
+        (SmokeTest(path="/", method="POST", body='{"sku": "ü"}'), "POST / HTTP/1.1", '{"sku": "ü"}', "13"),
+        (SmokeTest(path="/", method="POST"), "POST / HTTP/1.1", "", "0"),
+        (SmokeTest(path="/", method="OPTIONS"), "OPTIONS / HTTP/1.1", "", None),
+    ],
+)
+def test_a_test_may_send_a_body(web: Web, test: SmokeTest, line: str, body: str, length: str | None) -> None:
+    web.answers["/"] = says()
+    assert not complaint(test)
+    assert web.requests[0][0] == line
+    assert web.requests[0][-1] == body
+    assert web.headers().get("content-length") == length
+
+
+def test_a_redirect_leads_nowhere_even_where_it_is_expected(web: Web) -> None:
+    web.answers["/"] = says(b"", "302 Found", "Location: http://169.254.169.254/latest/meta-data/")
+    assert not complaint(SmokeTest(path="/", status=(301, 302)))
+    assert [request[0] for request in web.requests] == ["GET / HTTP/1.1"]
+    assert web.hosts == [(ENDPOINT.dns_name, 80)]
+
+
+def test_a_test_passes_once_every_request_of_it_has(web: Web) -> None:
+    web.answers["/"] = in_turn(says(), says(), says(b"", "500 No"), says())
+    tests = (SmokeTest(path="/", requests=3, attempts=2),)
+    assert smoke.run(ENDPOINT, "t", tests).outcome == "Successful"
+    assert len(web.requests) == 4, "the third was asked twice"
+
+
+def test_one_bad_answer_of_several_condemns_green(web: Web) -> None:
+    web.answers["/"] = in_turn(says(), says(b"", "500 No"), says())
+    verdict = smoke.run(ENDPOINT, "t", (SmokeTest(path="/", requests=3),))
+    assert verdict.outcome == "Failed"
+    assert verdict.reason == "GET /, request 2 of 3: status 500, expected 200 (1 attempts)"
+    assert len(web.requests) == 2
+
+
+def test_attempts_wait_for_each_other_and_the_first_for_nothing(web: Web) -> None:
+    web.answers["/"] = in_turn(says(b"", "503 Soon"), says(), says())
+    begun = time.monotonic()
+    test = SmokeTest(path="/", attempts=3, pause_seconds=1, requests=2)
+    assert smoke.run(ENDPOINT, "t", (test,)).outcome == "Successful"
+    assert 1 <= time.monotonic() - begun < 1.9
+
+
+def test_the_time_of_an_answer_ends_with_its_body(web: Web) -> None:
+    web.answers["/"] = drips(b"ok", 0.3)
+    assert not complaint(SmokeTest(path="/", latency_ms=4000))
+    found = complaint(SmokeTest(path="/", latency_ms=200))
+    took = re.fullmatch(r"the answer took ([0-9]+) ms, expected 200 at most", found)
+    assert took, found
+    assert 300 < int(took[1]) < 4000
+
+
+def test_a_body_that_came_packed_all_the_same_is_not_unpacked(web: Web) -> None:
+    bomb = gzip.compress(b" " * 50_000_000 + b"{}")
+    assert len(bomb) < smoke.BODY_LIMIT
+    web.answers["/"] = says(bomb, "200 OK", "Content-Encoding: gzip")
+    assert not complaint(SmokeTest(path="/")), "nobody looks into it"
+    words = "the body is encoded ('gzip'), though identity was asked for"
+    assert complaint(SmokeTest(path="/", contains="{}")) == words
+    assert complaint(SmokeTest(path="/", expect="a = 1")) == words
+
+
+@pytest.fixture(scope="module")
+def seal(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
+    """A certificate that nobody vouches for."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    certificate = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path = tmp_path_factory.mktemp("seal") / "both.pem"
+    path.write_bytes(certificate + secret)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+SEALED = Endpoint(dns_name=ENDPOINT.dns_name, protocol="HTTPS", port=443)
+
+
+def test_over_tls_a_certificate_counts_where_the_rule_has_a_host(web: Web, seal: ssl.SSLContext) -> None:
+    web.seal, web.answers["/"] = seal, says(b"shop 2.0.0")
+    assert not complaint(SmokeTest(path="/", contains="2.0.0"), SEALED)
+    found = complaint(SmokeTest(path="/"), replace(SEALED, host="shop.example.com"))
+    assert found.startswith("SSLCertVerificationError")
+    assert len(web.requests) == 1
+
+
+def test_over_tls_an_answer_that_drips_is_given_up_too(web: Web, seal: ssl.SSLContext) -> None:
+    web.seal, web.answers["/"] = seal, drips(b"." * 100, 0.2)
+    begun = time.monotonic()
+    found = complaint(SmokeTest(path="/", timeout_seconds=1), SEALED)
+    assert found == "timed out: the answer did not end in time (1 s)"
+    assert time.monotonic() - begun < 2.5
+
+
+def test_a_load_balancer_that_never_ends_its_handshake_is_given_up(web: Web) -> None:
+    """What it says is no TLS, and it says it a byte at a time: no read of a socket ever times out."""
+    web.greets = drips(b"\x16\x03\x03\x40\x00" + b"." * 100, 0.2, head=b"")
+    begun = time.monotonic()
+    assert "timed out" in complaint(SmokeTest(path="/", timeout_seconds=1), SEALED)
+    assert time.monotonic() - begun < 2.5
 
 
 def test_a_test_may_take_several_attempts(web: Web) -> None:

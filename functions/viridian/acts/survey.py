@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from viridian import clone as cloning
-from viridian import gates, head_room, names, plan, preflight, timetable, traffic
+from viridian import expectations, gates, head_room, names, plan, preflight, timetable, traffic
 from viridian.acts import budget, floors, others, overrides, sources
 from viridian.arns import own
 from viridian.aws import (
@@ -34,6 +34,7 @@ def make_plan(
     """The plan of a release, or the Refusal that says what is in its way. Reads only."""
     service = request.service
     release = names.release(request.version, execution)
+    expectations.ensure_possible(profile.smoke_tests)
     if holder := ledger.holder(profile.route):
         raise Refusal("route", f"held by {holder}", "Wait for it to end, or roll it back.")
     _ensure_hands_on(profile.route)
@@ -61,6 +62,7 @@ def make_plan(
     wanted = overrides.check(request.fleet, setup, blue, vpc, image, ready.found)
     taken = load_balancer.priorities(route.listener, service)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
+    preflight.ensure_reached(profile.smoke_tests, route.conditions)
     standby_before = load_balancer.standby_forward(route.listener, service)
     quotas = tuple(budget.head_room(route, group, launches, template, has_standby=standby_before is not None))
     head_room.ensure_fits(quotas)
@@ -69,7 +71,7 @@ def make_plan(
     phases = timetable.phases(
         profile, started_at, deadline, bakes=not isinstance(request.source, ReadySource)
     )
-    return Plan(
+    made = Plan(
         service=service,
         release=release,
         version=request.version,
@@ -79,7 +81,9 @@ def make_plan(
         route=profile.route,
         listener=route.listener,
         load_balancer=route.load_balancer,
-        endpoint=load_balancer.endpoint(route, preflight.host(route.conditions)),
+        endpoint=load_balancer.endpoint(
+            route, preflight.host(route.conditions), preflight.path(route.conditions)
+        ),
         profile=profile,
         profile_version=profile_version,
         source=request.source,
@@ -117,6 +121,7 @@ def make_plan(
         key=request.key,
         gates=gates.of(profile),
     )
+    return replace(made, preview=plan.preview(made))
 
 
 def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:

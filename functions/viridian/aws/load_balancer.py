@@ -106,13 +106,17 @@ def tags_of(arns: list[str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def endpoint(route: Route, host: str | None) -> Endpoint:
+def endpoint(route: Route, host: str | None, path: str) -> Endpoint:
     """Where smoke tests reach the load balancer."""
     client = clients.reader("elbv2")
     balancer = client.describe_load_balancers(LoadBalancerArns=[route.load_balancer])["LoadBalancers"][0]
     listener = client.describe_listeners(ListenerArns=[route.listener])["Listeners"][0]
     return Endpoint(
-        dns_name=balancer["DNSName"], protocol=listener["Protocol"], port=int(listener["Port"]), host=host
+        dns_name=balancer["DNSName"],
+        protocol=listener["Protocol"],
+        port=int(listener["Port"]),
+        host=host,
+        path=path,
     )
 
 

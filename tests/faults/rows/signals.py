@@ -109,8 +109,30 @@ PASSES = {
 }
 
 
+# How green answers, what it is asked beyond the path, and how the release ends.
+ANSWERED: tuple[tuple[str, dict[str, Any], frozenset[str]], ...] = (
+    ("slow", {"latency_ms": 300, "timeout_seconds": 5}, BACK),
+    ("slow", {"latency_ms": 4500, "timeout_seconds": 5}, GOOD),
+    ("new", {"expect": 'status = "ok" and version = "2.0.0"'}, GOOD),
+    ("old", {"expect": 'status = "ok" and version = "2.0.0"'}, BACK),
+    ("old", {"expect": "version > 1"}, BACK),
+    ("500", {"expect": 'status = "ok"', "status": [200, 500]}, BACK),
+    ("flood", {"expect": 'status = "ok"'}, BACK),
+    ("packed", {"expect": 'status = "ok"'}, BACK),
+    ("deep", {"expect": 'status = "ok"'}, BACK),
+    ("redirect", {"status": [301, 302]}, GOOD),
+    ("once", {"requests": 2}, GOOD),
+    ("once", {"requests": 5}, BACK),
+    ("once", {"requests": 5, "attempts": 2, "pause_seconds": 1}, GOOD),
+    ("new", {"method": "POST", "body": "{}", "headers": {"Content-Type": "application/json"}}, GOOD),
+)
+
+
 def bad_answers(clean: Clean) -> Iterator[Run]:
-    """F65: what green says to its smoke tests: an error, nothing, a redirect, a gigabyte, a drip, four errors in five."""
+    """F65: what green says to its smoke tests: an error, nothing, a redirect, a gigabyte, a drip, four errors in five.
+
+    And what is not JSON, not the JSON expected, packed, or too late; and one bad answer among several.
+    """
     for how, ends in PASSES.items():
         for attempts in (1, 2):
             test = {"path": "/", "timeout_seconds": 1, "attempts": attempts}
@@ -123,6 +145,10 @@ def bad_answers(clean: Clean) -> Iterator[Run]:
     lacking = {"path": "/", "contains": "hello", "timeout_seconds": 1}
     fault = Fault("smoke", None, {"how": "flood", "contains": "hello"})
     yield Run("F65", "release", (fault,), service={"smoke_tests": [lacking]}, ends=BACK)
+    for number, (how, asked, ends) in enumerate(ANSWERED):
+        fault = Fault("smoke", None, {"how": how, **asked})
+        test = {"path": "/", "timeout_seconds": 1, **asked}
+        yield Run("F65", "release", (fault,), number, service={"smoke_tests": [test]}, ends=ends)
 
 
 def answered(clean: Clean) -> Iterator[Run]:
