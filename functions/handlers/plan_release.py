@@ -1,6 +1,8 @@
 """Validates everything and prints the whole plan, or says how the release stands that is to be joined. Touches nothing."""
 
-from viridian import request
+from datetime import UTC, datetime
+
+from viridian import request, windows
 from viridian.acts import joining, survey
 from viridian.aws.function import handler
 from viridian.messages import PlanRelease, ReleasePlanned
@@ -15,5 +17,10 @@ def lambda_handler(ask: PlanRelease) -> ReleasePlanned:
     wanted = request.parse(ask.request)
     plan, joins = joining.plan(wanted, ask.execution, ask.started_at)
     return ReleasePlanned(
-        service=plan.service, release=plan.release, dry_run=wanted.dry_run, plan=plan, joins=joins
+        service=plan.service,
+        release=plan.release,
+        dry_run=wanted.dry_run,
+        plan=plan,
+        joins=joins,
+        waits=windows.waiting(plan, datetime.now(UTC)),
     )

@@ -11,6 +11,7 @@ from viridian.joining import Joined
 from viridian.plan import Endpoint, Plan
 from viridian.request import SmokeTest
 from viridian.verdict import Next, Outcome
+from viridian.windows import Waiting
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,13 +35,17 @@ class PlanRelease(Message, frozen=True):
 
 
 class ReleasePlanned(Message, frozen=True):
-    """`plan` is what will be done; `dry_run` ends the execution here. `joins`: another execution does it already."""
+    """`plan` is what will be done; `dry_run` ends the execution here. `joins`: another execution does it already.
+
+    `waits`: its windows are closed, and it is planned anew when they open.
+    """
 
     service: str
     release: str
     dry_run: bool
     plan: Plan
     joins: Joined | None = None
+    waits: Waiting | None = None
 
 
 class AcquireLock(Message, frozen=True):

@@ -13,6 +13,7 @@ from viridian.request import (
     ImageBuilderSource,
     InstanceSource,
     Overrides,
+    OverrideWindow,
     PackerSource,
     Profile,
     ReadySource,
@@ -52,7 +53,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `resumed` is what the rule showed when a Held release was resumed; `diff` is what green has otherwise than blue.
     `image` is the one that is ready, whatever its parameter says later; `unchecked` is what could not be seen of it.
     `rate` is how many requests a minute blue had when its size was read, 0 if that isn't known. `key` is what whoever
-    asks for this release again names it by.
+    asks for this release again names it by. `window` is what the service's windows said as it was planned, if it was
+    outside of them; then `started_at` is when they open, unless they are overridden.
     """
 
     service: str
@@ -96,6 +98,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     unchecked: tuple[str, ...] = ()
     rate: float = 0.0
     key: str | None = None
+    override_window: OverrideWindow | None = None
+    window: str = ""
 
     @property
     def ready(self) -> str:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from viridian import joining, request
+from viridian import joining, request, windows
 from viridian.acts import survey
 from viridian.arns import own
 from viridian.aws import ledger, profiles
@@ -29,7 +29,9 @@ def _plan(wanted: Request, execution: str, started_at: datetime) -> Plan:
     registered, version = profiles.find(wanted.service)
     profile = request.merge(wanted, registered)
     own("profile.route", profile.route, execution)
-    return survey.make_plan(wanted, profile, version, execution, started_at)
+    windows.ensure_sound(profile.windows)
+    begins, window = windows.begins(wanted, profile, started_at, datetime.now(UTC))
+    return survey.make_plan(wanted, profile, version, execution, begins, window)
 
 
 def _begun(wanted: Request, started_at: datetime) -> tuple[Plan, Joined] | None:

@@ -19,9 +19,17 @@ from viridian.request import Profile, ReadySource, Request, Resume
 
 
 def make_plan(
-    request: Request, profile: Profile, profile_version: int, execution: str, started_at: datetime
+    request: Request,
+    profile: Profile,
+    profile_version: int,
+    execution: str,
+    started_at: datetime,
+    window: str = "",
 ) -> Plan:
-    """The plan of a release, or the Refusal that says what is in its way. Reads only."""
+    """The plan of a release, or the Refusal that says what is in its way. Reads only.
+
+    `window` is what its windows say to when it begins.
+    """
     service = request.service
     release = names.release(request.version, execution)
     if holder := ledger.holder(profile.route):
@@ -97,13 +105,15 @@ def make_plan(
         diff=overrides.changes(
             setup, wanted, plan.image_in_words(service, release, request.source, ready.image)
         ),
-        timetable=timetable.in_words(phases, profile, deadline),
+        timetable=(*((window,) if window else ()), *timetable.in_words(phases, profile, deadline)),
         head_room=tuple(quota.in_words() for quota in quotas),
         cost=budget.dollars(profile.route, group, blue_image, phases),
         image=ready.image,
         unchecked=ready.unchecked,
         rate=rate,
         key=request.key,
+        override_window=request.override_window or None,
+        window=window,
     )
 
 
