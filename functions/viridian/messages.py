@@ -27,11 +27,12 @@ class Ticket(Message, frozen=True):
 
 
 class PlanRelease(Message, frozen=True):
-    """A request as it came in, not looked at yet."""
+    """A request as it came in, not looked at yet; `planned_at` is this look at it, `started_at` the execution's start."""
 
     request: Any
     execution: str
     started_at: datetime
+    planned_at: datetime
 
 
 class ReleasePlanned(Message, frozen=True):

@@ -1,0 +1,54 @@
+"""Windows through the machine: what waits holds nothing, what is refused touches nothing, what overrides is recorded."""
+
+from typing import Any
+
+from tests.workflow.world import MINUTE, ONE_STEP, Release, World, opened
+
+# The world begins in the New York night; it is four o'clock there.
+FROM_FIVE = {"time_zone": "America/New_York", "open": [{"from": "05:00", "to": "16:00"}]}
+OVERRIDE = {"reason": "mends what the customers see"}
+
+
+def ready(world: World, **asked: Any) -> Release:
+    """A release of an image that is there, so that most of it is the wait."""
+    return world.start(source=world.ami(), **asked)
+
+
+def changed(world: World, release: Release) -> list[str]:
+    """Every changing call of an execution's, the ledger's included."""
+    return [call["call"] for call in world.cloud.calls.of(release.arn) if call["mutating"]]
+
+
+def test_a_release_of_the_night_waits_for_its_window_and_another_runs_meanwhile() -> None:
+    with opened(steps=ONE_STEP, windows=FROM_FIVE) as world:
+        waits = ready(world, version="3.0.0").until("WaitForWindow")
+        urgent = ready(world, override_window=OVERRIDE).wait()
+        assert urgent.end == "Promoted", urgent.cause
+        assert urgent.plan["override_window"] == OVERRIDE
+        assert urgent.plan["window"].endswith("overridden because: mends what the customers see")
+        assert (waits.running, changed(world, waits)) == (True, [])
+        assert world.cloud.until(lambda: "Release" in waits.states or not waits.running, 60 * MINUTE)
+        assert waits.states == [
+            "PlanRelease",
+            "IsDryRun",
+            "WaitForWindow",
+            "PlanRelease",
+            "IsDryRun",
+            "Release",
+        ]
+        assert waits.until("JudgeGreen").plan["started_at"].startswith("2026-01-05T10:00:0")
+        assert waits.plan["blue"]["group"] == urgent.group
+        assert waits.wait().end == "Promoted", waits.cause
+
+
+def test_a_release_that_is_not_to_wait_is_refused_and_touches_nothing() -> None:
+    with opened(windows={**FROM_FIVE, "outside": "refuse"}) as world:
+        release = ready(world).wait()
+        assert release.end == "Refused"
+        assert release.cause.startswith(
+            "Refusal: window: outside its windows, daily 05:00-16:00 America/New_York"
+        )
+        assert release.cause.endswith(
+            "Start it after 2026-01-05T10:00:00Z, or give override_window with a reason."
+        )
+        assert changed(world, release) == []
