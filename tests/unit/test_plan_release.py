@@ -279,6 +279,7 @@ CLOSED = "outside its windows, daily 22:00-06:00 Europe/Berlin, where it is mon 
 def open_in(account: Account, **windows: Any) -> None:
     """Registers the service with these windows."""
     register(account, json.dumps({"route": account.shop.route_arn, "windows": windows}))
+    account.calls.clear()
 
 
 def test_outside_its_windows_a_release_is_planned_for_when_they_open_and_waits(account: Account) -> None:

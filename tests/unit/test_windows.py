@@ -1,6 +1,7 @@
 """Windows and freezes: when a release may begin by the clock of a time zone, and when it may next."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -407,3 +408,35 @@ def test_a_plan_for_later_waits_whole_seconds_and_never_less_than_it_must() -> N
     assert windows.waiting(planned, MONDAY) is None
     found = windows.waiting(planned, MONDAY - timedelta(seconds=59.5))
     assert found == windows.Waiting(why="waits until then", until=MONDAY, again_in=60)
+
+
+PAGE = (ROOT / "docs" / "windows.md").read_text()
+PROFILE, REQUEST = (json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("2026-11-19T16:45", "11-20T21:00"),  # a Thursday evening: Friday night
+        ("2026-11-20T21:30", "open"),
+        ("2026-11-21T00:30", "open"),
+        ("2026-11-21T01:00", "11-23T08:00"),
+        ("2026-11-27T21:30", "12-01T08:00"),  # Black Friday
+        ("2030-12-23T09:00", "01-02T08:00"),  # Christmas, of any year; a Thursday morning
+    ],
+)
+def test_the_pages_example_is_open_when_it_says(now: str, expected: str) -> None:
+    profile = request.merge(request.parse(LEAST), PROFILE)
+    windows.ensure_sound(profile.windows)
+    assert opens(profile.windows, now) == expected
+
+
+def test_the_pages_override_is_let_in_and_told_as_it_says() -> None:
+    asked = request.parse(REQUEST)
+    profile = request.merge(asked, PROFILE)
+    evening = datetime(2026, 11, 19, 17, 45, tzinfo=UTC)
+    begun, words = windows.begins(asked, profile, evening, evening)
+    assert begun == evening
+    start, end = re.findall(r"`(begins .*?), …(; .*?)`", PAGE)[0]
+    assert words.startswith(f"{start}, ")
+    assert words.endswith(end)

@@ -28,7 +28,7 @@ def test_a_release_of_the_night_waits_for_its_window_and_another_runs_meanwhile(
         assert urgent.plan["window"].endswith("overridden because: mends what the customers see")
         assert (waits.running, changed(world, waits)) == (True, [])
         assert world.cloud.until(lambda: "Release" in waits.states or not waits.running, 60 * MINUTE)
-        assert waits.states == [
+        assert waits.states[:6] == [
             "PlanRelease",
             "IsDryRun",
             "WaitForWindow",
