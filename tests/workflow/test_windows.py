@@ -5,7 +5,7 @@ from typing import Any
 from tests.workflow.world import MINUTE, ONE_STEP, Release, World, opened
 
 # The world begins in the New York night; it is four o'clock there.
-FROM_FIVE = {"time_zone": "America/New_York", "open": [{"from": "05:00", "to": "16:00"}]}
+MORNING = {"time_zone": "America/New_York", "open": [{"from": "04:25", "to": "16:00"}]}
 OVERRIDE = {"reason": "mends what the customers see"}
 
 
@@ -20,14 +20,14 @@ def changed(world: World, release: Release) -> list[str]:
 
 
 def test_a_release_of_the_night_waits_for_its_window_and_another_runs_meanwhile() -> None:
-    with opened(steps=ONE_STEP, windows=FROM_FIVE) as world:
+    with opened(steps=ONE_STEP, windows=MORNING) as world:
         waits = ready(world, version="3.0.0").until("WaitForWindow")
         urgent = ready(world, override_window=OVERRIDE).wait()
         assert urgent.end == "Promoted", urgent.cause
         assert urgent.plan["override_window"] == OVERRIDE
         assert urgent.plan["window"].endswith("overridden because: mends what the customers see")
         assert (waits.running, changed(world, waits)) == (True, [])
-        assert world.cloud.until(lambda: "Release" in waits.states or not waits.running, 60 * MINUTE)
+        assert world.cloud.until(lambda: "Release" in waits.states or not waits.running, 30 * MINUTE)
         assert waits.states[:6] == [
             "PlanRelease",
             "IsDryRun",
@@ -36,19 +36,19 @@ def test_a_release_of_the_night_waits_for_its_window_and_another_runs_meanwhile(
             "IsDryRun",
             "Release",
         ]
-        assert waits.until("JudgeGreen").plan["started_at"].startswith("2026-01-05T10:00:0")
+        assert waits.until("JudgeGreen").plan["started_at"].startswith("2026-01-05T09:25:0")
         assert waits.plan["blue"]["group"] == urgent.group
         assert waits.wait().end == "Promoted", waits.cause
 
 
 def test_a_release_that_is_not_to_wait_is_refused_and_touches_nothing() -> None:
-    with opened(windows={**FROM_FIVE, "outside": "refuse"}) as world:
+    with opened(windows={**MORNING, "outside": "refuse"}) as world:
         release = ready(world).wait()
         assert release.end == "Refused"
         assert release.cause.startswith(
-            "Refusal: window: outside its windows, daily 05:00-16:00 America/New_York"
+            "Refusal: window: outside its windows, daily 04:25-16:00 America/New_York"
         )
         assert release.cause.endswith(
-            "Start it after 2026-01-05T10:00:00Z, or give override_window with a reason."
+            "Start it after 2026-01-05T09:25:00Z, or give override_window with a reason."
         )
         assert changed(world, release) == []
