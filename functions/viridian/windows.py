@@ -27,6 +27,14 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     opens_at: datetime | None
 
 
+class Beginning(msgspec.Struct, frozen=True, kw_only=True):
+    """When a release was asked for, when it begins, and what its windows say to that."""
+
+    asked_at: datetime
+    at: datetime
+    words: str = ""
+
+
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """Why a release has not begun, until when, and in how many seconds it is planned anew."""
 
@@ -45,22 +53,24 @@ def closed(windows: Windows, now: datetime) -> Closed | None:
     return Closed(reason=reason, opens_at=opens_at)
 
 
-def begins(wanted: Request, profile: Profile, started_at: datetime, now: datetime) -> tuple[datetime, str]:
-    """When a release begins, and what its windows say to that; a Refusal if it may not, and is not to wait.
+def begins(wanted: Request, profile: Profile, asked_at: datetime, now: datetime) -> Beginning:
+    """When a release begins; a Refusal if it may not now, and is not to wait.
 
-    The execution, which `started_at`, must live through the wait, and then the release and its way back at their longest.
+    Its execution must live through the wait, and then through the release and its way back at their longest.
     """
     if (shut := closed(profile.windows, now)) is None:
-        return now, ""
+        return Beginning(asked_at=asked_at, at=now)
     if override := wanted.override_window:
-        return now, f"begins all the same: {shut.reason}; overridden because: {override.reason}"
+        words = f"begins all the same: {shut.reason}; overridden because: {override.reason}"
+        return Beginning(asked_at=asked_at, at=now, words=words)
     how = "give override_window with a reason."
     if shut.opens_at is None:
         raise Refusal("window", shut.reason, f"It opens at no time within a year: {how}")
     waits = profile.windows.outside == "wait"
     over = plan.times(profile, shut.opens_at) + timedelta(minutes=profile.deadlines.rollback_minutes)
-    if waits and over <= started_at + EXECUTION:
-        return shut.opens_at, f"waits until {at(shut.opens_at)}: {shut.reason}"
+    if waits and over <= asked_at + EXECUTION:
+        words = f"waits until {at(shut.opens_at)}: {shut.reason}"
+        return Beginning(asked_at=asked_at, at=shut.opens_at, words=words)
     why = "An execution can't wait so long: start" if waits else "Start"
     raise Refusal("window", shut.reason, f"{why} it after {at(shut.opens_at)}, or {how}")
 

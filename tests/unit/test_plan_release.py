@@ -28,6 +28,14 @@ def plan(account: Account, **request: Any) -> Any:
     return account.run("plan_release", {**event, "request": asked})
 
 
+def plan_now(account: Account, asked_at: datetime | None = None, **request: Any) -> Any:
+    """The same, planned now; asked for just now too, unless it has waited."""
+    now, event = account.now(), account.event("plan_release")
+    wanted = {name: value for name, value in {**event["request"], **request}.items() if value is not None}
+    moments = {"started_at": (asked_at or now).isoformat(), "planned_at": now.isoformat()}
+    return account.run("plan_release", {**event, **moments, "request": wanted})
+
+
 def refusal(account: Account, **request: Any) -> Refusal:
     """The refusal that a request meets; whatever it is, nothing was touched."""
     stood = account.world()
@@ -121,7 +129,7 @@ def test_a_standby_rule_that_stands_is_not_made_again(account: Account) -> None:
     quotas.grant("rules-per-application-load-balancer", 2)
     builder = seed.builder(account, "3.0.0")
     source = {"type": "instance", "instance_id": builder}
-    found = plan(account, version="3.0.0", source=source, waive=None)["plan"]["head_room"]
+    found = plan_now(account, version="3.0.0", source=source, waive=None)["plan"]["head_room"]
     assert found[0] == "rules of the load balancer: 2 in use, 0 more needed, 2 allowed"
 
 
@@ -334,6 +342,24 @@ def test_an_override_goes_at_once_and_the_plan_keeps_it_and_says_so(account: Acc
     assert found["plan"]["started_at"] == "2026-01-05T09:00:00Z"
     words = f"begins all the same: {CLOSED}; overridden because: mends what the customers see"
     assert found["plan"]["window"] == found["plan"]["timetable"][0] == words
+
+
+def test_what_has_waited_is_refused_if_another_release_has_come_to_serve_meanwhile(account: Account) -> None:
+    asked_at = account.now()
+    account.promoted()
+    account.later(minutes=1)
+    account.serve("green", 0)
+    first = account.record()
+    asked: dict[str, Any] = {"version": "1.9.0", "waive": None}
+    asked["source"] = {"type": "instance", "instance_id": seed.builder(account, "1.9.0")}
+    account.calls.clear()
+    with pytest.raises(Refusal) as refused:
+        plan_now(account, asked_at, **asked)
+    assert refused.value.value.startswith(f"{first.plan.release} serves since 2026-01-05T09:")
+    assert account.writes() == []
+    assert (
+        plan_now(account, first.first_weight_at, **asked)["plan"]["blue"]["group"] == first.plan.green_group
+    )
 
 
 def test_windows_that_mean_nothing_refuse_even_a_release_that_overrides_them(account: Account) -> None:

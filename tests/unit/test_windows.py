@@ -16,6 +16,7 @@ from viridian import plan, request, windows
 from viridian.errors import Refusal
 from viridian.plan import Plan
 from viridian.request import DAYS, Profile, Windows
+from viridian.windows import Beginning
 
 BERLIN, OFFICE = "Europe/Berlin", {"days": ["mon", "tue", "wed", "thu"], "from": "09:00", "to": "16:00"}
 NIGHT = {"days": ["fri"], "from": "22:00", "to": "02:00"}
@@ -324,23 +325,22 @@ SAMPLE = json.loads((ROOT / "events" / "acquire_lock.json").read_text())["plan"]
 ROUTE = SAMPLE["route"]
 
 
-def begins(
-    given: Windows, waited: timedelta = timedelta(0), profile: Any = None, **asked: Any
-) -> tuple[datetime, str]:
+def begins(given: Windows, waited: timedelta = timedelta(0), profile: Any = None, **asked: Any) -> Beginning:
     """When a release that was started on Monday and has waited so long begins, and what is said to that."""
     merged = Profile(route=ROUTE, windows=given, **(profile or {}))
     return windows.begins(request.parse({**LEAST, **asked}), merged, MONDAY, MONDAY + waited)
 
 
 def test_a_release_in_its_window_begins_at_once() -> None:
-    assert begins(made(OFFICE)) == (MONDAY, "")
-    assert begins(made(OFFICE), override_window={"reason": "mends what fails"}) == (MONDAY, "")
+    at_once = Beginning(asked_at=MONDAY, at=MONDAY)
+    assert begins(made(OFFICE)) == at_once
+    assert begins(made(OFFICE), override_window={"reason": "mends what fails"}) == at_once
 
 
 def test_a_release_outside_its_window_waits_until_it_opens() -> None:
-    opens_at, words = begins(made(OFFICE), timedelta(hours=8))
-    assert opens_at == datetime(2026, 1, 6, 8, 0, tzinfo=UTC)
-    assert words.startswith(
+    begun = begins(made(OFFICE), timedelta(hours=8))
+    assert (begun.asked_at, begun.at) == (MONDAY, datetime(2026, 1, 6, 8, 0, tzinfo=UTC))
+    assert begun.words.startswith(
         "waits until 2026-01-06T08:00:00Z: outside its windows, mon tue wed thu 09:00-16:00"
     )
 
@@ -348,10 +348,10 @@ def test_a_release_outside_its_window_waits_until_it_opens() -> None:
 def test_a_release_that_is_overridden_begins_at_once_and_says_why() -> None:
     given = made(OFFICE, outside="refuse")
     late = timedelta(hours=8)
-    opens_at, words = begins(given, late, override_window={"reason": "mends what fails"})
-    assert opens_at == MONDAY + late
-    assert words.startswith("begins all the same: outside its windows")
-    assert words.endswith("; overridden because: mends what fails")
+    begun = begins(given, late, override_window={"reason": "mends what fails"})
+    assert begun.at == MONDAY + late
+    assert begun.words.startswith("begins all the same: outside its windows")
+    assert begun.words.endswith("; overridden because: mends what fails")
 
 
 def test_a_release_that_is_not_to_wait_is_refused_with_the_moment_at_which_it_may() -> None:
@@ -370,10 +370,8 @@ def longest(**profile: Any) -> timedelta:
 def test_a_release_waits_no_longer_than_leaves_its_execution_the_time_it_may_take() -> None:
     latest = MONDAY + windows.EXECUTION - longest()
     freeze = frozen("2026-01-05T00:00", f"{latest:%Y-%m-%dT%H:%M}")
-    assert begins(made(zone="UTC", freezes=[freeze])) == (
-        latest,
-        f"waits until {latest:%Y-%m-%dT%H:%M:%SZ}: frozen until {latest:%Y-%m-%dT%H:%M} UTC: because",
-    )
+    words = f"waits until {latest:%Y-%m-%dT%H:%M:%SZ}: frozen until {latest:%Y-%m-%dT%H:%M} UTC: because"
+    assert begins(made(zone="UTC", freezes=[freeze])) == Beginning(asked_at=MONDAY, at=latest, words=words)
     freeze["to"] = f"{latest + timedelta(minutes=1):%Y-%m-%dT%H:%M}"
     with pytest.raises(Refusal, match="An execution can't wait so long: start it after 2026-01-0"):
         begins(made(zone="UTC", freezes=[freeze]))
@@ -389,8 +387,7 @@ def test_what_it_has_waited_counts() -> None:
 
 def test_a_weekend_can_be_waited_for() -> None:
     given = made({"from": "09:00", "to": "10:01", "days": ["mon"]}, {**OFFICE, "days": ["thu"]})
-    opens_at, _ = begins(given, timedelta(minutes=2))
-    assert opens_at - MONDAY > timedelta(hours=70)
+    assert begins(given, timedelta(minutes=2)).at - MONDAY > timedelta(hours=70)
 
 
 def test_what_never_opens_is_refused() -> None:
@@ -435,8 +432,8 @@ def test_the_pages_override_is_let_in_and_told_as_it_says() -> None:
     asked = request.parse(REQUEST)
     profile = request.merge(asked, PROFILE)
     evening = datetime(2026, 11, 19, 17, 45, tzinfo=UTC)
-    begun, words = windows.begins(asked, profile, evening, evening)
-    assert begun == evening
+    begun = windows.begins(asked, profile, evening, evening)
+    assert begun.at == evening
     start, end = re.findall(r"`(begins .*?), …(; .*?)`", PAGE)[0]
-    assert words.startswith(f"{start}, ")
-    assert words.endswith(end)
+    assert begun.words.startswith(f"{start}, ")
+    assert begun.words.endswith(end)

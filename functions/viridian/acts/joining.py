@@ -32,8 +32,8 @@ def _plan(wanted: Request, execution: str, started_at: datetime, planned_at: dat
     profile = request.merge(wanted, registered)
     own("profile.route", profile.route, execution)
     windows.ensure_sound(profile.windows)
-    begins, window = windows.begins(wanted, profile, started_at, planned_at)
-    return survey.make_plan(wanted, profile, version, execution, begins, window)
+    begins = windows.begins(wanted, profile, started_at, planned_at)
+    return survey.make_plan(wanted, profile, version, execution, begins)
 
 
 def _begun(wanted: Request, started_at: datetime) -> tuple[Plan, Joined] | None:

@@ -16,20 +16,15 @@ from viridian.errors import Refusal
 from viridian.plan import LaunchTemplate, Plan
 from viridian.preflight import Lent
 from viridian.request import Profile, ReadySource, Request, Resume
+from viridian.timetable import at
+from viridian.windows import Beginning
 
 
 def make_plan(
-    request: Request,
-    profile: Profile,
-    profile_version: int,
-    execution: str,
-    started_at: datetime,
-    window: str = "",
+    request: Request, profile: Profile, profile_version: int, execution: str, begins: Beginning
 ) -> Plan:
-    """The plan of a release, or the Refusal that says what is in its way. Reads only.
-
-    `window` is what its windows say to when it begins.
-    """
+    """The plan of a release, or the Refusal that says what is in its way. Reads only."""
+    started_at, window = begins.at, begins.words
     service = request.service
     release = names.release(request.version, execution)
     if holder := ledger.holder(profile.route):
@@ -38,6 +33,7 @@ def make_plan(
     route = load_balancer.find_route(profile.route)
     blue_arn = traffic.find_blue(route.forward)
     target_group = target_groups.find(blue_arn)
+    _ensure_not_overtaken(service, target_group, begins.asked_at)
     group = auto_scaling.attached(blue_arn)
     launches = launches_of(group)
     _ensure_lent(service, route, target_group, group, launches)
@@ -162,6 +158,14 @@ def _version_of(image: dict[str, Any]) -> str | None:
 def _ensure_hands_on(route: str) -> None:
     if why := ledger.hands_off(route):
         raise Refusal("hands_off", why, "Take the hands_off attribute off the route's item in the ledger.")
+
+
+def _ensure_not_overtaken(service: str, blue: TargetGroup, asked_at: datetime) -> None:
+    """What has waited for its window takes no service back to before a release that came meanwhile."""
+    record = ledger.find(service, blue.tags[names.RELEASE]) if names.RELEASE in blue.tags else None
+    if record and record.first_weight_at and record.first_weight_at > asked_at:
+        since = f"{record.plan.release} serves since {at(record.first_weight_at)}, after this was asked for"
+        raise Refusal("route", since, "Start it again, if it is still wanted.")
 
 
 def _ensure_lent(
