@@ -114,6 +114,7 @@ def _fitting(world: Place, form: Any, source: Any) -> st.SearchStrategy[Any]:
         "steps": [dict(step) for step in STEPS],
         "route": world.shop.route_arn,
         "waive": None,
+        "windows": {"time_zone": "UTC"},
         "dry_run": True,
     }
     return documents.fitting(form, {name: st.just(value) for name, value in known.items()})

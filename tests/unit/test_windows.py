@@ -2,6 +2,7 @@
 
 import json
 import re
+import zoneinfo
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -225,6 +226,15 @@ def test_it_stays_closed_until_the_moment_at_which_it_opens(
         assert stays, moment
         assert stays.opens_at == shut.opens_at or shut.opens_at is None
     assert shut.opens_at is None or windows.closed(given, shut.opens_at) is None
+
+
+def test_the_package_brings_the_time_zones_where_the_system_has_none() -> None:
+    assert "\ntzdata==" in (ROOT / "functions" / "requirements.txt").read_text()
+    zoneinfo.reset_tzpath(to=())
+    try:
+        assert all(zoneinfo.ZoneInfo.no_cache(zone).key == zone for zone in ZONES)
+    finally:
+        zoneinfo.reset_tzpath()
 
 
 def test_the_reason_says_the_windows_and_what_the_clock_there_shows() -> None:
