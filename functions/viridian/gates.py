@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -61,7 +62,16 @@ class Move(msgspec.Struct, frozen=True, kw_only=True):
 
 def of(profile: Profile) -> tuple[Gate, ...]:
     """The gates at which something stands."""
-    return tuple(gate for gate in GATES if hook(profile, gate) or approves(profile, gate))
+    return tuple(
+        gate
+        for gate in GATES
+        if hook(profile, gate) or approves(profile, gate) or (gate == "before_traffic" and _shuts(profile))
+    )
+
+
+def _shuts(profile: Profile) -> bool:
+    """Whether there are times at which no release may begin: green's traffic may not begin then either."""
+    return bool(profile.windows.open or profile.windows.freezes)
 
 
 def hook(profile: Profile, gate: Gate) -> Hook | None:
@@ -139,6 +149,14 @@ def outcome(execution: Mapping[str, Any]) -> Heard:
             )
     words = f"{execution.get('error') or execution['status']}: {execution.get('cause') or ''}"
     return Heard(verdict="Failed", reason=words[:500].rstrip(": "))
+
+
+def at_window(reason: str, opens_at: datetime | None, deadline: datetime, now: datetime) -> Move:
+    """What it means that the service's window has closed while green was made: a wait, if the release has that long."""
+    if opens_at is None or opens_at >= deadline:
+        return Move(next="closed", reason=f"its window closed before green was ready: {reason}")
+    rest = ceil((opens_at - now).total_seconds())
+    return Move(next="wait", reason=f"its window has closed: {reason}", again_in=max(1, rest))
 
 
 def at_hook(passage: Passage, hook: Hook, heard: Heard, now: datetime) -> Move:

@@ -13,6 +13,7 @@ from viridian.joining import Joined
 from viridian.plan import Endpoint, Plan
 from viridian.request import SmokeTest
 from viridian.verdict import Next, Outcome
+from viridian.windows import Waiting
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,21 +29,26 @@ class Ticket(Message, frozen=True):
 
 
 class PlanRelease(Message, frozen=True):
-    """A request as it came in, not looked at yet."""
+    """A request as it came in, not looked at yet; `planned_at` is this look at it, `started_at` the execution's start."""
 
     request: Any
     execution: str
     started_at: datetime
+    planned_at: datetime
 
 
 class ReleasePlanned(Message, frozen=True):
-    """`plan` is what will be done; `dry_run` ends the execution here. `joins`: another execution does it already."""
+    """`plan` is what will be done; `dry_run` ends the execution here. `joins`: another execution does it already.
+
+    `waits`: its windows are closed, and it is planned anew when they open.
+    """
 
     service: str
     release: str
     dry_run: bool
     plan: Plan
     joins: Joined | None = None
+    waits: Waiting | None = None
 
 
 class AcquireLock(Message, frozen=True):

@@ -15,6 +15,7 @@ from viridian.request import (
     ImageBuilderSource,
     InstanceSource,
     Overrides,
+    OverrideWindow,
     PackerSource,
     Profile,
     ReadySource,
@@ -56,7 +57,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `image` is the one that is ready, whatever its parameter says later; `unchecked` is what could not be seen of it.
     `rate` is how many requests a minute blue had when its size was read, 0 if that isn't known. `key` is what whoever
     asks for this release again names it by. `gates` are those at which something stands. `preview` says how a person
-    reaches green before anybody else.
+    reaches green before anybody else. `window` is what the service's windows said as it was planned, if it was
+    outside of them; then `started_at` is when they open, unless they are overridden. `asked_at` is when its execution was
+    started.
     """
 
     service: str
@@ -102,6 +105,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     gates: tuple[Gate, ...] = ()
     preview: str = ""
+    asked_at: datetime | None = None
+    override_window: OverrideWindow | None = None
+    window: str = ""
 
     @property
     def ready(self) -> str:

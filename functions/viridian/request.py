@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -203,6 +203,47 @@ class Waiver(Document, frozen=True):
     reason: Reason
 
 
+class OverrideWindow(Document, frozen=True):
+    """A release that is to begin outside its windows or in a freeze, and why: recorded with the release."""
+
+    reason: Reason
+
+
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+DAYS: tuple[Day, ...] = get_args(Day)
+Zone = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9_+/-]*$(?!\n)", max_length=64)]
+Opens = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")]
+Closes = Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$(?!\n)")]
+Moment = Annotated[
+    str, Meta(pattern=r"^(20[0-9]{2}-)?(0[1-9]|1[0-2])-[0-3][0-9]T([01][0-9]|2[0-3]):[0-5][0-9]$(?!\n)")
+]
+
+
+class Window(Document, frozen=True):
+    """A time of these days at which a release may begin; if it ends no later than it begins, it goes over midnight."""
+
+    since: Opens = msgspec.field(name="from")
+    until: Closes = msgspec.field(name="to")
+    days: Annotated[tuple[Day, ...], Meta(min_length=1, max_length=7)] = DAYS
+
+
+class Freeze(Document, frozen=True):
+    """A time in which no release may begin, whatever the windows say; without its year, it comes every year."""
+
+    since: Moment = msgspec.field(name="from")
+    until: Moment = msgspec.field(name="to")
+    reason: Text
+
+
+class Windows(Document, frozen=True):
+    """When a service may be released, by the clock of its time zone; without `open`, always but for the freezes."""
+
+    time_zone: Zone
+    open: Annotated[tuple[Window, ...], Meta(max_length=20)] = ()
+    freezes: Annotated[tuple[Freeze, ...], Meta(max_length=50)] = ()
+    outside: Literal["wait", "refuse"] = "wait"
+
+
 Relaxation = Literal["imdsv2", "security_groups", "instance_profile", "encryption", "public_address"]
 InstanceType = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]*\.[a-z0-9-]+$(?!\n)", max_length=40)]
 SecurityGroup = Annotated[str, Meta(pattern=r"^sg-[0-9a-f]{8,17}$(?!\n)")]
@@ -270,8 +311,8 @@ DEFAULT_STEPS = (
 
 
 class Profile(Document, frozen=True):
-    """A service as it is registered in Parameter Store; a release may override all but the route, what starts one, and what
-    it needs a yes of.
+    """A service as it is registered in Parameter Store; a release may override all but the route, what starts one, when it
+    may begin, and who has a say.
     """
 
     route: Annotated[str, Meta(pattern=ROUTE)]
@@ -289,6 +330,7 @@ class Profile(Document, frozen=True):
     start_on_image: bool = False
     approval: Approval = Approval()
     hooks: Hooks = Hooks()
+    windows: Windows = Windows(time_zone="UTC")
 
 
 class Request(Document, frozen=True):
@@ -302,6 +344,7 @@ class Request(Document, frozen=True):
     waive: Waiver | None = None
     fleet: Overrides = Overrides()
     dry_run: bool = False
+    override_window: OverrideWindow | UnsetType = UNSET
     steps: Steps | UnsetType = UNSET
     guards: Guards | UnsetType = UNSET
     smoke_tests: SmokeTests | UnsetType = UNSET
@@ -370,6 +413,10 @@ FIXES = {
     "keep_images": "Use a whole number from 1 to 100.",
     "start_on_image": "Use true or false.",
     "hooks": "Use before_traffic, after_step, before_promote and after_rollback, each {arn: of a Lambda function or state machine, minutes: 1-1440}.",
+    "windows": 'Use time_zone, open (up to 20 of {"days": ["mon", ...], "from": "09:00", "to": "16:00"}), freezes (up to 50 of '
+    '{"from": "2026-12-20T00:00", "to": "2027-01-02T08:00", "reason": "..."}, or each year: "12-20T00:00") and outside '
+    '("wait" or "refuse").',
+    "override_window": 'Use {"reason": "at least ten characters on why"}.',
     "epoch": "Leave it out: only our own functions give it.",
     "waive": 'Use {"alarms": ["name"], "reason": "at least ten characters on why"}.',
     "fleet": "Use instance_type or instance_types, security_groups, instance_profile, user_data, metadata, public_address, "

@@ -141,7 +141,10 @@ def _struct(kind: inspect.StructType, known: Known) -> st.SearchStrategy[dict[st
     for field in kind.fields:
         drawn = _of(field.type, {})
         if field.encode_name in known:
-            drawn = st.integers(0, 15).flatmap(lambda n, a=drawn, b=known[field.encode_name]: b if n else a)  # type: ignore[misc]
+            # Both ends of a range are drawn far more often than what is between.
+            drawn = st.integers(0, 15).flatmap(
+                lambda n, a=drawn, b=known[field.encode_name]: a if n == 7 else b
+            )  # type: ignore[misc]
         (required if field.required else optional)[field.encode_name] = drawn
     if kind.tag_field:
         required[kind.tag_field] = st.just(kind.tag)

@@ -83,7 +83,8 @@ def _each(world: Place, fault: Fault, judge: Judge, fit: st.SearchStrategy[Any],
 def _functions(world: Place, source: Any) -> dict[str, tuple[Any, ...]]:
     """What each kind of document is, how it is sent, and what its fields are called in a refusal."""
     machine = world.outputs["ReleaseStateMachineArn"].replace(":stateMachine:", ":execution:")
-    plan = {"execution": f"{machine}:a-document", "started_at": datetime.now(UTC).isoformat()}
+    now = datetime.now(UTC).isoformat()
+    plan = {"execution": f"{machine}:a-document", "started_at": now, "planned_at": now}
     least = {"service": "shop", "version": "2.0.0", "source": source}
     order = {"execution": plan["execution"], "error": "RollbackOrdered", "cause": "no reason given"}
 
@@ -113,6 +114,7 @@ def _fitting(world: Place, form: Any, source: Any) -> st.SearchStrategy[Any]:
         "steps": [dict(step) for step in STEPS],
         "route": world.shop.route_arn,
         "waive": None,
+        "windows": {"time_zone": "UTC"},
         "dry_run": True,
     }
     return documents.fitting(form, {name: st.just(value) for name, value in known.items()})

@@ -63,7 +63,10 @@ def test_whatever_is_asked_for_is_planned_or_refused(account: Account, kind: typ
 def test_whatever_is_registered_lets_a_release_be_planned_or_refused(account: Account) -> None:
     base, least = account.event("plan_release"), {"service", "version", "source"}
     wanted = {name: base["request"][name] for name in least}
-    registered = {**known(account), "route": st.just(account.shop.route_arn)}
+    windows = st.just(
+        {"time_zone": "Europe/Berlin", "outside": "refuse"}
+    )  # few names drawn at random are zones
+    registered = {**known(account), "route": st.just(account.shop.route_arn), "windows": windows}
 
     def event(profile: Any) -> Any:
         account.client("ssm").put_parameter(

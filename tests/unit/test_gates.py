@@ -149,3 +149,28 @@ def test_a_hook_is_a_function_or_a_state_machine(arn: str) -> None:
 def test_nothing_else_is(arn: str) -> None:
     with pytest.raises(Refusal):
         request.parse_as({"arn": arn}, Hook)
+
+
+@pytest.mark.parametrize(
+    ("opens", "follows", "seconds"),
+    [
+        (timedelta(minutes=30), "wait", 1800),
+        (timedelta(seconds=0.4), "wait", 1),
+        (timedelta(hours=4), "closed", 0),
+        (timedelta(days=1), "closed", 0),
+        (None, "closed", 0),
+    ],
+)
+def test_a_window_that_closed_while_green_was_made_is_waited_for_within_the_releases_time(
+    opens: timedelta | None, follows: str, seconds: int
+) -> None:
+    opens_at = None if opens is None else NOW + opens
+    move = gates.at_window("outside mon-thu 09:00-16:00", opens_at, NOW + timedelta(hours=4), NOW)
+    assert (move.next, move.again_in) == (follows, seconds)
+    assert "outside mon-thu" in move.reason
+
+
+def test_windows_stand_before_the_first_traffic() -> None:
+    open_ = [{"days": ["mon"], "from": "09:00", "to": "16:00"}]
+    windows = {"time_zone": "UTC", "open": open_, "freezes": [], "outside": "wait"}
+    assert gates.of(profile(windows=windows)) == ("before_traffic",)

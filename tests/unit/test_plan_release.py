@@ -1,7 +1,8 @@
 """PlanRelease: the whole plan, and not a thing touched; or one refusal that says what to mend."""
 
+import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,14 @@ def plan(account: Account, **request: Any) -> Any:
     wanted = {**event["request"], **request}
     asked = {name: value for name, value in wanted.items() if value is not None}
     return account.run("plan_release", {**event, "request": asked})
+
+
+def plan_now(account: Account, asked_at: datetime | None = None, **request: Any) -> Any:
+    """The same, planned now; asked for just now too, unless it has waited."""
+    now, event = account.now(), account.event("plan_release")
+    wanted = {name: value for name, value in {**event["request"], **request}.items() if value is not None}
+    moments = {"started_at": (asked_at or now).isoformat(), "planned_at": now.isoformat()}
+    return account.run("plan_release", {**event, **moments, "request": wanted})
 
 
 def refusal(account: Account, **request: Any) -> Refusal:
@@ -120,7 +129,7 @@ def test_a_standby_rule_that_stands_is_not_made_again(account: Account) -> None:
     quotas.grant("rules-per-application-load-balancer", 2)
     builder = seed.builder(account, "3.0.0")
     source = {"type": "instance", "instance_id": builder}
-    found = plan(account, version="3.0.0", source=source, waive=None)["plan"]["head_room"]
+    found = plan_now(account, version="3.0.0", source=source, waive=None)["plan"]["head_room"]
     assert found[0] == "rules of the load balancer: 2 in use, 0 more needed, 2 allowed"
 
 
@@ -268,6 +277,104 @@ def test_a_listener_can_be_the_route(account: Account) -> None:
     found = plan(account)["plan"]
     assert found["route"] == found["listener"] == listener
     assert found["standby"]["priority"] == 1
+
+
+NIGHT_ALONE = {"time_zone": "Europe/Berlin", "open": [{"from": "22:00", "to": "06:00"}]}
+OVERRIDE = {"reason": "mends what the customers see"}
+CLOSED = "outside its windows, daily 22:00-06:00 Europe/Berlin, where it is mon 2026-01-05 10:00"
+
+
+def open_in(account: Account, **windows: Any) -> None:
+    """Registers the service with these windows."""
+    register(account, json.dumps({"route": account.shop.route_arn, "windows": windows}))
+    account.calls.clear()
+
+
+def test_outside_its_windows_a_release_is_planned_for_when_they_open_and_waits(account: Account) -> None:
+    open_in(account, **NIGHT_ALONE)
+    stood = account.world()
+    found = plan(account)
+    assert account.writes() == []
+    assert account.world() == stood
+    words = f"waits until 2026-01-05T21:00:00Z: {CLOSED}"
+    assert found["waits"] == {"why": words, "until": "2026-01-05T21:00:00Z", "again_in": 12 * 3600}
+    decided = msgspec.convert(found["plan"], Plan)
+    assert decided.release == RELEASE
+    assert decided.timetable[0] == decided.window == words
+    assert decided.timetable[1].startswith("image available: 2026-01-05T21:00:00Z at the soonest")
+    assert decided.started_at == datetime(2026, 1, 5, 21, tzinfo=UTC)
+    assert decided.deadline - decided.started_at == timedelta(hours=3, minutes=5)
+
+
+def test_planned_anew_when_they_open_it_is_the_same_release_and_its_time_counts_from_then(
+    account: Account,
+) -> None:
+    open_in(account, **NIGHT_ALONE)
+    event = {**account.event("plan_release"), "planned_at": "2026-01-05T21:00:01Z"}
+    found = account.run("plan_release", event)
+    decided = msgspec.convert(found["plan"], Plan)
+    assert found["waits"] is None
+    assert (decided.release, decided.window) == (RELEASE, "")
+    assert decided.started_at == datetime(2026, 1, 5, 21, 0, 1, tzinfo=UTC)
+    assert decided.deadline - decided.started_at == timedelta(hours=3, minutes=5)
+
+
+def test_a_dry_run_outside_the_windows_says_until_when_the_release_would_wait(account: Account) -> None:
+    open_in(account, **NIGHT_ALONE)
+    found = plan(account, dry_run=True)
+    assert found["dry_run"]
+    assert found["plan"]["timetable"][0].startswith("waits until 2026-01-05T21:00:00Z: ")
+
+
+def test_outside_windows_that_refuse_a_release_is_told_when_it_may_start(account: Account) -> None:
+    open_in(account, **NIGHT_ALONE, outside="refuse")
+    refused = refusal(account)
+    assert (refused.field, refused.value) == ("window", CLOSED)
+    assert refused.fix == "Start it after 2026-01-05T21:00:00Z, or give override_window with a reason."
+
+
+@pytest.mark.parametrize("outside", ["wait", "refuse"])
+def test_an_override_goes_at_once_and_the_plan_keeps_it_and_says_so(account: Account, outside: str) -> None:
+    open_in(account, **NIGHT_ALONE, outside=outside)
+    found = plan(account, override_window=OVERRIDE)
+    assert found["waits"] is None
+    assert found["plan"]["override_window"] == OVERRIDE
+    assert found["plan"]["started_at"] == "2026-01-05T09:00:00Z"
+    words = f"begins all the same: {CLOSED}; overridden because: mends what the customers see"
+    assert found["plan"]["window"] == found["plan"]["timetable"][0] == words
+
+
+def test_what_has_waited_is_refused_if_another_release_has_come_to_serve_meanwhile(account: Account) -> None:
+    asked_at = account.now()
+    account.promoted()
+    account.later(minutes=1)
+    account.serve("green", 0)
+    first = account.record()
+    asked: dict[str, Any] = {"version": "1.9.0", "waive": None}
+    asked["source"] = {"type": "instance", "instance_id": seed.builder(account, "1.9.0")}
+    account.calls.clear()
+    with pytest.raises(Refusal) as refused:
+        plan_now(account, asked_at, **asked)
+    assert refused.value.value.startswith(f"{first.plan.release} serves since 2026-01-05T09:")
+    assert account.writes() == []
+    assert (
+        plan_now(account, first.first_weight_at, **asked)["plan"]["blue"]["group"] == first.plan.green_group
+    )
+
+
+def test_windows_that_mean_nothing_refuse_even_a_release_that_overrides_them(account: Account) -> None:
+    open_in(account, time_zone="Europe/Bonn")
+    assert refusal(account, override_window=OVERRIDE).field == "profile.windows.time_zone"
+
+
+def test_a_request_cannot_bring_its_own_windows(account: Account) -> None:
+    assert refusal(account, windows={"time_zone": "UTC"}).field == "windows"
+
+
+def test_what_has_begun_under_the_key_is_joined_whatever_the_windows_say(account: Account) -> None:
+    begin(account)
+    open_in(account, **NIGHT_ALONE, outside="refuse")
+    assert plan(account, key="pipeline/1842")["joins"]["again_in"] == 30
 
 
 WRONG_FIELDS: list[tuple[str, dict[str, Any], str, str]] = [

@@ -281,9 +281,12 @@ def test_every_field_that_can_be_wrong_has_a_fix() -> None:
 
 
 @pytest.mark.parametrize("name", [field.name for field in msgspec.structs.fields(Profile)])
-def test_a_release_may_override_all_of_its_profile_but_the_route_and_what_starts_it(name: str) -> None:
+def test_a_release_may_override_all_of_its_profile_but_what_is_the_services_alone(
+    name: str,
+) -> None:
     fields = {field.name: field for field in msgspec.structs.fields(Request)}
-    assert (name in fields) == (name not in ("route", "start_on_image", "approval", "hooks"))
+    own = ("route", "start_on_image", "windows", "approval", "hooks")
+    assert (name in fields) == (name not in own)
     if name in fields:
         assert fields[name].default is UNSET
         other = {

@@ -10,6 +10,8 @@ from tests.unit.test_promote import protected
 from viridian import clone
 from viridian.errors import Busy, Refusal
 
+AT_TEN = dict.fromkeys(("started_at", "planned_at"), "2026-01-05T10:00:00Z")
+
 
 @pytest.fixture
 def due(account: Account) -> Account:
@@ -203,7 +205,7 @@ def test_a_release_that_nobody_knows_has_no_blue_to_retire(account: Account) -> 
 def release(account: Account, version: str, **asked: Any) -> Any:
     """One more release, promoted; answers with its plan."""
     request = {**account.event("plan_release")["request"], "version": version, **asked}
-    event = {"request": request, "execution": EXECUTION + version, "started_at": "2026-01-05T10:00:00Z"}
+    event = {"request": request, "execution": EXECUTION + version, **AT_TEN}
     plan = account.run("plan_release", event)["plan"]
     ticket = {"service": "shop", "release": plan["release"]}
     ticket["epoch"] = account.run("acquire_lock", {"plan": plan})["epoch"]
@@ -274,7 +276,7 @@ def test_a_retirement_that_died_as_it_let_an_image_go_is_gone_on_with(account: A
 def test_a_rolled_back_release_leaves_the_one_before_it_serving(account: Account) -> None:
     first = account.promoted().record().plan
     request = {**account.event("plan_release")["request"], "version": "3.0.0"}
-    event = {"request": request, "execution": f"{EXECUTION}-3", "started_at": "2026-01-05T10:00:00Z"}
+    event = {"request": request, "execution": f"{EXECUTION}-3", **AT_TEN}
     plan = account.run("plan_release", event)["plan"]
     ticket = {"service": "shop", "release": plan["release"]}
     ticket["epoch"] = account.run("acquire_lock", {"plan": plan})["epoch"]

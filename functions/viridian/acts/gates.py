@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from viridian import approval, gates, plan
+from viridian import approval, gates, plan, windows
 from viridian.approval import Answered
 from viridian.aws import approvals, executions, functions, ledger
 from viridian.errors import Busy
@@ -38,7 +38,9 @@ def _go_through(
     passage = record.passage(gate, step) or Passage(gate=gates.name(gate, step), reached_at=now)
     if passage.passed:
         return Move(next="open", reason="the release is through"), None
-    move = Move(next="open", reason="nothing stands in the way")
+    move = _look_at_window(record, gate, now) or Move(next="open", reason="nothing stands in the way")
+    if move.next != "open":
+        return move, None
     if (hook := gates.hook(record.plan.profile, gate)) and not passage.hook_passed:
         passage, move = _ask_hook(record, passage, hook, step, now, fence)
     if move.next == "open" and gates.approves(record.plan.profile, gate):
@@ -49,6 +51,16 @@ def _go_through(
     if passage != record.passage(gate, step):
         ledger.note(fence, passages=(*_others(record, passage), passage))
     return move, passage.approval
+
+
+def _look_at_window(record: Record, gate: Gate, now: datetime) -> Move | None:
+    """Who has overridden the windows, or goes on by hand, begins whenever it is."""
+    decided = record.plan
+    if gate != "before_traffic" or decided.override_window or decided.resumed:
+        return None
+    if (shut := windows.closed(decided.profile.windows, now)) is None:
+        return None
+    return gates.at_window(shut.reason, shut.opens_at, decided.deadline, now)
 
 
 def _ask_hook(

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from viridian import joining, request
+from viridian import joining, request, windows
 from viridian.acts import survey
 from viridian.arns import own
 from viridian.aws import ledger, profiles
@@ -12,12 +12,14 @@ from viridian.plan import Plan
 from viridian.request import Request
 
 
-def plan(wanted: Request, execution: str, started_at: datetime) -> tuple[Plan, Joined | None]:
+def plan(
+    wanted: Request, execution: str, started_at: datetime, planned_at: datetime
+) -> tuple[Plan, Joined | None]:
     """The plan of a release; or of the one to join, and how that stands. Reads only."""
     if begun := _begun(wanted, started_at):
         return begun
     try:
-        return _plan(wanted, execution, started_at), None
+        return _plan(wanted, execution, started_at, planned_at), None
     except Refusal:
         # What stood in the way may be the doing of one that has begun meanwhile.
         if begun := _begun(wanted, started_at):
@@ -25,11 +27,13 @@ def plan(wanted: Request, execution: str, started_at: datetime) -> tuple[Plan, J
         raise
 
 
-def _plan(wanted: Request, execution: str, started_at: datetime) -> Plan:
+def _plan(wanted: Request, execution: str, started_at: datetime, planned_at: datetime) -> Plan:
     registered, version = profiles.find(wanted.service)
     profile = request.merge(wanted, registered)
     own("profile.route", profile.route, execution)
-    return survey.make_plan(wanted, profile, version, execution, started_at)
+    windows.ensure_sound(profile.windows)
+    begins = windows.begins(wanted, profile, started_at, planned_at)
+    return survey.make_plan(wanted, profile, version, execution, begins)
 
 
 def _begun(wanted: Request, started_at: datetime) -> tuple[Plan, Joined] | None:

@@ -26,12 +26,15 @@ from viridian.errors import Refusal
 from viridian.plan import LaunchTemplate, Plan
 from viridian.preflight import Lent
 from viridian.request import Profile, ReadySource, Request, Resume
+from viridian.timetable import at
+from viridian.windows import Beginning
 
 
 def make_plan(
-    request: Request, profile: Profile, profile_version: int, execution: str, started_at: datetime
+    request: Request, profile: Profile, profile_version: int, execution: str, begins: Beginning
 ) -> Plan:
     """The plan of a release, or the Refusal that says what is in its way. Reads only."""
+    started_at, window = begins.at, begins.words
     service = request.service
     release = names.release(request.version, execution)
     expectations.ensure_possible(profile.smoke_tests)
@@ -41,6 +44,7 @@ def make_plan(
     route = load_balancer.find_route(profile.route)
     blue_arn = traffic.find_blue(route.forward)
     target_group = target_groups.find(blue_arn)
+    _ensure_not_overtaken(service, target_group, begins.asked_at)
     group = auto_scaling.attached(blue_arn)
     launches = launches_of(group)
     _ensure_lent(service, route, target_group, group, launches)
@@ -112,7 +116,7 @@ def make_plan(
         diff=overrides.changes(
             setup, wanted, plan.image_in_words(service, release, request.source, ready.image)
         ),
-        timetable=timetable.in_words(phases, profile, deadline),
+        timetable=(*((window,) if window else ()), *timetable.in_words(phases, profile, deadline)),
         head_room=tuple(quota.in_words() for quota in quotas),
         cost=budget.dollars(profile.route, group, blue_image, phases),
         image=ready.image,
@@ -120,6 +124,9 @@ def make_plan(
         rate=rate,
         key=request.key,
         gates=gates.of(profile),
+        asked_at=begins.asked_at,
+        override_window=request.override_window or None,
+        window=window,
     )
     return replace(made, preview=plan.preview(made))
 
@@ -148,6 +155,7 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
         record.plan,
         execution=execution,
         started_at=started_at,
+        asked_at=started_at,
         deadline=deadline,
         resumed=shown,
         timetable=timetable.in_words(phases, profile, deadline),
@@ -180,6 +188,14 @@ def _ensure_hooks_lent(profile: Profile, execution: str, service: str) -> None:
             if tags is None:
                 raise Refusal(field, hook.arn, "Use a Lambda function or state machine that exists.")
             preflight.ensure_lent(field, service, Lent(kind="other", id=hook.arn, tags=tags, shared=True))
+
+
+def _ensure_not_overtaken(service: str, blue: TargetGroup, asked_at: datetime) -> None:
+    """What has waited for its window takes no service back to before a release that came meanwhile."""
+    record = ledger.find(service, blue.tags[names.RELEASE]) if names.RELEASE in blue.tags else None
+    if record and record.first_weight_at and record.first_weight_at > asked_at:
+        since = f"{record.plan.release} serves since {at(record.first_weight_at)}, after this was asked for"
+        raise Refusal("route", since, "Start it again, if it is still wanted.")
 
 
 def _ensure_lent(
