@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
@@ -135,6 +135,12 @@ def _pool(pattern: str, least: int, most: int) -> list[str]:
     return list(pool)
 
 
+def _seventh(
+    wild: st.SearchStrategy[Any], given: st.SearchStrategy[Any], drawn: int
+) -> st.SearchStrategy[Any]:
+    return wild if drawn == 7 else given
+
+
 def _struct(kind: inspect.StructType, known: Known) -> st.SearchStrategy[dict[str, Any]]:
     required: dict[str, st.SearchStrategy[Any]] = {}
     optional: dict[str, st.SearchStrategy[Any]] = {}
@@ -142,9 +148,7 @@ def _struct(kind: inspect.StructType, known: Known) -> st.SearchStrategy[dict[st
         drawn = _of(field.type, {})
         if field.encode_name in known:
             # Both ends of a range are drawn far more often than what is between.
-            drawn = st.integers(0, 15).flatmap(
-                lambda n, a=drawn, b=known[field.encode_name]: a if n == 7 else b
-            )  # type: ignore[misc]
+            drawn = st.integers(0, 15).flatmap(partial(_seventh, drawn, known[field.encode_name]))
         (required if field.required else optional)[field.encode_name] = drawn
     if kind.tag_field:
         required[kind.tag_field] = st.just(kind.tag)

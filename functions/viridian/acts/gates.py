@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from viridian import approval, gates, plan, windows
+from viridian import approval, gates, names, windows
 from viridian.approval import Answered
 from viridian.aws import approvals, executions, functions, ledger
 from viridian.errors import Busy
@@ -80,7 +80,7 @@ def _ask_hook(
 
 def _letter(record: Record, passage: Passage, step: int) -> dict[str, Any]:
     """What a hook is told: enough to look at green before anyone else does."""
-    decided = record.plan
+    decided, endpoint = record.plan, record.plan.endpoint
     return {
         "gate": passage.gate.partition(".")[0],
         "step": step,
@@ -89,8 +89,16 @@ def _letter(record: Record, passage: Passage, step: int) -> dict[str, Any]:
         "version": decided.version,
         "execution": decided.execution,
         "image": record.image,
-        "green": {"group": decided.green_group, "target_group": record.green_target_group},
-        "preview": plan.preview(decided),
+        "green": {
+            "group": decided.green_group,
+            "target_group": record.green_target_group,
+            "dns_name": endpoint.dns_name,
+            "port": endpoint.port,
+            "protocol": endpoint.protocol,
+            "host": endpoint.host or endpoint.dns_name,
+            "header": names.STANDBY_HEADER,
+            "value": decided.standby.value,
+        },
         "failure": record.failure,
     }
 
