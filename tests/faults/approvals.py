@@ -13,7 +13,7 @@ from tests.faults.kinds import kind
 from tests.faults.moments import later
 from tests.faults.place import Place
 from tests.faults.points import Fault
-from tests.faults.promises import promise, route_writes
+from tests.faults.promises import alone, promise, route_writes
 from tests.faults.sides import target_group_arn
 from tests.person import Person
 from tests.workflow.world import Release
@@ -75,8 +75,8 @@ def nothing_passes_a_gate_unanswered(world: Place, _: Release) -> Iterator[str]:
         for item in world.items()
         if item["pk"].startswith("approval#") and "answered" in item
     }
-    green = target_group_arn(world, "green")
-    shifted = [each for each in route_writes(world) if (each["after"] or {}).get(green, 0) > 0]
+    blue = target_group_arn(world, "blue")
+    shifted = [each for each in route_writes(world) if not alone(each["after"], blue)]
     if shifted and questions.get("before_traffic", {}).get("answer") != "approve":
         yield f"green got traffic, and people said {questions.get('before_traffic')}"
     promoted = any(item.get("status") == "Promoted" for item in world.items() if item.get("sk") == "record")

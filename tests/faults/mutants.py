@@ -659,6 +659,42 @@ MUTANTS: list[Mutant] = [
         "F44e",
     ),
     Mutant(
+        "silence is a yes",
+        "what nobody has answered in time counts as approved",
+        altered("viridian.approval:move", 'answered.answer == "approve"', 'answered.answer != "reject"'),
+        run("F66", "gated", fault("answers", said=()), ends=BACK),
+        "F66",
+    ),
+    Mutant(
+        "a gate with nothing behind it",
+        "the machine goes past the gate, and no handler looks whether it was open",
+        all_of(
+            machine("release", "'before_traffic' in \\$plan.gates", "false"),
+            altered(
+                "viridian.record:Record.ensure_through", "if gate in self.plan.gates and", "if False and"
+            ),
+        ),
+        run("F66", "gated", fault("answers", said=()), ends=BACK),
+        "F66",
+    ),
+    Mutant(
+        "an answer for any release",
+        "whoever has been asked about one release answers for another",
+        altered("viridian.acts.approving:answer", "question.release != reply.release", "False"),
+        run(
+            "F66",
+            "gated",
+            fault(
+                "answers",
+                said=(
+                    {"after": 20, "answer": "approve", "who": "mara", "other": {"release": "2.0.0-ffffff"}},
+                ),
+            ),
+            ends=BACK,
+        ),
+        "end",
+    ),
+    Mutant(
         "nobody is paged",
         "a Held release is told to no one",
         altered(
