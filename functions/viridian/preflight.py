@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -308,23 +309,67 @@ def path(conditions: Sequence[Mapping[str, Any]]) -> str:
     return f"/{pattern.replace('*', '').replace('?', 'x').removeprefix('/')}"
 
 
-def ensure_reached(tests: Sequence[SmokeTest], conditions: Sequence[Mapping[str, Any]]) -> None:
-    """Refuses a test whose path the rule doesn't take: another rule would answer it, and green not be tested."""
-    patterns = _paths(conditions)
-    for index, test in enumerate(tests):
-        path = test.path.partition("?")[0]
-        if patterns and not any(fnmatchcase(path, pattern) for pattern in patterns):
+def ensure_plain(rule: str, conditions: Sequence[Mapping[str, Any]], transforms: Sequence[Any]) -> None:
+    """Refuses a rule by which green would be asked otherwise than users ask: nothing that it answered would count."""
+    if transforms:
+        kinds = ", ".join(str(each["Type"]) for each in transforms)
+        raise Refusal(
+            "route", f"{rule} has transforms: {kinds}", "Use a rule without: green is asked as it is."
+        )
+    for condition in conditions:
+        if patterns := _values(condition, "RegexValues"):
+            told = f"{rule} has a {condition['Field']} by regular expression: {', '.join(patterns)}"
             raise Refusal(
-                f"smoke_tests[{index}].path",
-                test.path,
-                f"Ask for what the rule takes: {', '.join(patterns)}.",
+                "route", told, "Use values: what a test has to ask for can't be told of an expression."
             )
+
+
+def ensure_reached(tests: Sequence[SmokeTest], conditions: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses a test that the rule doesn't take: another rule would answer it, and green not be tested."""
+    for index, test in enumerate(tests):
+        for condition in conditions:
+            if (part := _unmet(test, condition)) is not None:
+                kind, values = condition["Field"], ", ".join(map(_told, _values(condition)))
+                fix = f"The rule takes {kind} {values}: ask for that, or leave the test out."
+                raise Refusal(f"smoke_tests[{index}].{part}", getattr(test, part), fix)
+
+
+def _unmet(test: SmokeTest, condition: Mapping[str, Any]) -> str | None:
+    """The field of a test that a condition doesn't take; None if it takes the test. Its host is the rule's own."""
+    path, _, query = test.path.partition("?")
+    values = _values(condition)
+    match condition["Field"]:
+        case "path-pattern":
+            return None if any(fnmatchcase(path, pattern) for pattern in values) else "path"
+        case "http-request-method":
+            return None if test.method in values else "method"
+        case "query-string":
+            pairs = parse_qsl(query.lower(), keep_blank_values=True)
+            met = any(_is_pair(pair, wanted) for pair in pairs for wanted in values)
+            return None if met else "path"
+        case "http-header":
+            name = str(condition["HttpHeaderConfig"]["HttpHeaderName"]).lower()
+            sent = [value.lower() for key, value in test.headers.items() if key.lower() == name]
+            met = any(fnmatchcase(value, pattern.lower()) for value in sent for pattern in values)
+            return None if met else "headers"
+        case "source-ip":
+            return "path"  # whose address ours will be, nobody knows
+    return None
+
+
+def _is_pair(pair: tuple[str, str], wanted: Mapping[str, str]) -> bool:
+    key, value = wanted.get("Key", "*").lower(), wanted["Value"].lower()
+    return fnmatchcase(pair[0], key) and fnmatchcase(pair[1], value)
+
+
+def _told(value: Any) -> str:
+    return f"{value.get('Key', '*')}={value['Value']}" if isinstance(value, Mapping) else str(value)
 
 
 def _paths(conditions: Sequence[Mapping[str, Any]]) -> list[str]:
     return [str(value) for each in conditions if each["Field"] == "path-pattern" for value in _values(each)]
 
 
-def _values(condition: Mapping[str, Any]) -> list[Any]:
+def _values(condition: Mapping[str, Any], kind: str = "Values") -> list[Any]:
     configs = [config for key, config in condition.items() if key.endswith("Config") and config]
-    return list((configs[0] if configs else condition).get("Values", ()))
+    return list((configs[0] if configs else condition).get(kind, ()))

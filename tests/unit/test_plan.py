@@ -433,7 +433,60 @@ def test_a_smoke_test_that_another_rule_would_answer_is_refused() -> None:
         tests = (SmokeTest(path="/v2"), SmokeTest(path=path))
         refused = refusal(preflight.ensure_reached, tests, rule)
         assert (refused.field, refused.value) == ("smoke_tests[1].path", path)
-        assert refused.fix == "Ask for what the rule takes: /api/*, /v?."
+        assert refused.fix == "The rule takes path-pattern /api/*, /v?: ask for that, or leave the test out."
+
+
+@pytest.mark.parametrize(
+    ("condition", "passes", "fails", "field"),
+    [
+        (
+            {"Field": "http-request-method", "HttpRequestMethodConfig": {"Values": ["GET", "HEAD"]}},
+            {"method": "GET"},
+            {"method": "POST"},
+            "method",
+        ),
+        (
+            {"Field": "query-string", "QueryStringConfig": {"Values": [{"Key": "v", "Value": "2*"}]}},
+            {"path": "/?a=1&V=2b"},
+            {"path": "/?v=1"},
+            "path",
+        ),
+        (
+            {"Field": "query-string", "QueryStringConfig": {"Values": [{"Value": "beta"}]}},
+            {"path": "/?any=BETA"},
+            {"path": "/beta"},
+            "path",
+        ),
+        (
+            {"Field": "http-header", "HttpHeaderConfig": {"HttpHeaderName": "Accept", "Values": ["*json*"]}},
+            {"headers": {"accept": "application/JSON"}},
+            {"headers": {"Accept": "text/html"}},
+            "headers",
+        ),
+    ],
+)
+def test_a_smoke_test_meets_each_condition_of_the_rule(
+    condition: dict[str, Any], passes: dict[str, Any], fails: dict[str, Any], field: str
+) -> None:
+    preflight.ensure_reached((SmokeTest(**{"path": "/", **passes}),), [condition])
+    refused = refusal(preflight.ensure_reached, (SmokeTest(**{"path": "/", **fails}),), [condition])
+    assert refused.field == f"smoke_tests[0].{field}"
+
+
+def test_no_smoke_test_is_known_to_come_from_an_address() -> None:
+    condition = {"Field": "source-ip", "SourceIpConfig": {"Values": ["192.0.2.0/24"]}}
+    preflight.ensure_reached((), [condition])
+    refused = refusal(preflight.ensure_reached, (SmokeTest(path="/"),), [condition])
+    assert "leave the test out" in refused.fix
+
+
+def test_a_rule_by_which_green_would_be_asked_otherwise_than_users_ask_is_refused() -> None:
+    plain = [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/api/*"]}}]
+    preflight.ensure_plain("rule", plain, ())
+    regex = [{"Field": "host-header", "HostHeaderConfig": {"RegexValues": ["^shop[0-9]+"]}}]
+    assert "^shop[0-9]+" in refusal(preflight.ensure_plain, "rule", regex, ()).value
+    rewrites = [{"Type": "url-rewrite"}]
+    assert "url-rewrite" in refusal(preflight.ensure_plain, "rule", plain, rewrites).value
 
 
 HEADER = f"x-viridian-standby: {PLAN.standby.value}"

@@ -318,8 +318,8 @@ PROFILES: dict[str, tuple[Callable[[str], dict[str, Any]], tuple[str, ...]]] = {
     ),
     "no route": (lambda _: {}, ("profile.route", "missing", "Use the ARN")),
     "an unknown field in the profile": (
-        lambda route: {"route": route, "hooks": []},
-        ("profile.hooks", "[]", "Remove it"),
+        lambda route: {"route": route, "stages": []},
+        ("profile.stages", "[]", "Remove it"),
     ),
 }
 

@@ -64,6 +64,7 @@ def make_plan(
     setup = auto_scaling.setup(group, template)
     vpc = target_group.description["VpcId"]
     wanted = overrides.check(request.fleet, setup, blue, vpc, image, ready.found)
+    preflight.ensure_plain(route.arn, route.conditions, route.transforms)
     taken = load_balancer.priorities(route.listener, service)
     standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
     preflight.ensure_reached(profile.smoke_tests, route.conditions)

@@ -4,6 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from viridian import leftovers, names, traffic
 from viridian.arns import suffix
@@ -30,6 +31,7 @@ class Route(Rule, frozen=True, kw_only=True):
     load_balancer: str
     priority: int | None
     conditions: tuple[dict[str, Any], ...]
+    transforms: tuple[dict[str, Any], ...] = ()
 
 
 def find_route(arn: str) -> Route:
@@ -45,7 +47,8 @@ def find_route(arn: str) -> Route:
     if rule.get("IsDefault") or not str(rule["Priority"]).isdigit():
         raise Refusal("route", arn, f"Register the default action by its listener's ARN: {listener}")
     conditions = tuple(_condition(condition) for condition in rule["Conditions"])
-    return _route(arn, listener, balancer, int(rule["Priority"]), conditions, rule["Actions"])
+    found = _route(arn, listener, balancer, int(rule["Priority"]), conditions, rule["Actions"])
+    return replace(found, transforms=tuple(rule.get("Transforms", ())))
 
 
 def find_rule(route: str) -> Rule:
