@@ -1,4 +1,4 @@
-"""SNS: what a person must know now."""
+"""SNS: what a person must know now, and what a person may like to know."""
 
 import os
 
@@ -30,3 +30,15 @@ def tell(subject: str, words: str) -> None:
         )
     except (ClientError, BotoCoreError) as error:
         logger.error("nobody could be paged", error=str(error), cause=words)
+
+
+def announce(subject: str, words: str, **attributes: str) -> None:
+    """Tells those who follow releases; a subscription may choose by the attributes."""
+    clients.writer("sns").publish(
+        TopicArn=os.environ["TELLINGS_TOPIC_ARN"],
+        Subject=subject[:100],
+        Message=words,
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        },
+    )
