@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from viridian import arns, converge
+from viridian import arns
 from viridian.plan import in_words
 from viridian.record import Record
 from viridian.timetable import at
-from viridian.traffic import WHOLE
+from viridian.traffic import WHOLE, Forward
 
 FORMAT = 1  # of an event: a reader may count on its fields, and new ones may come
 LONGEST = 2_000  # characters of a text: an event may have 256 KB in all
@@ -113,7 +113,7 @@ def _telling(write: Write, phase: str, words: Words) -> Telling:
         execution=execution,
         link=shown,
         route=plan.route,
-        weights=record.written[-1].weights if record.written else {},
+        weights=_forward(record).weights,
         green_percent=_percent(record),
         failure=_told(record, record.failure) if record.failure else None,
         seconds_to_blue=_seconds_to_blue(record) if phase == "TrafficRestored" else None,
@@ -126,9 +126,15 @@ def _told(record: Record, text: str) -> str:
     return kept if len(kept) <= LONGEST else f"{kept[:LONGEST]}..."
 
 
+def _forward(record: Record) -> Forward:
+    """What the ledger knows of the route; the brake writes no weights down, only that blue serves alone."""
+    if record.restored_at is not None and record.status not in ("Promoted", "Retired"):
+        return Forward(weights={record.plan.blue.target_group: WHOLE})
+    return record.written[-1] if record.written else record.plan.before
+
+
 def _percent(record: Record) -> int:
-    green = record.green_target_group
-    return round(WHOLE * record.written[-1].share(green)) if green and record.written else 0
+    return round(WHOLE * _forward(record).share(record.green_target_group or ""))
 
 
 def _seconds_to_blue(record: Record) -> int | None:
@@ -147,11 +153,12 @@ def _seconds_to_blue(record: Record) -> int | None:
 def _releasing(record: Record) -> Words:
     plan = record.plan
     built = f", built from commit {plan.build.commit}" if plan.build.commit else ""
+    ends = [line.removeprefix("promoted: ") for line in plan.timetable if line.startswith("promoted: ")]
     return Words(
         "is being released",
         f"It is to follow {plan.blue_version or 'what serves now'}{built}.",
         f"A green fleet beside the {plan.blue.desired} instances of {plan.blue.group}, then its share of the traffic: "
-        f"{', '.join(in_words(plan.profile))}.",
+        f"{', '.join(in_words(plan.profile))}.{''.join(f' Promoted {end}.' for end in ends)}",
     )
 
 
@@ -165,9 +172,7 @@ def _resumed(record: Record) -> Words:
 
 def _image_known(record: Record) -> Words:
     made = "made for this release" if record.image_is_ours else "given to this release"
-    return Words(
-        "has its image", f"{record.image}, {made}.", "A green fleet of it, once the image is available."
-    )
+    return Words("has its image", f"{record.image}, {made}.", "A green fleet of it, once it is available.")
 
 
 def _creating_green(record: Record) -> Words:
@@ -180,98 +185,100 @@ def _creating_green(record: Record) -> Words:
 
 def _shifting(record: Record) -> Words:
     percent, steps = _percent(record), record.plan.profile.steps
-    what = f"gets {percent}% of the traffic"
-    if record.status == "RollingBack":
-        rest = "Blue gets the rest as soon as it can carry it." if percent else "The load balancer settles."
-        return Words(what, _failure(record), rest)
+    if record.status == "Promoted":
+        return Words(
+            f"gets {percent}% of the traffic", "Somebody gave traffic to its old blue.", "Blue is kept."
+        )
+    if record.status != "Releasing" and percent:
+        return Words(
+            f"keeps {percent}% of the traffic", _cause(record), "Blue gets the rest once it can carry it."
+        )
     if record.status != "Releasing":
-        return Words(what, "Somebody gave traffic to a blue that retires.", "Blue keeps its capacity.")
-    number = next((n for n, step in enumerate(steps, start=1) if step.weight == percent), 0)
-    observed = steps[number - 1].observe_minutes if number else 0
-    last = "it is promoted" if number == len(steps) else "the next step follows"
+        return Words("gives its traffic back", _cause(record), f"{record.plan.blue.group} serves alone.")
+    number = next((n for n, step in enumerate(steps, start=1) if step.weight == percent), len(steps))
+    after = "it is promoted" if number == len(steps) else "the next step follows"
     return Words(
-        what,
+        f"gets {percent}% of the traffic",
         f"Step {number} of {len(steps)}.",
-        f"It is observed for {observed} min; unless an alarm goes off, {last}.",
+        f"It is observed for {steps[number - 1].observe_minutes} min; unless an alarm goes off, {after}.",
     )
 
 
 def _rolling_back(record: Record) -> Words:
-    return Words(
-        "is being rolled back",
-        _failure(record),
-        f"All traffic goes back to {record.plan.blue.group}, and then what was made for green goes.",
-    )
+    plan = record.plan
+    if plan.profile.rollback == "hold" and not record.ordered:
+        return Words(
+            "has failed",
+            _cause(record),
+            "The traffic stays as it is, as its profile says, until a person decides.",
+        )
+    then = "green stands for people to look at" if record.hold else "green is removed"
+    following = f"All traffic goes back to {plan.blue.group}; then {then}."
+    return Words("is being rolled back", _cause(record), following)
 
 
 def _taking_back(record: Record) -> Words:
-    return Words(
-        "is being taken back",
-        _failure(record),
-        f"{record.plan.blue.group} gets its capacity back if it has lost it, and then all traffic.",
-    )
+    blue = record.plan.blue.group
+    following = f"{blue} gets back what capacity it has lost, then all traffic; then green is removed."
+    return Words("is being taken back", _cause(record), following)
 
 
 def _restored(record: Record) -> Words:
     seconds = _seconds_to_blue(record)
     after = "" if seconds is None else f", {seconds} s after the way back began"
+    then = "green stands for people to look at" if record.hold else "green is removed"
     return Words(
         "has no traffic",
         f"{record.plan.blue.group} serves alone{after}.",
-        "The load balancer settles, blue gets back what capacity it lacks, and green is cleared away or held.",
+        f"The load balancer settles; then {then}.",
     )
 
 
 def _promoted(record: Record) -> Words:
-    plan = record.plan
-    carried = (
-        "A person has resolved it so."
-        if record.resolved
-        else "It carried all traffic, and nothing spoke against it."
-    )
     until = f" until {at(record.retire_at)}" if record.retire_at else ""
     return Words(
         "is promoted",
-        carried,
-        f"Nothing to do. {plan.blue.group} keeps its size{until}; as long as it stands, an order to the rollback machine "
-        f"takes the release back: {_order(record)}",
+        "A person has resolved it so."
+        if record.resolved
+        else "It carried all traffic, and was judged good at each step.",
+        f"Nothing to do. {record.plan.blue.group} keeps its size{until}.\n"
+        f"To take the release back, start the rollback machine with {_order(record)}",
     )
 
 
 def _rolled_back(record: Record) -> Words:
     return Words(
         "is rolled back",
-        _failure(record),
+        _cause(record),
         f"Nothing to do for the traffic: {record.plan.blue.group} serves alone, and green is gone. "
         "Mend the cause, and release again.",
     )
 
 
 def _held(record: Record) -> Words:
-    plan = record.plan
-    resume = f'{{"service": "{plan.service}", "resume": "{plan.release}", "reason": "..."}}'
     return Words(
         "is held: a person must decide",
-        converge.whole_cause(_failure(record), record.outcome).strip(),
-        f"Nothing more happens by itself, and the route stays locked. To go back, start the rollback machine with "
-        f"{_order(record)} To go on, start the release machine with {resume}",
+        f"{_cause(record)} {_sentence(record.outcome)}",
+        "Nothing more happens by itself, and the route stays locked.\n"
+        f"To go back, start the rollback machine with {_order(record)}\n"
+        f"To go on, start the release machine with {_order(record, 'resume')}",
     )
 
 
 def _incomplete(record: Record) -> Words:
     return Words(
-        "could not be rolled back: a person is needed now",
-        converge.whole_cause(_failure(record), record.outcome).strip(),
-        f"See to what is named here, then start the rollback machine once more with {_order(record)}",
+        "is not rolled back: a person is needed now",
+        f"{_cause(record)} {_sentence(record.outcome)}",
+        "See to what is named here; the route stays locked until then.\n"
+        f"Then start the rollback machine once more with {_order(record)}",
     )
 
 
 def _emptied(record: Record) -> Words:
-    kept = f"Until {at(record.retire_at)} " if record.retire_at else "As long as it stands "
     return Words(
         "has its old blue at zero",
-        f"{record.outcome or 'Blue was kept as long as it was to be'}.",
-        f"{kept}it can still be taken back, which then takes as long as blue takes to launch.",
+        _sentence(record.outcome),
+        "Nothing to do. The release can still be taken back: blue launches first, and then gets the traffic.",
     )
 
 
@@ -279,25 +286,34 @@ def _blue_kept(record: Record) -> Words:
     again = (
         f"It is tried again at {at(record.retire_at)}."
         if record.retire_at
-        else "Blue stays until a person sees to it."
+        else "It stays until a person sees to it."
     )
-    return Words("keeps its old blue", f"{record.outcome}.", again)
+    return Words("keeps its old blue", _sentence(record.outcome), again)
 
 
 def _retired(record: Record) -> Words:
     return Words(
         "has no old blue any more",
-        f"{record.outcome or 'Blue was kept as long as it was to be'}.",
-        "Nothing to do. There is no way back but a release of the version before.",
+        _sentence(record.outcome),
+        "Nothing to do. The way back is a release of the version before.",
     )
 
 
-def _failure(record: Record) -> str:
-    return record.failure or "No cause is known."
+def _cause(record: Record) -> str:
+    """What failed first, by the name that the pages about errors have for it; an order is no error."""
+    ordered = "RollbackOrdered: "
+    failure = record.failure or "no cause is known"
+    told = f"a person ordered it: {failure.removeprefix(ordered)}" if failure.startswith(ordered) else failure
+    return _sentence(told)
 
 
-def _order(record: Record) -> str:
-    return f'{{"service": "{record.plan.service}", "release": "{record.plan.release}", "reason": "..."}}'
+def _sentence(text: str | None) -> str:
+    kept = (text or "").strip().rstrip(".")
+    return f"{kept[:1].upper()}{kept[1:]}." if kept else ""
+
+
+def _order(record: Record, name: str = "release") -> str:
+    return f'{{"service": "{record.plan.service}", "{name}": "{record.plan.release}", "reason": "..."}}'
 
 
 # --- the phases ---------------------------------------------------------------------------------------------
