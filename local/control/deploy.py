@@ -17,13 +17,13 @@ from local.control.session import ACCOUNT, REGION, client
 from local.control.streams import Streams
 from local.control.template import TemplateError, Values, load
 
-# Resources that change nothing here: moto checks no permissions, and the alias of a version is never called.
+# Resources that change nothing here: moto checks no permissions, and nobody reads a chat.
 NO_EFFECT = {
+    "AWS::Chatbot::SlackChannelConfiguration",
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::IAM::Role",
     "AWS::Lambda::Permission",
-    "AWS::SNS::TopicPolicy",
     "AWS::CloudWatch::Dashboard",
     "AWS::Logs::MetricFilter",
 }
@@ -317,7 +317,8 @@ class Deployment:
     def _topic(self, logical_id: str, given: dict[str, Any]) -> Made:
         name = given.get("TopicName") or f"{self._stack.name}-{self.name_of(logical_id)}"
         topics = client("sns")
-        arn = topics.create_topic(Name=name)["TopicArn"]
+        attributes = {key: given[key] for key in ("KmsMasterKeyId",) if key in given}
+        arn = topics.create_topic(Name=name, Attributes=attributes)["TopicArn"]
         for subscription in given.get("Subscription", []):
             topics.subscribe(
                 TopicArn=arn, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"]
@@ -337,6 +338,12 @@ class Deployment:
         policy = {"Policy": json.dumps(given["PolicyDocument"])}
         for url in given["Queues"]:
             client("sqs").set_queue_attributes(QueueUrl=url, Attributes=policy)
+        return Made(logical_id)
+
+    def _topic_policy(self, logical_id: str, given: dict[str, Any]) -> Made:
+        for arn in given["Topics"]:
+            policy = json.dumps(given["PolicyDocument"])
+            client("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
         return Made(logical_id)
 
     def _invoke_config(self, logical_id: str, given: dict[str, Any]) -> Made:
@@ -367,6 +374,7 @@ _MAKERS: dict[str, Maker] = {
     "AWS::StepFunctions::StateMachine": Deployment._machine,
     "AWS::DynamoDB::Table": Deployment._table,
     "AWS::SNS::Topic": Deployment._topic,
+    "AWS::SNS::TopicPolicy": Deployment._topic_policy,
     "AWS::SQS::Queue": Deployment._queue,
     "AWS::SQS::QueuePolicy": Deployment._queue_policy,
     "AWS::Lambda::EventInvokeConfig": Deployment._invoke_config,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventsBackend
 
-from tests.workflow.world import ONE_STEP, World, opened
+from tests.workflow.world import ONE_STEP, ROOT, World, opened
 
 Event = dict[str, Any]
 FORWARD = ["Releasing", "ImageKnown", "CreatingGreen", "ShiftingTraffic", "ShiftingTraffic", "Promoted"]
@@ -183,6 +183,36 @@ def test_a_telling_that_is_given_up_is_a_dead_letter_and_the_release_ends_well(w
     world.pass_minutes(30)
     assert heard(world) == []
     assert world.alarmed("DeadLettersAlarm")
+
+
+def test_a_chat_gets_a_release_in_one_thread_in_the_form_that_it_shows(world: World) -> None:
+    """examples/chat, deployed as it is: https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html"""
+    chat = world.cloud.deploy(
+        ROOT / "examples" / "chat" / "template.yaml",
+        {"SlackWorkspaceId": "T0123456789", "SlackChannelId": "C0123456789"},
+        stack="chat",
+    )
+    release = world.half_way(fault="third").wait()
+    events = {event["phase"]: event for event in heard(world)}
+    shown = [json.loads(each.message) for each in world.cloud.published(chat.outputs["ChatTopicArn"])]
+    assert [each["metadata"]["eventType"] for each in shown] == [
+        "Releasing", "ShiftingTraffic", "RollingBack", "TrafficRestored", "RolledBack",
+    ]  # fmt: skip
+    assert {each["metadata"]["threadId"] for each in shown} == {release.id}
+    told = events["RolledBack"]
+    assert shown[-1] == {
+        "version": "1.0",
+        "source": "custom",
+        "id": told["id"],
+        "content": {
+            "textType": "client-markdown",
+            "title": "shop 2.0.0 is rolled back",
+            "description": told["why"],
+            "nextSteps": [told["next"], told["link"]],
+            "keywords": ["shop", "RolledBack"],
+        },
+        "metadata": {"threadId": release.id, "summary": told["what"], "eventType": "RolledBack"},
+    }
 
 
 def test_tellings_take_less_than_ten_invocations_of_a_release(world: World) -> None:
