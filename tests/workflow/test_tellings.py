@@ -1,13 +1,17 @@
 """What is told of a release: each phase once and in its order, to programs as events, to people in their words."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from moto.events.models import EventsBackend
 
+from tests.workflow.test_break_glass import Pager, over_http
 from tests.workflow.world import ONE_STEP, ROOT, World, opened
+from viridian.tellings import PHASES
 
 Event = dict[str, Any]
 FORWARD = ["Releasing", "ImageKnown", "CreatingGreen", "ShiftingTraffic", "ShiftingTraffic", "Promoted"]
@@ -222,3 +226,51 @@ def test_tellings_take_less_than_ten_invocations_of_a_release(world: World) -> N
     assert len(invoked) <= 10
     assert {run["error"] for run in invoked} == {None}
     assert {run["execution"] for run in invoked} == {None}
+
+
+# --- the page -----------------------------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "tellings.md").read_text(encoding="utf-8")
+SUBSCRIBE, FOLLOW = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+(EVENT,) = re.findall(r"^```json\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+(MESSAGE,) = re.findall(r"^```text\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_pages_commands_bring_what_the_page_shows(world: World, tmp_path: Path) -> None:
+    queue = "arn:aws:sqs:us-east-1:123456789012:heard"
+    with over_http() as endpoint:
+        shell = Pager(endpoint, tmp_path)
+        given = {"TELLINGS_TOPIC_ARN": world.outputs["TellingsTopicArn"], "QUEUE_ARN": queue}
+        exports = "".join(f"export {name}={value}\n" for name, value in given.items())
+        shell.types(exports + SUBSCRIBE)
+        world.cloud.client("events").remove_targets(Rule="heard", Ids=["1"])
+        shell.types(exports + FOLLOW)
+    world.half_way(fault="third").wait()
+    (event,) = heard(world)
+    shown = json.loads(EVENT)
+    assert list(event) == list(shown["detail"])
+    for name in ("format", "phase", "service", "version", "what", "green_percent", "seconds_to_blue"):
+        assert event[name] == shown["detail"][name]
+    for name in ("why", "next", "message"):
+        assert event[name].startswith(_beginning(shown["detail"][name], event))
+    sns = world.cloud.client("sns")
+    (subscription,) = sns.list_subscriptions_by_topic(TopicArn=given["TELLINGS_TOPIC_ARN"])["Subscriptions"]
+    kept = sns.get_subscription_attributes(SubscriptionArn=subscription["SubscriptionArn"])["Attributes"]
+    assert "RolledBack" in json.loads(kept["FilterPolicy"])["phase"]
+    (*_, last) = world.cloud.published(world.outputs["TellingsTopicArn"])
+    for line, told in zip(MESSAGE.splitlines(), last.message.splitlines(), strict=True):
+        assert told.startswith(_beginning(line, event))
+
+
+def _beginning(text: str, event: Event) -> str:
+    """A text of the page up to where it is cut, with the ids of the event."""
+    fitted = text.replace("2.0.0-3f9c21", event["release"]).replace("eu-west-1", "us-east-1")
+    return fitted.replace("2026-01-05T09:10:05Z", event["at"]).split("...")[0]
+
+
+def test_the_page_names_every_phase() -> None:
+    table = PAGE.split("## The phases")[1].split("\n## ")[0]
+    named = re.findall(
+        r"`([A-Z]\w+)`", "".join(row.split("|")[1] for row in table.splitlines() if "|" in row)
+    )
+    assert named == [name for name, _, _ in PHASES]
