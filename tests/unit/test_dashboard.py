@@ -10,8 +10,10 @@ from tests import stack
 from viridian.aws.metrics import NAMESPACE
 from viridian.tellings import PHASES
 
+Names = dict[tuple[str, tuple[str, ...]], set[str]]
+
 # What is on the dashboard, with its dimensions, as AWS documents it.
-DOCUMENTED = {
+DOCUMENTED: Names = {
     # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
     ("AWS/ApplicationELB", ("LoadBalancer", "TargetGroup")): {
         "RequestCount", "HTTPCode_Target_5XX_Count", "TargetResponseTime",
@@ -23,8 +25,8 @@ DOCUMENTED = {
     # https://docs.aws.amazon.com/step-functions/latest/dg/procedure-cw-metrics.html
     ("AWS/States", ("StateMachineArn",)): {"ExecutionsStarted", "ExecutionsFailed", "ExecutionsAborted"},
 }  # fmt: skip
-OURS = {(NAMESPACE, ("service",)): {name for name, _, _ in PHASES} | {"SecondsToBlue"}}
-KNOWN = {**DOCUMENTED, **OURS}
+OURS: Names = {(NAMESPACE, ("service",)): {name for name, _, _ in PHASES} | {"SecondsToBlue"}}
+KNOWN: Names = {**DOCUMENTED, **OURS}
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/search-expression-syntax.html
 SEARCH = re.compile(r"""SEARCH\('\{([\w/]+),([\w,]+)\} MetricName="(\w+)"( targetgroup)?', '(\w+)'\)""")
 

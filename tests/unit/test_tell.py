@@ -13,6 +13,7 @@ from tests.account import ACCOUNT, EXECUTION, NOW, Account
 from viridian import tellings
 from viridian.plan import Plan
 from viridian.record import Record
+from viridian.request import Build
 from viridian.tellings import PHASES, Telling, Write
 from viridian.traffic import Forward
 
@@ -48,6 +49,7 @@ def words(old: Record | None, new: Record) -> tuple[str, str, str, str]:
     return telling.phase, telling.what, telling.why, telling.next
 
 
+STAYS = replace(PLAN, profile=replace(PLAN.profile, rollback="hold"))
 RELEASING, HALF = shifted(10), shifted(50)
 ROLLING = replace(rolling(), status="RollingBack")
 PROMOTED = replace(shifted(100), status="Promoted", outcome="2.0.0 serves alone", retire_at=NOW)
@@ -56,6 +58,8 @@ HELD = replace(ROLLING, status="Held", outcome="blue carries 1 of 3")
 # what there was, what there is, the phase, what is told, why, what next: a part of each
 WORDS: list[tuple[Record | None, Record, str, str, str, str]] = [
     (None, BEGUN, "Releasing", "is being released", "follow", "10% for 10 min"),
+    (None, replace(BEGUN, plan=replace(PLAN, blue_version="1.0.0", build=Build(commit="3f9c21a"))), "Releasing",
+     "is being released", "It is to follow 1.0.0, built from commit 3f9c21a.", "at the soonest"),
     (HELD, RELEASING, "Resumed", "goes on", "a person", "from the first step"),
     (BEGUN, replace(BEGUN, image="ami-1"), "ImageKnown", "has its image", "ami-1, given to", "A green fleet"),
     (BEGUN, replace(BEGUN, image="ami-1", image_is_ours=True), "ImageKnown", "has its image", "made for", "green"),
@@ -67,6 +71,9 @@ WORDS: list[tuple[Record | None, Record, str, str, str, str]] = [
     (ROLLING, replace(ROLLING, written=(weighing(50), weighing(20))), "ShiftingTraffic", "keeps 20%", "9%", "the rest"),
     (ROLLING, replace(ROLLING, written=(weighing(50), weighing(0))), "ShiftingTraffic", "gives its traffic back", "9%",
      "serves alone"),
+    (HALF, replace(ROLLING, plan=STAYS), "RollingBack", "has failed", "9%", "stays as it is, as its profile says"),
+    (HALF, replace(ROLLING, plan=STAYS, ordered=True), "RollingBack", "is being rolled back", "9%", "All traffic"),
+    (PROMOTED, replace(PROMOTED, written=(weighing(100), weighing(90))), "ShiftingTraffic", "gets 90%", "Somebody", "kept"),
     (ROLLING, replace(ROLLING, restored_at=NOW + timedelta(seconds=7)), "TrafficRestored", "has no traffic",
      "serves alone, 7 s after the way back began", "settles"),
     (HALF, PROMOTED, "Promoted", "is promoted", "judged good", 'rollback machine with {"service": "shop", "release": "'),
