@@ -164,5 +164,5 @@ def test_what_a_stream_calls_is_bounded_in_tries_and_age_and_never_lost_in_silen
         }
         assert given["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
         assert given["BisectBatchOnFunctionError"] is True
-        assert 0 < given["MaximumRetryAttempts"] < 100
+        assert 0 < given["MaximumRetryAttempts"] <= 100
         assert 0 < given["MaximumRecordAgeInSeconds"] <= 24 * 3600, "DynamoDB keeps a stream for a day"
