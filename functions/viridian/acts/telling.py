@@ -1,6 +1,5 @@
 """Telling what releases come to: as events, to whoever follows releases, and as metrics."""
 
-import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -44,11 +43,10 @@ def _write(change: Change) -> Write:
 
 
 def _tell(telling: Telling) -> None:
-    """Metrics come last: they can't fail, and can't be told twice apart."""
+    """Metrics come last: of them nobody drops what comes twice."""
     detail = msgspec.json.encode(telling).decode()
     events.put(detail, (telling.execution, telling.route), telling.at)
-    if telling.phase in os.environ["TOLD_PHASES"].split(","):
-        pages.announce(telling.what, telling.message, phase=telling.phase, service=telling.service)
+    pages.announce(telling.phase, telling.service, telling.what, telling.message)
     metrics.count(telling.service, telling.phase)
     if telling.seconds_to_blue is not None:
         metrics.seconds(telling.service, "SecondsToBlue", telling.seconds_to_blue)

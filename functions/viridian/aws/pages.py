@@ -32,8 +32,11 @@ def tell(subject: str, words: str) -> None:
         logger.error("nobody could be paged", error=str(error), cause=words)
 
 
-def announce(subject: str, words: str, **attributes: str) -> None:
-    """Tells those who follow releases; a subscription may choose by the attributes."""
+def announce(phase: str, service: str, subject: str, words: str) -> None:
+    """Tells those who follow releases, if they are to hear of this phase; each may choose further, by the attributes."""
+    if phase not in os.environ["TOLD_PHASES"].split(","):
+        return
+    attributes = {"phase": phase, "service": service}
     clients.writer("sns").publish(
         TopicArn=os.environ["TELLINGS_TOPIC_ARN"],
         Subject=subject[:100],
