@@ -146,7 +146,9 @@ def test_whoever_brings_a_release_back_is_told_of_all_the_same(world: World) -> 
 
 def test_no_event_and_no_message_has_the_standby_value(world: World) -> None:
     release = world.half_way(fault="third").wait()
-    told = json.dumps(heard(world)) + "".join(each.message for each in world.cloud.published())
+    told = json.dumps(heard(world)) + "".join(
+        each.message for each in world.cloud.published(world.outputs["TellingsTopicArn"])
+    )
     assert release.id in told
     assert release.plan["standby"]["value"] not in told
 
