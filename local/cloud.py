@@ -29,6 +29,7 @@ from local.control.events import Events
 from local.control.functions import Functions
 from local.control.redrive import Redrive
 from local.control.session import ACCOUNT, REGION, client, session
+from local.control.streams import Streams
 from local.control.topics import Published, Topics
 from local.control.trail import Trail
 from local.fleet.builds import Builds
@@ -157,6 +158,7 @@ class Cloud:
         self.functions: Functions = self._installed(Functions(clock, self.out, served=self._port is not None))
         self._topics: Topics = self._installed(Topics(clock))
         self.events: Events = self._installed(Events(clock, self.functions, ACCOUNT, REGION))
+        self.streams: Streams = self._installed(Streams(clock, self.functions, ACCOUNT, REGION))
         self._stack.enter_context(machine.install(clock, self.events.execution_changed))
         self._installed(Trail(clock, reality))
         self._installed(Redrive(clock, reality, self.events.execution_changed))
@@ -230,7 +232,7 @@ class Cloud:
     ) -> Stack:
         """Makes a new stack; there are no updates."""
         with made_by(CLOUD):
-            return deploy(Path(template), parameters or {}, self.functions, stack)
+            return deploy(Path(template), parameters or {}, self.functions, self.streams, stack)
 
     def start(self, state_machine_arn: str, input: Mapping[str, Any], name: str | None = None) -> str:
         with made_by(PERSON):

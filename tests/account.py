@@ -36,6 +36,8 @@ RELEASE = "2.0.0-2010a8"
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": REGION,
     "PAGES_TOPIC_ARN": "",
+    "TELLINGS_TOPIC_ARN": f"arn:aws:sns:{REGION}:{ACCOUNT}:viridian-tellings",
+    "TOLD_PHASES": "Releasing,Promoted,RolledBack,Held,RollbackIncomplete",
     "RELEASE_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:viridian-release",
     "RETIRE_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:viridian-retire",
     "ROLLBACK_STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:viridian-rollback",

@@ -25,6 +25,11 @@ def region(arn: str) -> str:
     return _place(arn)[1]
 
 
+def partition(arn: str) -> str:
+    """`aws`, or the name of a part of AWS with an own console: China's, the government's."""
+    return _place(arn)[0]
+
+
 def suffix(arn: str) -> str:
     """The part of a load balancer's or target group's ARN that CloudWatch uses as a dimension."""
     resource = arn.split(":", 5)[5]

@@ -430,3 +430,40 @@ class ApprovalAnswered(Message, frozen=True):
 
     statusCode: int  # noqa: N815
     body: str
+
+
+class Images(Event, frozen=True):
+    """An item before and after one write, as DynamoDB writes items; there is no `OldImage` of what is new."""
+
+    SequenceNumber: str
+    ApproximateCreationDateTime: float
+    NewImage: dict[str, Any]
+    OldImage: dict[str, Any] | None = None
+
+
+class Change(Event, frozen=True):
+    """One write to the ledger; its `eventID` is the same each time it is delivered.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
+    """
+
+    eventID: str  # noqa: N815
+    dynamodb: Images
+
+
+class Tell(Event, frozen=True):
+    """Writes to the records of releases, in their order."""
+
+    Records: tuple[Change, ...]
+
+
+class Untold(Message, frozen=True):
+    """The number of a write from which on everything is to be delivered again."""
+
+    itemIdentifier: str  # noqa: N815
+
+
+class Told(Message, frozen=True):
+    """What could not be told; nothing if all of it was."""
+
+    batchItemFailures: tuple[Untold, ...]  # noqa: N815

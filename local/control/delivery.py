@@ -15,6 +15,7 @@ from typing import Any
 
 from moto.awslambda.utils import get_backend as lambda_backend
 from moto.core.exceptions import ServiceException
+from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from moto.stepfunctions.exceptions import InvalidExecutionInput
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
@@ -121,8 +122,22 @@ class Deliveries:
         elif delivery.service == "states":
             machines: Any = stepfunctions_parser_backends[self._account][self._region]
             machines.start_execution(arn, str(uuid.uuid4()), delivery.payload)
+        elif delivery.service == "sns":
+            self._to_topic(delivery, arn)
         else:
             self._to_queue(delivery, arn, delivery.payload)
+
+    def _to_topic(self, delivery: Delivery, arn: str) -> None:
+        """A rule needs the topic's leave, and that of the key which protects it; AWS's own for SNS gives it to no rule.
+
+        https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+        """
+        topic = sns_backends[self._account][self._region].get_topic(arn)
+        if not _may_send(topic.policy, arn, delivery.rule, "sns:publish"):
+            raise Undeliverable("NO_PERMISSIONS", f"the policy of {arn} doesn't let {delivery.rule} publish")
+        if topic.kms_master_key_id == "alias/aws/sns":
+            raise Undeliverable("NO_PERMISSIONS", f"EventBridge may not use the key of {arn}")
+        topic.publish(delivery.payload)
 
     def _to_queue(
         self, delivery: Delivery, arn: str, body: str, attributes: Mapping[str, Any] | None = None
@@ -130,7 +145,7 @@ class Deliveries:
         """A rule needs the queue's leave; a schedule comes with a role of its own."""
         queues = sqs_backends[self._account][self._region]
         queue = queues.get_queue(arn.split(":")[-1])
-        if not delivery.scheduled and not _may_send(queue.policy, arn, delivery.rule):
+        if not delivery.scheduled and not _may_send(queue.policy, arn, delivery.rule, "sqs:sendmessage"):
             raise Undeliverable(
                 "NO_PERMISSIONS", f"the policy of {arn} doesn't let {delivery.rule} send to it"
             )
@@ -174,26 +189,27 @@ class Deliveries:
                 yield name, {"DataType": "String", "StringValue": value}
 
 
-def _may_send(policy: str | None, queue: str, rule: str) -> bool:
+def _may_send(policy: str | None, target: str, rule: str, action: str) -> bool:
     """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sqs-permissions"""
-    return any(_lets(statement, queue, rule) for statement in json.loads(policy or "{}").get("Statement", []))
+    statements = json.loads(policy or "{}").get("Statement", [])
+    return any(_lets(statement, target, rule, action) for statement in statements)
 
 
-def _lets(statement: Mapping[str, Any], queue: str, rule: str) -> bool:
+def _lets(statement: Mapping[str, Any], target: str, rule: str, asked: str) -> bool:
     principal = statement.get("Principal", {})
     services = ["*"] if principal == "*" else _list(principal.get("Service", principal.get("AWS")))
-    sources = [
-        pattern
+    conditions = [
+        (key.lower(), value)
         for condition in statement.get("Condition", {}).values()
         for key, value in condition.items()
-        if key.lower() == "aws:sourcearn"
-        for pattern in _list(value)
     ]
+    sources = [pattern for key, value in conditions if key == "aws:sourcearn" for pattern in _list(value)]
     return (
         statement.get("Effect") == "Allow"
+        and "aws:sourceowner" not in dict(conditions)  # the owner's own calls, as a new topic lets them in
         and bool({"events.amazonaws.com", "*"} & set(services))
-        and any(fnmatchcase("sqs:sendmessage", action.lower()) for action in _list(statement.get("Action")))
-        and any(fnmatchcase(queue, resource) for resource in _list(statement.get("Resource")))
+        and any(fnmatchcase(asked, action.lower()) for action in _list(statement.get("Action")))
+        and any(fnmatchcase(target, resource) for resource in _list(statement.get("Resource")))
         and (not sources or any(fnmatchcase(rule, pattern) for pattern in sources))
     )
 

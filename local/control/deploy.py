@@ -14,15 +14,16 @@ import yaml
 
 from local.control.functions import Code, Functions
 from local.control.session import ACCOUNT, REGION, client
+from local.control.streams import Streams
 from local.control.template import TemplateError, Values, load
 
-# Resources that change nothing here: moto checks no permissions, and the alias of a version is never called.
+# Resources that change nothing here: moto checks no permissions, and nobody reads a chat.
 NO_EFFECT = {
+    "AWS::Chatbot::SlackChannelConfiguration",
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::IAM::Role",
     "AWS::Lambda::Permission",
-    "AWS::SNS::TopicPolicy",
     "AWS::CloudWatch::Dashboard",
     "AWS::Logs::MetricFilter",
 }
@@ -47,18 +48,26 @@ class Made:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
-def deploy(path: Path, parameters: Mapping[str, str], functions: Functions, stack: str = "viridian") -> Stack:
-    return Deployment(path, parameters, functions, stack).run()
+def deploy(
+    path: Path,
+    parameters: Mapping[str, str],
+    functions: Functions,
+    streams: Streams,
+    stack: str = "viridian",
+) -> Stack:
+    return Deployment(path, parameters, functions, streams, stack).run()
 
 
 class Deployment:
     """One pass over a template; each resource is made when something first refers to it."""
 
-    def __init__(self, path: Path, parameters: Mapping[str, str], functions: Functions, stack: str) -> None:
+    def __init__(
+        self, path: Path, parameters: Mapping[str, str], functions: Functions, streams: Streams, stack: str
+    ) -> None:
         self._folder = path.resolve().parent
         self._document = load(path)
         self._resources: dict[str, Any] = self._document.get("Resources", {})
-        self._functions = functions
+        self._functions, self._streams = functions, streams
         self._values = Values(self._document, stack, parameters, self._attribute)
         self._stack = Stack(stack)
         self._made: dict[str, Made] = {}
@@ -235,6 +244,9 @@ class Deployment:
             elif event["Type"] == "ScheduleV2":
                 asked = {"Name": made, **given, "Target": self._target(name, given, target)}
                 self._made[made] = self._schedule(made, asked)
+            elif event["Type"] == "DynamoDB":
+                self._streams.follow(given["Stream"], target, given)
+                self._made[made] = Made(made)
             else:
                 raise TemplateError(
                     f"{logical_id} has an event {name} of type {event['Type']}: not known here"
@@ -293,11 +305,14 @@ class Deployment:
         name = given.get("TableName") or f"{self._stack.name}-{self.name_of(logical_id)}"
         tables = client("dynamodb")
         asked = {key: given[key] for key in known if key in given}
-        arn = tables.create_table(TableName=name, **asked)["TableDescription"]["TableArn"]
+        if "StreamSpecification" in asked:  # the API asks whether, the template only what
+            asked["StreamSpecification"] = {"StreamEnabled": True, **asked["StreamSpecification"]}
+        made = tables.create_table(TableName=name, **asked)["TableDescription"]
         if given.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
             recovery = {"PointInTimeRecoveryEnabled": True}
             tables.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=recovery)
-        return Made(name, {"Arn": arn})
+        streamed = {"StreamArn": made["LatestStreamArn"]} if "LatestStreamArn" in made else {}
+        return Made(name, {"Arn": made["TableArn"], **streamed})
 
     def _simple_table(self, logical_id: str, given: dict[str, Any]) -> Made:
         key = given.get("PrimaryKey", {"Name": "id", "Type": "String"})
@@ -312,7 +327,8 @@ class Deployment:
     def _topic(self, logical_id: str, given: dict[str, Any]) -> Made:
         name = given.get("TopicName") or f"{self._stack.name}-{self.name_of(logical_id)}"
         topics = client("sns")
-        arn = topics.create_topic(Name=name)["TopicArn"]
+        attributes = {key: given[key] for key in ("KmsMasterKeyId",) if key in given}
+        arn = topics.create_topic(Name=name, Attributes=attributes)["TopicArn"]
         for subscription in given.get("Subscription", []):
             topics.subscribe(
                 TopicArn=arn, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"]
@@ -332,6 +348,12 @@ class Deployment:
         policy = {"Policy": json.dumps(given["PolicyDocument"])}
         for url in given["Queues"]:
             client("sqs").set_queue_attributes(QueueUrl=url, Attributes=policy)
+        return Made(logical_id)
+
+    def _topic_policy(self, logical_id: str, given: dict[str, Any]) -> Made:
+        for arn in given["Topics"]:
+            policy = json.dumps(given["PolicyDocument"])
+            client("sns").set_topic_attributes(TopicArn=arn, AttributeName="Policy", AttributeValue=policy)
         return Made(logical_id)
 
     def _invoke_config(self, logical_id: str, given: dict[str, Any]) -> Made:
@@ -362,6 +384,7 @@ _MAKERS: dict[str, Maker] = {
     "AWS::StepFunctions::StateMachine": Deployment._machine,
     "AWS::DynamoDB::Table": Deployment._table,
     "AWS::SNS::Topic": Deployment._topic,
+    "AWS::SNS::TopicPolicy": Deployment._topic_policy,
     "AWS::SQS::Queue": Deployment._queue,
     "AWS::SQS::QueuePolicy": Deployment._queue_policy,
     "AWS::Lambda::EventInvokeConfig": Deployment._invoke_config,

@@ -12,7 +12,6 @@ from unittest.mock import patch
 
 from moto.cloudwatch.models import Alarm
 from moto.events.models import Rule, events_backends
-from moto.events.utils import EventTemplateParser
 from moto.scheduler.models import scheduler_backends
 
 from local.clocks.clock import Clock
@@ -21,6 +20,8 @@ from local.control.delivery import Courier, Deliveries, Delivery
 from local.control.functions import Functions
 
 _RATE = re.compile(r"rate\((\d+) (second|minute|hour|day)s?\)")
+# Of an input template: quotes that aren't escaped, variables, and what is between them.
+_PARTS = re.compile(r'"|<[\w.-]+>|\\.|[^"<\\]+|<')
 _UNIT = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -114,7 +115,9 @@ class Events:
             event = _readable(original_event)
             if not rule.event_pattern.matches_event(event):
                 return
-            ours = [target for target in rule.targets if _service(target) in ("lambda", "states", "sqs")]
+            ours = [
+                target for target in rule.targets if _service(target) in ("lambda", "states", "sqs", "sns")
+            ]
             others = [target for target in rule.targets if target not in ours]
             for target in ours:
                 payload, now = _payload(target, event), events._clock.now()
@@ -179,18 +182,39 @@ def _payload(target: dict[str, Any], event: dict[str, Any]) -> str:
         return str(target["Input"])
     transformer = target.get("InputTransformer")
     if transformer:
-        readable: Any = {**event, "ingestion-time": event["time"]}
-        template, paths = transformer["InputTemplate"], transformer.get("InputPathsMap", {})
-        return json.dumps(EventTemplateParser.parse(template, paths, readable))
+        return _transformed(transformer["InputTemplate"], transformer.get("InputPathsMap", {}), event)
     if target.get("InputPath"):
         return json.dumps(_at(event, target["InputPath"]))
     return json.dumps(event)
 
 
+def _transformed(template: str, paths: dict[str, str], event: dict[str, Any]) -> str:
+    """A variable outside of quotes comes as JSON, one inside of them as text; what isn't there is nothing.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html
+    """
+    values = {name: _at(event, path) for name, path in paths.items()}
+    values["aws.events.event.json"] = event
+    quoted, written = False, []
+    for part in _PARTS.findall(template):
+        name = part[1:-1] if part.startswith("<") else None
+        if part == '"':
+            quoted = not quoted
+        if name not in values:
+            written.append(part)
+        elif quoted:
+            value = values[name]
+            text = value if isinstance(value, str) else json.dumps(value)
+            written.append(json.dumps(text)[1:-1])
+        else:
+            written.append(json.dumps(values[name]))
+    return "".join(written)
+
+
 def _at(event: dict[str, Any], path: str) -> Any:
     value: Any = event
     for key in path.removeprefix("$").strip(".").split("."):
-        value = value[key] if key else value
+        value = (value or {}).get(key) if key else value
     return value
 
 

@@ -165,12 +165,13 @@ def _checked(name: str, parameter: Mapping[str, Any], value: Any) -> Any:
     pattern = parameter.get("AllowedPattern")
     if pattern and not re.search(pattern, text):
         raise TemplateError(f"the parameter {name} is {text!r}, which doesn't match {pattern}")
+    several = parameter["Type"].startswith(("List<", "CommaDelimitedList"))
+    items = [item.strip() for item in text.split(",") if item.strip()]
     allowed = [str(item) for item in parameter.get("AllowedValues", [])]
-    if allowed and text not in allowed:
-        raise TemplateError(f"the parameter {name} is {text!r}: give one of {', '.join(allowed)}")
-    if parameter["Type"].startswith(("List<", "CommaDelimitedList")):
-        return [item.strip() for item in text.split(",") if item.strip()]
-    return text
+    for item in items if several else [text]:  # of a list, each is to be one of them
+        if allowed and item not in allowed:
+            raise TemplateError(f"the parameter {name} is {item!r}: give one of {', '.join(allowed)}")
+    return items if several else text
 
 
 def _joined(values: Values, argument: Any) -> str:

@@ -45,6 +45,29 @@ def test_a_page_names_service_release_and_end(account: Account, monkeypatch: pyt
     assert len(account.requests("Publish")[1]["Subject"]) <= 100
 
 
+def test_who_follows_releases_may_choose_and_a_subject_is_as_long_as_sns_allows(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = account.client("sns").create_topic(Name="tellings")["TopicArn"]
+    monkeypatch.setenv("TELLINGS_TOPIC_ARN", topic)
+    pages.announce("Held", "shop", "s" * 120, "two\nlines")
+    pages.announce("ImageKnown", "shop", "nobody asked for it", "")
+    (sent,) = account.requests("Publish")
+    assert (sent["Subject"], sent["Message"]) == ("s" * 100, "two\nlines")
+    assert {name: value["StringValue"] for name, value in sent["MessageAttributes"].items()} == {
+        "phase": "Held",
+        "service": "shop",
+    }
+
+
+def test_what_nobody_could_be_told_is_an_error_of_the_call(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELLINGS_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:gone")
+    with pytest.raises(ClientError, match="NotFound"):
+        pages.announce("Held", "shop", "shop 2.0.0 is held", "why")
+
+
 def test_a_stack_without_a_topic_pages_nobody(account: Account) -> None:
     account.calls.clear()
     pages.page("shop", "2.0.0-abc", "Held", "")

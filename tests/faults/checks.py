@@ -455,7 +455,12 @@ class Checks:
     def _unseen_writer(self, plan: Mapping[str, Any], record: Mapping[str, Any]) -> str:
         """Who wrote the route last, if it was somebody else and we never looked at it again before the end, or paged; else we."""
         route, ended = plan["route"], datetime.fromisoformat(record["ended_at"]).timestamp()
-        entries = [each for each in self.world.cloud.calls.entries if not each["error"]]
+        entries = [
+            each
+            for each in self.world.cloud.calls.entries
+            if not each["error"]
+            and each["principal"] != "TellFunction"  # which names the route, and isn't a page
+        ]
         named = (route, plan["listener"])
         about = [
             each

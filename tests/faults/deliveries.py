@@ -103,3 +103,15 @@ def _reorder(world: Place, fault: Fault) -> Carry:
         held.append(hand_over)
 
     return carry
+
+
+@kind("stream")
+def stream(world: Place, fault: Fault) -> None:
+    """What becomes of the ledger's stream on its way; args do: "lose" or "double"."""
+    copies = {"lose": 0, "double": 2}[str(fault.args["do"])]
+
+    def courier(_: Any, batch: list[Any]) -> list[Any]:
+        world.fired(fault)
+        return batch * copies
+
+    world.cloud.streams.courier = courier

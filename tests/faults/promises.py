@@ -67,11 +67,14 @@ def moment(world: Place) -> float | None:
 
 
 def ours(world: Place, *calls: str) -> list[dict[str, Any]]:
-    """The calls of these names by our functions that AWS carried out, oldest first."""
+    """The calls of these names by our functions that AWS carried out, oldest first; a telling is no page."""
     return [
         entry
         for entry in world.cloud.calls.entries
-        if entry["call"] in calls and entry["principal"].endswith("Function") and entry["error"] is None
+        if entry["call"] in calls
+        and entry["principal"].endswith("Function")
+        and entry["principal"] != "TellFunction"
+        and entry["error"] is None
     ]
 
 

@@ -14,6 +14,7 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   Prefix: {Type: String, Default: /services, AllowedPattern: "^/.*"}
   Level: {Type: String, Default: INFO, AllowedValues: [INFO, DEBUG]}
+  Told: {Type: CommaDelimitedList, Default: "A,B", AllowedValues: [A, B, C]}
   Topic: {Type: String, Default: ""}
   Roles: {Type: CommaDelimitedList}
 Conditions:
@@ -302,6 +303,7 @@ def test_what_cannot_be_made_is_named(cloud: Cloud, folder: Path, wrong: tuple[s
     [
         ({"Prefix": "services"}, r"Prefix is 'services', which doesn't match \^/"),
         ({"Level": "LOUD"}, "Level is 'LOUD': give one of INFO, DEBUG"),
+        ({"Told": "C, D"}, "Told is 'D': give one of A, B, C"),
         ({"Nothing": "x"}, "no parameter Nothing"),
     ],
 )

@@ -180,3 +180,79 @@ def test_a_schedule_of_a_function_event(cloud: Cloud, workshop: Any) -> None:
         "ScheduleV2Function",
         "ScheduleV2Function",
     ]
+
+
+# --- topics -----------------------------------------------------------------------------------------------
+
+
+def told(
+    cloud: Cloud, workshop: Any, shape: dict[str, Any], topic: dict[str, Any], **leave: Any
+) -> list[str]:
+    """What a topic gets of an event whose detail has two lines and quotes; a rule needs its leave."""
+    lets = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sns:Publish",
+        "Resource": {"Ref": "Topic"},
+        **leave,
+    }
+    workshop.resources |= {
+        "Topic": {"Type": "AWS::SNS::Topic", "Properties": topic},
+        "Policy": {
+            "Type": "AWS::SNS::TopicPolicy",
+            "Properties": {"Topics": [{"Ref": "Topic"}], "PolicyDocument": {"Statement": [lets]}},
+        },
+        "Rule": {
+            "Type": "AWS::Events::Rule",
+            "Properties": {
+                "EventPattern": {"source": ["shop"]},
+                "Targets": [{"Id": "t", "Arn": {"Ref": "Topic"}, **shape}],
+            },
+        },
+    }
+    workshop.deploy(cloud)
+    send(cloud, words='two\nlines, "quoted"')
+    return [each.message for each in cloud.published()]
+
+
+WORDS = {"words": "$.detail.words", "none": "$.detail.none"}
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ({"InputPath": "$.detail.words"}, '"two\\nlines, \\"quoted\\""'),
+        ({"InputTransformer": {"InputPathsMap": WORDS, "InputTemplate": '"Paid: <words>"'}},
+         '"Paid: two\\nlines, \\"quoted\\""'),
+        ({"InputTransformer": {"InputPathsMap": WORDS, "InputTemplate": '{"a": <words>, "b": <none>, "c": "<d>"}'}},
+         '{"a": "two\\nlines, \\"quoted\\"", "b": null, "c": "<d>"}'),
+    ],
+)  # fmt: skip
+def test_a_topic_gets_json_and_never_plain_text(
+    cloud: Cloud, workshop: Any, shape: dict[str, Any], expected: str
+) -> None:
+    """Which is why what people read doesn't come through a rule."""
+    assert told(cloud, workshop, shape, {}) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("topic", "leave"),
+    [
+        ({"KmsMasterKeyId": "alias/aws/sns"}, {}),
+        ({}, {"Principal": {"Service": "cloudwatch.amazonaws.com"}}),
+        (
+            {},
+            {
+                "Condition": {
+                    "ArnEquals": {"aws:SourceArn": "arn:aws:events:us-east-1:123456789012:rule/other"}
+                }
+            },
+        ),
+        ({}, {"Principal": {"AWS": "*"}, "Condition": {"StringEquals": {"AWS:SourceOwner": "123456789012"}}}),
+    ],
+)
+def test_a_topic_or_key_that_lets_no_rule_in_gets_nothing(
+    cloud: Cloud, workshop: Any, topic: dict[str, Any], leave: dict[str, Any]
+) -> None:
+    assert told(cloud, workshop, {"InputPath": "$.detail"}, topic, **leave) == []
+    assert "NO_PERMISSIONS" in cloud.clock.failures.pop()

@@ -41,3 +41,8 @@ def test_any_other_is_refused_with_the_account_and_region_to_use(foreign: str) -
 )
 def test_cloudwatch_knows_them_by_their_end(arn: str, dimension: str) -> None:
     assert arns.suffix(arn) == dimension
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_an_arn_says_which_part_of_aws_it_is_in(partition: str) -> None:
+    assert arns.partition(OWN.replace("arn:aws:", f"arn:{partition}:")) == partition

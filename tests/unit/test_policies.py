@@ -66,6 +66,7 @@ ADOPTED = {**TAGGED, "ec2:Owner": "123456789012"}
 PROJECT = "arn:aws:codebuild:us-east-1:123456789012:project/shop-packer"
 BUILDER = "arn:aws:imagebuilder:us-east-1:123456789012"
 PIPELINE, BUILT = f"{BUILDER}:image-pipeline/shop", f"{BUILDER}:image/shop/1.0.0/1"
+BUS = "arn:aws:events:us-east-1:123456789012:event-bus/default"
 NUMBERED = {"autoscaling:LaunchTemplateVersionSpecified": "true"}
 
 
@@ -232,6 +233,7 @@ MAY = [
     ("Collect", "elasticloadbalancing:DeleteTargetGroup", TARGETS, OURS, LENT),
     ("Collect", "ec2:DeleteLaunchTemplateVersions", TEMPLATE, LENT, {}),
     ("Collect", "ec2:DeregisterImage", IMAGE, OURS, LENT),
+    ("Tell", "events:PutEvents", BUS, {"events:source": "viridian.release"}, {"events:source": "aws.ec2"}),
 ]  # fmt: skip
 
 
@@ -308,6 +310,12 @@ def test_a_hook_is_asked_only_if_it_was_lent() -> None:
     for action, arn in (("lambda:InvokeFunction", hook), ("states:StartExecution", machine)):
         assert may("PassGateFunction", action, arn, LENT)
         assert not may("PassGateFunction", action, arn)
+
+
+def test_what_tells_changes_nothing() -> None:
+    changes = {action for action in allowed_actions("TellFunction") if mutates(action)}
+    assert changes - WITH_A_KEY == {"events:PutEvents", "sns:Publish"}
+    assert not may("TellFunction", "sns:Publish", str(stack.resolve({"Ref": "ViridianPagesTopic"})))
 
 
 def test_every_action_granted_is_called_and_every_call_is_granted() -> None:

@@ -32,9 +32,15 @@ BY_EVENTS = {  # no state calls these
     "SweepFunction": "ScheduleV2",
     "CollectFunction": "ScheduleV2",
     "StartReleaseFunction": "EventBridgeRule",
+    "TellFunction": "DynamoDB",
 }
 BY_PEOPLE = {"AnswerApprovalFunction"}
-RESCUERS = set(BY_EVENTS) - {"CollectFunction", "StartReleaseFunction"}  # they restore traffic
+BY_STREAM = {"TellFunction"}
+RESCUERS = set(BY_EVENTS) - {
+    "CollectFunction",
+    "StartReleaseFunction",
+    "TellFunction",
+}  # they restore traffic
 WHOLE_EXECUTIONS = {"release", "retire", "rollback"}  # sample inputs of machines, not of handlers
 
 
@@ -146,7 +152,7 @@ def test_no_release_is_settled_while_a_function_that_writes_routes_may_still_run
     assert max(late) <= converge.LATE_WRITER_SECONDS < FUNCTIONS["BrakeFunction"]["Timeout"]
 
 
-@pytest.mark.parametrize("function", sorted(BY_EVENTS))
+@pytest.mark.parametrize("function", sorted(set(BY_EVENTS) - BY_STREAM))
 def test_what_an_event_calls_is_bounded_in_age_and_never_lost_in_silence(function: str) -> None:
     properties, queue = FUNCTIONS[function], {"Fn::GetAtt": ["DeadLettersQueue", "Arn"]}
     invoked = properties["EventInvokeConfig"]
@@ -156,3 +162,16 @@ def test_what_an_event_calls_is_bounded_in_age_and_never_lost_in_silence(functio
     for event in properties["Events"].values():
         assert event["Properties"]["DeadLetterConfig"] == {"Arn": queue}
         assert event["Properties"]["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 300
+
+
+@pytest.mark.parametrize("function", sorted(BY_STREAM))
+def test_what_a_stream_calls_is_bounded_in_tries_and_age_and_never_lost_in_silence(function: str) -> None:
+    for event in FUNCTIONS[function]["Events"].values():
+        given = event["Properties"]
+        assert given["DestinationConfig"]["OnFailure"]["Destination"] == {
+            "Fn::GetAtt": ["DeadLettersQueue", "Arn"]
+        }
+        assert given["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert given["BisectBatchOnFunctionError"] is True
+        assert 0 < given["MaximumRetryAttempts"] <= 100
+        assert 0 < given["MaximumRecordAgeInSeconds"] <= 24 * 3600, "DynamoDB keeps a stream for a day"

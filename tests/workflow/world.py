@@ -309,12 +309,13 @@ class World:
     # --- what the cloud wrote down ------------------------------------------------------------------------
 
     def calls(self, execution: str | None = None) -> list[Item]:
-        """Every changing call that a function sent, refused ones included; the ledger's own apart."""
+        """Every changing call that a function sent, refused ones included; the ledger's own, and tellings, apart."""
         return [
             entry
             for entry in self.cloud.calls.entries
             if entry["mutating"]
             and entry["principal"].endswith("Function")
+            and entry["principal"] != "TellFunction"
             and entry["call"] not in LEDGER
             and (execution is None or entry["execution"] == execution)
         ]

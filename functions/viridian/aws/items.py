@@ -24,7 +24,7 @@ class Cancelled(Exception):
 def get(key: Key) -> dict[str, Any]:
     """One item, read consistently; empty if it isn't there."""
     found = clients.reader("dynamodb").get_item(TableName=_table(), Key=pack(key), ConsistentRead=True)
-    return _unpack(found.get("Item", {}))
+    return unpack(found.get("Item", {}))
 
 
 def get_both(first: Key, second: Key) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -34,7 +34,7 @@ def get_both(first: Key, second: Key) -> tuple[dict[str, Any], dict[str, Any]]:
     answer = clients.reader("dynamodb").batch_get_item(RequestItems=asked)
     if answer.get("UnprocessedKeys"):
         raise Busy("the ledger answered a part of what it was asked")
-    found = {(item["pk"]["S"], item["sk"]["S"]): _unpack(item) for item in answer["Responses"][_table()]}
+    found = {(item["pk"]["S"], item["sk"]["S"]): unpack(item) for item in answer["Responses"][_table()]}
     return found.get((first["pk"], first["sk"]), {}), found.get((second["pk"], second["sk"]), {})
 
 
@@ -51,7 +51,7 @@ def listed(index: str, name: str, value: str) -> list[dict[str, Any]]:
             ExpressionAttributeValues=pack({":value": value}),
         )
     )
-    return [_unpack(item) for page in pages for item in page["Items"]]
+    return [unpack(item) for page in pages for item in page["Items"]]
 
 
 def put(item: dict[str, Any], condition: str = "") -> Write:
@@ -121,7 +121,8 @@ def text(value: Any) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
-def _unpack(item: dict[str, Any]) -> dict[str, Any]:
+def unpack(item: dict[str, Any]) -> dict[str, Any]:
+    """The reverse; moments stay text."""
     values = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
     return {name: int(value) if name in _NUMBERS else value for name, value in values.items()}
 

@@ -131,16 +131,16 @@ def find(service: str, release: str) -> Record | None:
     item = items.get(_record(service, release))
     if not item:
         return None
-    if item["schema"] > SCHEMA:
-        raise Refusal("schema", item["schema"], f"This version reads {SCHEMA}: let the newer one finish.")
-    fields = {
-        name: msgspec.json.decode(value) if name in _DOCUMENTS else value for name, value in item.items()
-    }
-    known = {name: fields[name] for name in Record.__struct_fields__ if name in fields}
+    fields = _fields(item)
     lock = _lock(fields["plan"]["route"])
     if lock.get("release") == release:
-        known |= {"epoch": lock["epoch"], "lock_execution": lock["execution"]}
-    return msgspec.convert({"epoch": 0, **known, "hands_off": lock["hands_off"]}, Record)
+        fields |= {"epoch": lock["epoch"], "lock_execution": lock["execution"]}
+    return msgspec.convert({**fields, "hands_off": lock["hands_off"]}, Record)
+
+
+def seen(image: dict[str, Any]) -> Record:
+    """A release's record as the table's stream shows it; what the route lends to it is not in there."""
+    return msgspec.convert(_fields(items.unpack(image)), Record)
 
 
 def read(service: str, release: str, epoch: int) -> Record:
@@ -300,6 +300,15 @@ def end(fence: Fence, status: str, outcome: str, **fields: Any) -> None:
     held = ("release", "service", "execution", "since")
     free = items.update(_route(fence.route), {"schema": SCHEMA}, *_ours(fence), remove=held)
     _transact(fence, record, _holds(fence) if status in KEEPS_LOCK else free)
+
+
+def _fields(item: dict[str, Any]) -> dict[str, Any]:
+    """What an item says of a record, if this version can read it."""
+    if item["schema"] > SCHEMA:
+        raise Refusal("schema", item["schema"], f"This version reads {SCHEMA}: let the newer one finish.")
+    known = {name: item[name] for name in Record.__struct_fields__ if name in item}
+    documents = {name: msgspec.json.decode(known[name]) for name in _DOCUMENTS if name in known}
+    return {"epoch": 0, **known, **documents}
 
 
 def _lock_of(plan: Plan) -> int:

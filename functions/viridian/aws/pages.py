@@ -1,4 +1,4 @@
-"""SNS: what a person must know now."""
+"""SNS: what a person must know now, and what a person may like to know."""
 
 import os
 
@@ -30,3 +30,18 @@ def tell(subject: str, words: str) -> None:
         )
     except (ClientError, BotoCoreError) as error:
         logger.error("nobody could be paged", error=str(error), cause=words)
+
+
+def announce(phase: str, service: str, subject: str, words: str) -> None:
+    """Tells those who follow releases, if they are to hear of this phase; each may choose further, by the attributes."""
+    if phase not in os.environ["TOLD_PHASES"].split(","):
+        return
+    attributes = {"phase": phase, "service": service}
+    clients.writer("sns").publish(
+        TopicArn=os.environ["TELLINGS_TOPIC_ARN"],
+        Subject=subject[:100],
+        Message=words,
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        },
+    )
