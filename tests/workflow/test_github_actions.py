@@ -19,6 +19,7 @@ from tests.workflow.world import World
 WORKFLOW = yaml.safe_load((ROOT / "examples" / "github-actions" / "release.yml").read_text())
 (STEP,) = (step for step in WORKFLOW["jobs"]["release"]["steps"] if step.get("name") == "Release")
 LOOK = "sleep 15"
+PAGE = (ROOT / "docs" / "github-actions.md").read_text(encoding="utf-8")
 
 
 def evaluated(expression: str, **known: str) -> Any:
@@ -40,6 +41,8 @@ def run(world: World, folder: Path, image: str) -> tuple[int, str, str]:
             "github.run_id": "1841",
         },
     )
+    (shown,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    assert asked == {**json.loads(shown), "source": {"type": "ami", "image_id": image}}
     summary = folder / "summary.md"
     assert LOOK in STEP["run"]
     with over_http() as endpoint:

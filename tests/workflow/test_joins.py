@@ -1,15 +1,22 @@
 """A request that comes again under its key, as a pipeline's retry does: one release, whose end every execution has."""
 
+import json
+import re
 from typing import Any
 
+from tests.stack import ROOT
 from tests.workflow.world import Item, Release, World
 
+PAGE = (ROOT / "docs" / "codepipeline.md").read_text(encoding="utf-8")
 KEY = "d1f7b6c2-3a58-4e09-9c44-7b0e8f2a6d15"
 
 
 def request(world: World, **asked: Any) -> Item:
-    """What a pipeline sends, each time anew, until one of its executions is over."""
-    return {"service": "shop", "version": "2.0.0", "source": world.ami(), "key": KEY, **asked}
+    """What a pipeline sends, as docs/codepipeline.md has it, each time anew, until one of its executions is over."""
+    known = {"Build.VERSION": "2.0.0", "Bake.AMI_ID": world.ami()["image_id"]}
+    known["codepipeline.PipelineExecutionId"] = KEY
+    (shown,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    return {**json.loads(re.sub(r"#\{([\w.]+)\}", lambda variable: known[variable[1]], shown)), **asked}
 
 
 def changed(world: World, execution: Release) -> list[str]:

@@ -1,9 +1,12 @@
 """A new image starts its release by itself: once, only if it is new, and only where its service wants that."""
 
 import json
+import re
+import shlex
 from typing import Any
 
 from local import seed
+from tests.stack import ROOT
 from tests.workflow.world import MINUTE, ONE_STEP, Release, World, opened
 
 
@@ -56,6 +59,25 @@ def test_what_a_pipeline_made_is_released_and_promoted_once_and_no_older_image_a
         assert [each.arn for each in releases(world)] == [release.arn]
         assert world.paged() == []
         assert set(errors(world)) == {None}
+
+
+def test_the_examples_of_the_page_release_an_image_that_is_made_as_it_says() -> None:
+    page = (ROOT / "docs" / "new-images.md").read_text(encoding="utf-8")
+    (profile,), (command,) = (re.findall(rf"```{kind}\n(.*?)```", page, re.DOTALL) for kind in ("json", "sh"))
+    opted_in = {name: value for name, value in json.loads(profile).items() if name != "route"}
+    with opened(**opted_in, steps=ONE_STEP) as world:
+        words = shlex.split(command.replace("\\\n", " "))
+        asked = re.findall(r"Key=([\w:-]+),Value=([\w.]+)", words[words.index("--tag-specifications") + 1])
+        made = world.cloud.client("ec2").create_image(
+            InstanceId=world.builder(),
+            Name=words[words.index("--name") + 1],
+            TagSpecifications=[{"ResourceType": "image", "Tags": [{"Key": k, "Value": v} for k, v in asked]}],
+        )
+        assert world.cloud.until(lambda: bool(releases(world)), 30 * MINUTE)
+        (release,) = releases(world)
+        assert release.wait().end == "Promoted", release.cause
+        assert release.record["image"] == made["ImageId"]
+        assert release.plan["version"] == dict(asked)["viridian:version"]
 
 
 def test_an_image_that_comes_while_another_is_released_starts_nothing_and_people_are_told() -> None:
