@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from viridian import arns
+from viridian import arns, gates
+from viridian.gates import Passage
 from viridian.plan import in_words
 from viridian.record import Record
 from viridian.timetable import at
@@ -183,6 +184,16 @@ def _creating_green(record: Record) -> Words:
     )
 
 
+def _awaiting(record: Record) -> Words:
+    asked = _questions(record)[-1]
+    until = f" until {at(asked.until)}" if asked.until else ""
+    return Words(
+        "waits for a person's approval",
+        f"Its profile asks for one {gates.where(asked.gate)}.",
+        f"Approve or reject it{until}, as the page to the people on call says; no answer is a no.",
+    )
+
+
 def _shifting(record: Record) -> Words:
     percent, steps = _percent(record), record.plan.profile.steps
     if record.status == "Promoted":
@@ -346,6 +357,15 @@ def _wrote(old: Record | None, new: Record) -> bool:
     return old is not None and old.status == new.status and old.written[-1:] != new.written[-1:]
 
 
+def _asked(old: Record | None, new: Record) -> bool:
+    """A question that wasn't there before; the page has its id, which is nobody else's."""
+    return old is not None and len(_questions(new)) > len(_questions(old))
+
+
+def _questions(record: Record) -> list[Passage]:
+    return [passage for passage in record.passages if passage.approval is not None]
+
+
 def _kept(old: Record | None, new: Record) -> bool:
     stays = old is not None and old.status == new.status == "Promoted" and old.emptied_at == new.emptied_at
     return stays and old is not None and old.outcome != new.outcome
@@ -357,6 +377,7 @@ PHASES: tuple[tuple[str, Came, Callable[[Record], Words]], ...] = (
     ("Resumed", _to("Releasing"), _resumed),
     ("ImageKnown", _noted("image"), _image_known),
     ("CreatingGreen", _noted("launch_template_version"), _creating_green),
+    ("AwaitingApproval", _asked, _awaiting),
     ("ShiftingTraffic", _wrote, _shifting),
     ("RollingBack", _to("RollingBack", taken_back=False), _rolling_back),
     ("TakingBack", _to("RollingBack", taken_back=True), _taking_back),

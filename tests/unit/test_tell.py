@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tests import stack
 from tests.account import ACCOUNT, EXECUTION, NOW, Account
 from viridian import tellings
+from viridian.gates import Passage
 from viridian.plan import Plan
 from viridian.record import Record
 from viridian.request import Build
@@ -50,6 +51,7 @@ def words(old: Record | None, new: Record) -> tuple[str, str, str, str]:
 
 
 STAYS = replace(PLAN, profile=replace(PLAN.profile, rollback="hold"))
+ASKED = Passage(gate="before_promote", reached_at=NOW, approval="ab" * 12, until=NOW)
 RELEASING, HALF = shifted(10), shifted(50)
 ROLLING = replace(rolling(), status="RollingBack")
 PROMOTED = replace(shifted(100), status="Promoted", outcome="2.0.0 serves alone", retire_at=NOW)
@@ -64,6 +66,8 @@ WORDS: list[tuple[Record | None, Record, str, str, str, str]] = [
     (BEGUN, replace(BEGUN, image="ami-1"), "ImageKnown", "has its image", "ami-1, given to", "A green fleet"),
     (BEGUN, replace(BEGUN, image="ami-1", image_is_ours=True), "ImageKnown", "has its image", "made for", "green"),
     (BEGUN, replace(BEGUN, launch_template_version="4"), "CreatingGreen", "gets its green fleet", "3 instances", "Smoke"),
+    (BEGUN, replace(BEGUN, passages=(ASKED,)), "AwaitingApproval", "waits for a person's approval",
+     "asks for one before its promotion", "until 2026-01-05T09:00:00Z"),
     (RELEASING, HALF, "ShiftingTraffic", "gets 50% of the traffic", "Step 2 of 3.", "observed for 10 min"),
     (HALF, shifted(100), "ShiftingTraffic", "gets 100% of the traffic", "Step 3 of 3.", "it is promoted"),
     (HALF, ROLLING, "RollingBack", "is being rolled back", "GreenFailed: 9% errors.", "then green is removed"),
@@ -123,6 +127,7 @@ def test_people_may_be_told_of_every_phase_and_of_nothing_else() -> None:
     [
         (BEGUN, replace(BEGUN, need=4)),
         (BEGUN, replace(BEGUN, bake="b-1")),
+        (replace(BEGUN, passages=(ASKED,)), replace(BEGUN, passages=(replace(ASKED, passed=True),))),
         (HALF, HALF),
         (ROLLING, replace(ROLLING, told="a page", evidence="{}")),
         (ROLLING, replace(ROLLING, converger=f"{EXECUTION}-2", taken_at=NOW + timedelta(minutes=9))),

@@ -276,3 +276,18 @@ def test_the_page_names_every_phase() -> None:
         r"`([A-Z]\w+)`", "".join(row.split("|")[1] for row in table.splitlines() if "|" in row)
     )
     assert named == [name for name, _, _ in PHASES]
+
+
+def test_a_release_that_waits_for_a_person_says_so_and_leaves_the_id_to_the_page() -> None:
+    with opened(steps=ONE_STEP, approval={"before_traffic": True, "minutes": 60}) as world:
+        _listen(world)
+        release = world.start(source=world.ami()).until("AwaitApproval")
+        told = heard(world)
+        assert phases(told) == [*FORWARD[:3], "AwaitingApproval"]
+        assert told[-1]["why"] == "Its profile asks for one before its first traffic."
+        (passage,) = json.loads(release.record["passages"])
+        assert passage["approval"] not in json.dumps(told)
+        assert announced(world) == [
+            "shop 2.0.0 is being released",
+            "shop 2.0.0 waits for a person's approval",
+        ]
