@@ -11,13 +11,16 @@ from contextlib import ExitStack, contextmanager
 from importlib.machinery import SourceFileLoader
 from typing import Any
 from unittest.mock import patch
+from xml.sax.saxutils import escape, quoteattr
 
-from botocore import session
+from botocore import parsers, session
+from botocore.regions import EndpointRulesetResolver
 from botocore.retries.quota import RetryQuota
 from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
 from moto.backend_index import backend_url_patterns
 from moto.core import responses, serialize
+from moto.core.base_backend import BaseBackend
 from moto.core.utils import get_value, method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
@@ -42,6 +45,50 @@ _names = functools.lru_cache(maxsize=None)(method_names_from_class)
 # Each world's clients and functions are new; what AWS's models and our sources say is not.
 _loader = functools.lru_cache(maxsize=None)(session.create_loader)
 _compiled = functools.lru_cache(maxsize=None)(SourceFileLoader.source_to_code)
+_moment = functools.lru_cache(maxsize=10_000)(parsers.DEFAULT_TIMESTAMP_PARSER)
+_endpoint, _urls = EndpointRulesetResolver.construct_endpoint, BaseBackend.urls
+_urls_of: dict[type, Any] = {}
+
+
+def _resolved(self: Any, operation_model: Any, call_args: Any, request_context: Any) -> Any:
+    """Where a client sends an operation depends on its parameters in S3 alone: it is worked out once."""
+    known = vars(self).setdefault("resolved", {})
+    if operation_model.name not in known:
+        known[operation_model.name] = _endpoint(self, operation_model, call_args, request_context)
+    return known[operation_model.name]
+
+
+def _body(_: Any, body: dict[str, Any]) -> str:
+    return "".join(_element(name, value) for name, value in body.items())
+
+
+def _element(name: str, value: Any) -> str:
+    """As xmltodict.unparse does, without a SAX event for each beginning and end."""
+    if isinstance(value, list):
+        return "".join([_element(name, each) for each in value])
+    if not isinstance(value, dict):
+        value = {"#text": value}
+    attributes, inner, text = "", "", ""
+    for key, held in value.items():
+        if key == "#text":
+            text = "" if held is None else escape(_text(held))
+        elif key.startswith("@"):
+            attributes += f" {key[1:]}={quoteattr(_text(held))}"
+        else:
+            inner += _element(key, held)
+    inner += text
+    return f"<{name}{attributes}>{inner}</{name}>" if inner else f"<{name}{attributes}/>"
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _urls_once(self: Any) -> Any:
+    """The addresses of a service are the same for each of its backends."""
+    if type(self) not in _urls_of:
+        _urls_of[type(self)] = _urls.__get__(self)
+    return _urls_of[type(self)]
 
 
 def _sign(self: Any, operation_name: str, request: Any, *_: Any, **__: Any) -> None:
@@ -159,6 +206,10 @@ def fast() -> Iterator[None]:
             (random, "_urandom", random.randbytes),
             (session, "create_loader", _loader),
             (SourceFileLoader, "source_to_code", _compiled),
+            (parsers, "DEFAULT_TIMESTAMP_PARSER", _moment),
+            (serialize.BaseXMLSerializer, "_serialize_body", _body),
+            (EndpointRulesetResolver, "construct_endpoint", _resolved),
+            (BaseBackend, "urls", property(_urls_once)),
         ):
             hooks.enter_context(patch.object(target, name, value, create=name == "__deepcopy__"))
         hooks.enter_context(patch.dict(os.environ, MOTO_EC2_LOAD_DEFAULT_AMIS="false"))

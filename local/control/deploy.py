@@ -1,5 +1,6 @@
 """Turns a SAM template into what it describes: tables, functions, state machines, rules, schedules, alarms."""
 
+import functools
 import hashlib
 import io
 import json
@@ -89,7 +90,7 @@ class Deployment:
     def _attribute(self, logical_id: str, name: str) -> Any:
         owner, _, rest = logical_id.partition(".")
         name = ".".join(part for part in (rest, name) if part)
-        if maker := self._events_of().get(owner):
+        if maker := self._events_of.get(owner):
             self._make(maker)
             return self._made[owner].attributes[name] if name else self._made[owner].ref
         if owner not in self._resources or not self._wanted(self._resources[owner]):
@@ -102,6 +103,7 @@ class Deployment:
             raise TemplateError(f"the local cloud gives {owner} ({kind}) no attribute {name}")
         return made.attributes[name]
 
+    @functools.cached_property
     def _events_of(self) -> dict[str, str]:
         """What SAM makes of a function's or machine's events, and of its URL; and of which."""
         urls = {
@@ -160,7 +162,7 @@ class Deployment:
         arn = lambdas.create_function(
             FunctionName=name,
             Runtime=given.get("Runtime", "python3.13"),
-            Role=given.get("Role") or _role(),
+            Role=given.get("Role") or self._role,
             Handler=given["Handler"],
             Code={"ZipFile": _archive(logical_id)},
             Timeout=int(given.get("Timeout", 3)),
@@ -190,6 +192,23 @@ class Deployment:
             lambdas.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=limit)
         self._events(logical_id, given.get("Events", {}), target)
         return Made(name, attributes)
+
+    @functools.cached_property
+    def _role(self) -> str:
+        """A role that exists: Lambda looks."""
+        iam = client("iam")
+        try:
+            return str(iam.get_role(RoleName="function")["Role"]["Arn"])
+        except iam.exceptions.NoSuchEntityException:
+            trust = json.dumps(
+                {
+                    "Statement": [
+                        {"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+                    ]
+                }
+            )
+            made = iam.create_role(RoleName="function", AssumeRolePolicyDocument=trust)
+            return str(made["Role"]["Arn"])
 
     def _event_invoke_config(self, function: str, qualifier: str | None, given: Mapping[str, Any]) -> None:
         """SAM gives it to the alias, if there is one; the kind of a destination is SAM's own word."""
@@ -411,20 +430,6 @@ def _typed(given: Any) -> Any:
 
 def _role_arn(stack: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/{stack}"
-
-
-def _role() -> str:
-    """A role that exists: Lambda looks."""
-    iam = client("iam")
-    try:
-        return str(iam.get_role(RoleName="function")["Role"]["Arn"])
-    except iam.exceptions.NoSuchEntityException:
-        trust = {
-            "Statement": [{"Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
-        }
-        return str(
-            iam.create_role(RoleName="function", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-        )
 
 
 def _archive(logical_id: str) -> bytes:

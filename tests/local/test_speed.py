@@ -1,12 +1,14 @@
 """What makes the emulated AWS fast leaves what it answers as it was."""
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.core.serialize import BaseXMLSerializer
 from moto.dynamodb.models import dynamodb_backends
 
 from local.control.session import ACCOUNT, REGION
@@ -71,3 +73,41 @@ def test_what_was_copied_before_a_transaction_stays_as_it_was(table: Any) -> Non
     table.transact_write_items(TransactItems=[says("a", "after"), puts("c", "new")])
     dynamodb_backends[ACCOUNT][REGION].tables.update(kept)
     assert shown(table) == {"a": "before", "b": "before"}
+
+
+def test_an_answer_in_xml_is_what_moto_makes_of_it() -> None:
+    answer: dict[str, Any] = {
+        "Response": {
+            "@xmlns": 'https://aws.example/"2015"&<',
+            "Groups": {"member": [{"Name": 'a & b < c > d "e"', "Size": 3, "On": True}, {"Name": ""}]},
+            "Reasons": {"member": ["one", None, "línea\n"]},
+            "None": None,
+            "Empty": {},
+            "Lists": {"member": []},
+            "Told": {"@type": "x", "#text": "words", "More": False},
+        }
+    }
+    serializer: Any = SimpleNamespace(pretty_print=False)
+    plain = BaseXMLSerializer._serialize_body(serializer, answer)
+    with fast():
+        assert BaseXMLSerializer._serialize_body(serializer, answer) == plain
+
+
+def test_a_client_goes_where_its_own_settings_say() -> None:
+    """What is worked out once is worked out once for each client and operation."""
+    sent: list[str] = []
+
+    def stop(request: Any, **_: Any) -> Any:
+        sent.append(request.url)
+        raise InterruptedError
+
+    with fast():
+        for region, endpoint in ((REGION, None), ("eu-central-1", None), (REGION, "http://127.0.0.1:9")):
+            keys: Any = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+            client = boto3.client("elbv2", region, endpoint_url=endpoint, **keys)
+            client.meta.events.register("before-send", stop)
+            for _ in range(2):
+                with pytest.raises(InterruptedError):
+                    client.describe_rules()
+    there = [f"https://elasticloadbalancing.{region}.amazonaws.com/" for region in (REGION, "eu-central-1")]
+    assert sent == [each for each in (*there, "http://127.0.0.1:9/") for _ in range(2)]
