@@ -1,4 +1,4 @@
-"""F80 to F87: many starts at once, the same again, a route that is taken, documents that are too much, images, windows."""
+"""F80 to F86 and F88: many starts at once, the same again, a route that is taken, documents that are too much, images, windows."""
 
 from collections.abc import Iterator
 
@@ -69,16 +69,16 @@ def told_of_images(clean: Clean) -> Iterator[Run]:
 
 
 def outside_its_window(clean: Clean) -> Iterator[Run]:
-    """F87: releases that wait: alone, two at once, stopped meanwhile, and planned while AWS is short."""
+    """F88: releases that wait: alone, two at once, stopped meanwhile, and planned while AWS is short."""
     service = {"windows": {"time_zone": "UTC", "open": [{"from": "09:10", "to": "20:00"}]}}
     stop = {"state": "WaitForWindow", "machine": "Release", "when": "entered"}
     away = Fault("throttle", None, {"service": "ssm", "p": 0.5})
     for scenario in ("release", "joined"):
-        yield Run("F87", scenario, service=service, ends=GOOD)
+        yield Run("F88", scenario, service=service, ends=GOOD)
     for seed in range(2):
-        yield Run("F87", "release", (away,), seed, service=service, ends=SAFE | {"Refused"})
-    yield Run("F87", "bad", service=service, ends=frozenset({"RolledBack"}))
-    yield Run("F87", "release", (Fault("abort_at", None, stop),), service=service, ends=frozenset({STOPPED}))
+        yield Run("F88", "release", (away,), seed, service=service, ends=SAFE | {"Refused"})
+    yield Run("F88", "bad", service=service, ends=frozenset({"RolledBack"}))
+    yield Run("F88", "release", (Fault("abort_at", None, stop),), service=service, ends=frozenset({STOPPED}))
 
 
 ROWS = [
@@ -88,5 +88,5 @@ ROWS = [
     Row("F83", "two services on one rule", shared),
     Row("F85", "256 KiB of input, deep nesting, large fleets", too_much),
     Row("F86", "events of new images: again, late, reordered", told_of_images),
-    Row("F87", "a release outside its window", outside_its_window),
+    Row("F88", "a release outside its window", outside_its_window),
 ]
