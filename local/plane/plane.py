@@ -58,6 +58,9 @@ class Plane(Protocol):
     def address(self, dns_name: str, port: int) -> tuple[str, int] | None:
         """Where a load balancer's port is reached on this machine."""
 
+    def host(self, dns_name: str) -> str | None:
+        """The address that a load balancer's name leads to."""
+
     def launch(self, instance: str, disk: Mapping[str, Any]) -> None:
         """The instance's app starts."""
 
@@ -248,6 +251,9 @@ class ModelPlane:
                 return None
             server = self._servers.get(key) or self._servers.setdefault(key, _serve(self, key))
             return "127.0.0.1", server.server_address[1]
+
+    def host(self, dns_name: str) -> str | None:
+        return "127.0.0.1" if self._first(dns_name.lower()) else None
 
     def launch(self, instance: str, disk: Mapping[str, Any]) -> None:
         with self._lock:
