@@ -105,13 +105,16 @@ class HAProxyPlane:
     def _route_one(self, balancer: HAProxy, listeners: Sequence[Listener]) -> None:
         balancer.listen(listeners, [group for group, targets in self._states.items() if targets])
         for group in sorted({group for listener in listeners for group in listener.groups()}):
-            home = self._homes.get(group)
-            if home is not balancer:
-                for target in self._states.get(group, {}) if home else ():
-                    home.remove(group, target)
-                self._homes[group] = balancer
-                self._settle(group)
+            if self._homes.get(group) is not balancer:
+                self._move(group, balancer)
         balancer.publish()
+
+    def _move(self, group: str, balancer: HAProxy) -> None:
+        if home := self._homes.get(group):
+            for target in self._states.get(group, {}):
+                home.remove(group, target)
+        self._homes[group] = balancer
+        self._settle(group)
 
     def _open(self, name: str) -> HAProxy:
         host = next(self._hosts)

@@ -208,10 +208,11 @@ class Load:
         self._write = write
         self._chance = random.Random(plan.seed)
         self._idle: dict[str, list[Connection]] = defaultdict(list)
-        self._resolvers = [
-            Resolver(plan.name, plan.name_server, plan.speed)
-            for _ in range(plan.resolvers if plan.name_server else 0)
-        ]
+        self._resolvers: list[Resolver] = []
+        if plan.name_server:
+            self._resolvers += [
+                Resolver(plan.name, plan.name_server, plan.speed) for _ in range(plan.resolvers)
+            ]
         self._cookies: list[bytes] = [b""] * plan.sticky_clients
         self._turn = count()
         self._flying: set[asyncio.Task[None]] = set()

@@ -140,7 +140,7 @@ def _applied(zone: Any, records: dict[Key, RecordSet], changes: Iterable[dict[st
 
 def _record(given: dict[str, Any]) -> RecordSet:
     values = [each["Value"] for each in given.get("ResourceRecords", [])]
-    return RecordSet({**given, "ResourceRecords": values})
+    return RecordSet({**given, "ResourceRecords": values})  # type: ignore[abstract]
 
 
 def _values(record: RecordSet) -> dict[str, Any]:
@@ -153,10 +153,11 @@ def _values(record: RecordSet) -> dict[str, Any]:
 
 def _astray(record: RecordSet) -> Iterator[str]:
     """https://github.com/harmony-one/harmony-ops/issues/491 has both of AWS's sentences."""
-    target = normal(record.alias_target["DNSName"]) if record.alias_target else ""
+    alias = record.alias_target or {"DNSName": "", "HostedZoneId": ""}
+    target, zone = normal(alias["DNSName"]), alias["HostedZoneId"]
     if not target.endswith(zones.BALANCERS):
         return
-    zone, balancer = record.alias_target["HostedZoneId"], zones.balancer_of(target)
+    balancer = zones.balancer_of(target)
     said = f"Tried to create an alias that targets {target}, type {record.type} in zone {zone},"
     if balancer is None:
         yield f"{said} but that target was not found"
