@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from viridian import names, traffic
+from viridian import dns, names, traffic
 from viridian.diff import Change
 from viridian.fleet import ENOUGH, Side
 from viridian.request import (
@@ -101,6 +101,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def ready(self) -> str:
         """The image of a source that needs no baking; plans made before it was pinned have it in the source."""
         return str(self.image or getattr(self.source, "image_id", ""))
+
+    @property
+    def settle_seconds(self) -> int:
+        """How long what was in flight may take once the weights are known everywhere; a name is kept for its TTL first."""
+        return self.profile.settle_seconds + (dns.TTL if dns.is_name(self.route) else 0)
 
     def minimum(self) -> int:
         """Green's MinSize once it is promoted: what is asked for, or else what blue's was."""

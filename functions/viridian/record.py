@@ -42,8 +42,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     it is settled; `taken_back` once that was done to it after its promotion, and `emptied_at` when blue was scaled in to
     nothing; `steps` are the shares in which blue is to get its traffic back, the last of them since `stepped_at`;
     `launches_suspended` once its retirement did that to blue, until it is undone; `bake` is the id of what makes the
-    image; `change` is Route 53's id of the last change of weights, None until it is known; `told` is what people were
-    paged about last, `hands_off` why they want no writes.
+    image; `change` is Route 53's id of the last change of weights, None until it is known, and `told_at` when all its
+    servers were first seen to have it; `told` is what people were paged about last, `hands_off` why they want no writes.
     """
 
     plan: Plan
@@ -81,6 +81,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     steps: tuple[Step, ...] = ()
     stepped_at: datetime | None = None
     change: str | None = None
+    told_at: datetime | None = None
     outcome: str | None = None
 
     @property

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from viridian import clone, fleet, names, signals, traffic
 from viridian.acts import protection
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
+from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, router, target_groups
 from viridian.errors import Busy, Drifted
 from viridian.fleet import Side
 from viridian.record import Record
@@ -154,7 +154,7 @@ def promote(record: Record, green: Side) -> Record:
         auto_scaling.copy_warm_pool(green.group, blue, fence)
     protection.protect(record)
     # The last look before it is over: somebody may have written since the one before.
-    traffic.ensure_alone(load_balancer.forward(plan.route), green.target_group)
+    traffic.ensure_alone(router.forward(plan.route), green.target_group)
     alarms.delete((alarm.name for alarm in wanted_alarms(record, green.target_group)), fence)
     retire_at = datetime.now(UTC) + timedelta(minutes=plan.profile.keep_minutes)
     told = {"retire_at": retire_at, "emptied_at": None, "taken_back": False}

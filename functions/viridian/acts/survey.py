@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from viridian import clone as cloning
 from viridian import head_room, names, plan, preflight, timetable, traffic
 from viridian.acts import budget, floors, others, overrides, sources
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
+from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, router, target_groups
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
@@ -119,7 +119,7 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
         fix = 'Start the rollback machine with "resolve": true once the traffic is where it is to be.'
         raise Refusal("resume", f"{wanted.resume} was promoted and is being taken back", fix)
     _ensure_hands_on(record.plan.route)
-    shown = load_balancer.forward(record.plan.route)
+    shown = router.forward(record.plan.route)
     if not shown.alone(record.plan.blue.target_group) and shown.weights not in [
         w.weights for w in record.written
     ]:

@@ -4,9 +4,9 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import get_args
 
-from viridian import converge, traffic
+from viridian import converge, dns, traffic
 from viridian.acts import baking, evidence, green, taking_back
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, target_groups
+from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, router, target_groups
 from viridian.converge import Act, Errand, Move, Picture
 from viridian.errors import Refusal
 from viridian.fleet import Side
@@ -77,13 +77,13 @@ def picture(record: Record) -> Picture:
     return Picture(
         now=datetime.now(UTC),
         deadline=record.rollback_by or plan.deadline,
-        forward=load_balancer.forward(plan.route),
+        forward=router.forward(plan.route),
         blue=blue or gone,
         green=candidate,
         green_target_group=record.green_target_group,
         need=record.need,
         floor_before=plan.blue.minimum,
-        settle_seconds=plan.profile.settle_seconds,
+        settle_seconds=plan.settle_seconds,
         restored_at=record.restored_at,
         written=(*record.written, *record.overtaken),
         hold=record.hold,
@@ -178,17 +178,18 @@ def _use_blue(record: Record, seen: Picture) -> None:
 
 
 def _restore(record: Record, green_weight: int) -> None:
-    rule = load_balancer.find_rule(record.plan.route)
+    rule = router.find(record.plan.route)
     blue, candidate = record.plan.blue.target_group, record.green_target_group or ""
     now = traffic.without(rule.forward, blue, candidate) if record.overwrite else rule.forward
-    alone = rule.forward.alone(blue)
-    if not alone or green_weight:
+    alone, told = rule.forward.alone(blue), router.is_told(record)
+    if not alone or green_weight or (record.change is None and not told):
         wanted = record.plan.split(candidate, green_weight, now)
         # Settling begins anew with each write, even if its read-back is never seen.
-        load_balancer.set_forward(
-            rule, wanted, record.fence(), restored_at=None, stepped_at=datetime.now(UTC)
+        router.set_forward(
+            rule, wanted, record.fence(), anew=not told, restored_at=None, stepped_at=datetime.now(UTC)
         )
-    if green_weight == 0 and (not alone or record.restored_at is None):
+        told = not dns.is_name(record.plan.route)
+    if told and green_weight == 0 and (not alone or record.restored_at is None):
         ledger.note(record.fence(), restored_at=datetime.now(UTC))
 
 

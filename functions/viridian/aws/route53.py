@@ -32,14 +32,14 @@ def set_forward(now: Answers, wanted: Forward, fence: Fence, *, anew: bool = Fal
     Raises Drifted if somebody has written since `now` was read, NotKept if something else is shown afterwards.
     """
     made = {group: _made(now, group) for group in wanted.weights if group not in now.records}
-    changes = dns.batch(now, wanted, made, anew=anew)
+    changes = dns.batch(now, wanted, made) or (dns.batch(now, wanted, made, anew=True) if anew else [])
     if not changes:
         return wanted
     zone, _ = dns.place(now.route)
     client, written = clients.writer("route53"), (now.forward, wanted)
     with ledger.mutation(
         fence, "ChangeResourceRecordSets", now.route,
-        before=now.forward, after=wanted, written=written, change=None, **notes,
+        before=now.forward, after=wanted, written=written, change=None, told_at=None, **notes,
     ) as entry:  # fmt: skip
         try:
             answer = client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
