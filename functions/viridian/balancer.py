@@ -91,6 +91,12 @@ def ensure_clonable(blue: Shape, target_group: str) -> None:
             raise Refusal("route", f"{name} forwards to {', '.join(sorted(others))} too", fix)
 
 
+def first(blue: Shape, target_group: str) -> Listening:
+    """The listener at which green is asked first: one that forwards, encrypted if there is one."""
+    able = [each for each in blue.listeners if any(target_group in _groups(action) for action in _acts(each))]
+    return min(able, key=lambda each: (each.description["Protocol"] != "HTTPS", each.description["Port"]))
+
+
 def create(blue: Shape, name: str, tags: Mapping[str, str]) -> dict[str, Any]:
     """What CreateLoadBalancer is asked, but for the form of the tags."""
     told = blue.description
@@ -136,9 +142,13 @@ def own_tags(theirs: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, st
 
 def _actions(blue: Shape) -> Iterator[dict[str, Any]]:
     for listening in blue.listeners:
-        yield from listening.description["DefaultActions"]
-        for told in listening.rules:
-            yield from told["Actions"]
+        yield from _acts(listening)
+
+
+def _acts(listening: Listening) -> Iterator[dict[str, Any]]:
+    yield from listening.description["DefaultActions"]
+    for told in listening.rules:
+        yield from told["Actions"]
 
 
 def _groups(action: Mapping[str, Any]) -> set[str]:

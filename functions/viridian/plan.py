@@ -131,14 +131,17 @@ def in_words(profile: Profile) -> tuple[str, ...]:
     return tuple(f"{step.weight}% for {step.observe_minutes} min" for step in profile.steps)
 
 
-def makes(service: str, release: str, source: Source, blue: LaunchTemplate) -> tuple[str, ...]:
-    """What a release makes, in the order it is made."""
+def makes(
+    service: str, release: str, source: Source, blue: LaunchTemplate, *, by_name: bool = False
+) -> tuple[str, ...]:
+    """What a release makes, in the order it is made; `by_name` a load balancer for green alone."""
+    own = f"load balancer {names.balancer(service, release)}, cloned from blue's"
     baked = () if isinstance(source, ReadySource) else (_baked(service, release, source),)
     return (
         *baked,
         f"target group {names.target_group(service, release)}",
         f"a version of launch template {blue.template}, from version {blue.version}",
-        f"the standby rule of {service}",
+        own if by_name else f"the standby rule of {service}",
         f"Auto Scaling group {names.group(service, release)}",
         f"alarms {names.alarm(service, release, '*')}",
     )

@@ -66,6 +66,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     image_is_ours: bool = False
     launch_template_version: str | None = None
     green_target_group: str | None = None
+    green_load_balancer: str | None = None
     written: tuple[Forward, ...] = ()
     overtaken: tuple[Forward, ...] = ()
     green_at: datetime | None = None
@@ -88,6 +89,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def ended(self) -> bool:
         """Whether nothing more will be done for this release."""
         return self.status in ENDED
+
+    @property
+    def serves_green(self) -> str:
+        """The load balancer before green: its own where the route is a name, else the one before both."""
+        return self.green_load_balancer or self.plan.load_balancer
 
     @property
     def worker(self) -> str:

@@ -97,15 +97,15 @@ def _vcpu_quota(code: str | None, more: int) -> Quota:
 
 
 def dollars(
-    route: str, blue: Mapping[str, Any], image: str | None, phases: tuple[Phase, ...]
+    near: str, blue: Mapping[str, Any], image: str | None, phases: tuple[Phase, ...]
 ) -> tuple[str, ...]:
-    """What both fleets cost while both run, or why that isn't known."""
+    """What both fleets cost while both run, or why that isn't known; `near` is anything of their Region."""
     instances, last = auto_scaling.instance_types(blue), phases[-1]
     try:
         if len(instances) > _PRICED:
             raise NotKnown(f"blue has {len(instances)} instance types")
         operation = images.usage_operation(image)
-        priced = {kind: prices.hourly(kind, arns.region(route), operation) for kind in instances}
+        priced = {kind: prices.hourly(kind, arns.region(near), operation) for kind in instances}
     except NotKnown as unknown:
         return (f"not known: {unknown}",)
     began = phases[0].soonest

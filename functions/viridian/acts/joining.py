@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from viridian import joining, request
+from viridian import dns, joining, request
 from viridian.acts import survey
 from viridian.arns import own
 from viridian.aws import ledger, profiles
@@ -28,7 +28,8 @@ def plan(wanted: Request, execution: str, started_at: datetime) -> tuple[Plan, J
 def _plan(wanted: Request, execution: str, started_at: datetime) -> Plan:
     registered, version = profiles.find(wanted.service)
     profile = request.merge(wanted, registered)
-    own("profile.route", profile.route, execution)
+    if not dns.is_name(profile.route):  # Route 53 knows no Regions
+        own("profile.route", profile.route, execution)
     return survey.make_plan(wanted, profile, version, execution, started_at)
 
 

@@ -2,9 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 
-from viridian import names, traffic
+from viridian import dns, names, traffic
 from viridian.acts import green, protection
-from viridian.aws import auto_scaling, executions, ledger, load_balancer, pages, router, target_groups
+from viridian.aws import (
+    auto_scaling,
+    balancers,
+    executions,
+    ledger,
+    load_balancer,
+    pages,
+    router,
+    target_groups,
+)
 from viridian.aws.load_balancer import Rule
 from viridian.converge import Move
 from viridian.dns import Answers
@@ -155,6 +164,9 @@ def _remove_ours(record: Record, tags: dict[str, str]) -> Move:
     if not auto_scaling.delete(blue.group, made, fence):
         reason = f"{blue.group} goes once its warm pool and all its instances have"
         return Move(act="AwaitBlue", reason=reason, again_in=30)
+    own = balancers.standing(record.plan.load_balancer) if dns.is_name(record.plan.route) else None
+    if own and names.RELEASE in load_balancer.tags(own):
+        balancers.delete(own, fence)
     if target_groups.exists(blue.target_group) and names.RELEASE in load_balancer.tags(blue.target_group):
         target_groups.delete(blue.target_group, fence)
     return _retired(record, f"{blue.group} and its target group are gone")

@@ -1,15 +1,14 @@
 """Everything a plan is made from, read from AWS and checked as it is read."""
 
-import secrets
 from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from viridian import clone as cloning
-from viridian import head_room, names, plan, preflight, timetable, traffic
-from viridian.acts import budget, floors, others, overrides, sources
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, router, target_groups
+from viridian import dns, head_room, names, plan, preflight, timetable, traffic
+from viridian.acts import budget, entry, floors, others, overrides, sources
+from viridian.aws import alarms, auto_scaling, images, ledger, router, target_groups
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
@@ -27,7 +26,7 @@ def make_plan(
     if holder := ledger.holder(profile.route):
         raise Refusal("route", f"held by {holder}", "Wait for it to end, or roll it back.")
     _ensure_hands_on(profile.route)
-    route = load_balancer.find_route(profile.route)
+    route = entry.find(profile.route)
     blue_arn = traffic.find_blue(route.forward)
     target_group = target_groups.find(blue_arn)
     group = auto_scaling.attached(blue_arn)
@@ -48,9 +47,7 @@ def make_plan(
     setup = auto_scaling.setup(group, template)
     vpc = target_group.description["VpcId"]
     wanted = overrides.check(request.fleet, setup, blue, vpc, image, ready.found)
-    taken = load_balancer.priorities(route.listener, service)
-    standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
-    standby_before = load_balancer.standby_forward(route.listener, service)
+    standby, standby_before = entry.standby(route, service)
     quotas = tuple(budget.head_room(route, group, launches, template, has_standby=standby_before is not None))
     head_room.ensure_fits(quotas)
     rate = floors.rate_of(route.load_balancer, blue_arn)
@@ -68,7 +65,7 @@ def make_plan(
         route=profile.route,
         listener=route.listener,
         load_balancer=route.load_balancer,
-        endpoint=load_balancer.endpoint(route, preflight.host(route.conditions)),
+        endpoint=entry.endpoint(route),
         profile=profile,
         profile_version=profile_version,
         source=request.source,
@@ -87,7 +84,7 @@ def make_plan(
         standby=standby,
         standby_before=standby_before,
         steps=plan.in_words(profile),
-        makes=plan.makes(service, release, request.source, launches),
+        makes=plan.makes(service, release, request.source, launches, by_name=dns.is_name(profile.route)),
         changes=(
             *plan.changes(profile.route, blue, rate),
             *cloning.falls_inside(auto_scaling.scheduled(blue.group), started_at, deadline),
@@ -99,7 +96,7 @@ def make_plan(
         ),
         timetable=timetable.in_words(phases, profile, deadline),
         head_room=tuple(quota.in_words() for quota in quotas),
-        cost=budget.dollars(profile.route, group, blue_image, phases),
+        cost=budget.dollars(route.load_balancer, group, blue_image, phases),
         image=ready.image,
         unchecked=ready.unchecked,
         rate=rate,
@@ -157,12 +154,10 @@ def _ensure_hands_on(route: str) -> None:
 def _ensure_lent(
     service: str, route: Route, blue: TargetGroup, group: dict[str, Any], launches: LaunchTemplate
 ) -> None:
-    listener = Lent(kind="elbv2", id=route.listener, tags=load_balancer.tags(route.listener), shared=True)
-    rule = Lent(kind="elbv2", id=route.arn, tags=load_balancer.tags(route.arn))
     preflight.ensure_lent(
         "route",
         service,
-        *((rule, listener) if route.priority else (rule,)),
+        *entry.lent(route),
         Lent(kind="elbv2", id=blue.arn, tags=blue.tags),
         Lent(kind="autoscaling", id=group["AutoScalingGroupName"], tags=auto_scaling.tags(group)),
         Lent(kind="ec2", id=launches.template, tags=images.template_tags(launches.template)),

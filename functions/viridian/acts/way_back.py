@@ -4,9 +4,19 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import get_args
 
-from viridian import converge, dns, traffic
+from viridian import converge, dns, names, traffic
 from viridian.acts import baking, evidence, green, taking_back
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, router, target_groups
+from viridian.aws import (
+    alarms,
+    auto_scaling,
+    balancers,
+    images,
+    ledger,
+    load_balancer,
+    pages,
+    router,
+    target_groups,
+)
 from viridian.converge import Act, Errand, Move, Picture
 from viridian.errors import Refusal
 from viridian.fleet import Side
@@ -111,6 +121,9 @@ def leftovers(record: Record) -> tuple[str, ...]:
         untagged if _untagged(record, target_group) else None,
         f"Auto Scaling group {plan.green_group}" if _stands(record, target_group) else None,
         f"the standby rule of {plan.service}" if green.has_standby(record) else None,
+        f"load balancer {names.balancer(plan.service, plan.release)}"
+        if green.find_balancer(record)
+        else None,
         f"target group {plan.green_target_group}" if target_group else None,
         f"version {version} of launch template {plan.blue_launch_template.template}" if version else None,
         *baking.leftovers(record),
@@ -212,6 +225,8 @@ def remove_green(record: Record) -> None:
         return  # it has lost our tags, and only what carries them is deleted
     alarms.delete(_alarms(record), fence)
     green.give_standby_back(record)
+    if own := green.find_balancer(record):
+        balancers.delete(own, fence)
     if target_group:
         target_groups.delete(target_group, fence)
     images.delete_version(plan.blue_launch_template.template, plan.release, fence)

@@ -95,6 +95,21 @@ def find_by_name(name: str) -> str | None:
         return None
 
 
+def standing(arn: str) -> str | None:
+    """The same ARN, while its load balancer is there."""
+    client = clients.reader("elbv2")
+    try:
+        return arn if client.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"] else None
+    except client.exceptions.LoadBalancerNotFoundException:
+        return None
+
+
+def dns_name(arn: str) -> str:
+    """The name by which a load balancer is reached."""
+    client = clients.reader("elbv2")
+    return str(client.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]["DNSName"])
+
+
 def delete(arn: str, fence: Fence) -> None:
     """Deletes a load balancer of ours with its listeners and rules; one that is gone already is fine."""
     client = clients.writer("elbv2")
