@@ -9,7 +9,7 @@ from viridian.errors import Refusal
 from viridian.traffic import Forward
 
 ROUTE = (
-    r"^arn:aws[a-z-]*:route53:::hostedzone/Z[0-9A-Z]{1,31}"
+    r"^arn:aws[a-z-]*:route53:::hostedzone/[0-9A-Z]{1,32}"
     r"/(?=[^/]{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)+[a-z0-9-]{1,63}$(?!\n)"
 )
 TYPES = ("A", "AAAA", "CNAME")  # the ways in which a name leads to a load balancer

@@ -3,8 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from viridian import arns, cost
-from viridian.aws import auto_scaling, images, instance_types, load_balancer, prices, quotas, target_groups
+from viridian import arns, cost, dns
+from viridian.aws import (
+    auto_scaling,
+    balancers,
+    images,
+    instance_types,
+    load_balancer,
+    prices,
+    quotas,
+    target_groups,
+)
 from viridian.aws.load_balancer import Route
 from viridian.errors import NotKnown
 from viridian.head_room import TEMPLATE_VERSIONS, Quota, vcpus_by_quota
@@ -26,6 +35,34 @@ def head_room(
     limits, groups = load_balancer.limits(), target_groups.everywhere()
     instances = auto_scaling.instance_types(blue)
     count, in_use = sum(instances.values()), auto_scaling.limits()
+    if dns.is_name(route.arn):
+        yield Quota(
+            name="load balancers in the Region",
+            used=balancers.count(),
+            more=1,
+            limit=limits.get("application-load-balancers"),
+        )
+    else:
+        yield from _shared(route, groups, count, has_standby=has_standby)
+    yield Quota(
+        name="target groups in the Region", used=len(groups), more=1, limit=limits.get("target-groups")
+    )
+    yield Quota(name="Auto Scaling groups in the Region", used=in_use[0], more=1, limit=in_use[1])
+    yield Quota(
+        name=f"versions of launch template {launches.template}",
+        used=images.count_versions(launches.template),
+        more=1,
+        limit=TEMPLATE_VERSIONS,
+        fix="Delete versions that no group launches.",
+    )
+    yield from _vcpus(
+        instances, may_be_spot="MixedInstancesPolicy" in blue or "InstanceMarketOptions" in data
+    )
+
+
+def _shared(route: Route, groups: list[dict[str, Any]], count: int, *, has_standby: bool) -> Iterator[Quota]:
+    """What both sides have of one load balancer; `count` is how many instances blue has."""
+    limits = load_balancer.limits()
     yield Quota(
         name="rules of the load balancer",
         used=load_balancer.count_rules(route.load_balancer),
@@ -47,24 +84,10 @@ def head_room(
         fix="Take one out of all its rules: AWS raises this for nobody.",
     )
     yield Quota(
-        name="target groups in the Region", used=len(groups), more=1, limit=limits.get("target-groups")
-    )
-    yield Quota(
         name="targets of the load balancer, blue's alone",
         used=count,
         more=count,
         limit=limits.get("targets-per-application-load-balancer"),
-    )
-    yield Quota(name="Auto Scaling groups in the Region", used=in_use[0], more=1, limit=in_use[1])
-    yield Quota(
-        name=f"versions of launch template {launches.template}",
-        used=images.count_versions(launches.template),
-        more=1,
-        limit=TEMPLATE_VERSIONS,
-        fix="Delete versions that no group launches.",
-    )
-    yield from _vcpus(
-        instances, may_be_spot="MixedInstancesPolicy" in blue or "InstanceMarketOptions" in data
     )
 
 

@@ -29,6 +29,11 @@ def by_name(dns_names: Collection[str]) -> dict[str, Balancer]:
     return {name: _balancer(found[name]) for name in dns_names if name in found}
 
 
+def count() -> int:
+    """How many Application Load Balancers the Region has."""
+    return sum(each["Type"] == "application" for each in _all())
+
+
 def of(target_group: str) -> Balancer:
     """The load balancer that forwards to a target group; raises Drifted if none does."""
     client = clients.reader("elbv2")
