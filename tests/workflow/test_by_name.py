@@ -33,15 +33,27 @@ class World:
     lost: dict[str, float] = field(default_factory=dict)
     seen: list[dict[str, int]] = field(default_factory=list)
 
-    def release(self, version: str, fault: str | None = None) -> Execution:
+    def start(self, version: str, fault: str | None = None) -> str:
         builder = seed.builder(self.cloud, version, fault)
         self.rest(60)
-        asked = {
-            "service": "shop",
-            "version": version,
-            "source": {"type": "instance", "instance_id": builder},
-        }
-        return self.cloud.run(self.outputs["ReleaseStateMachineArn"], asked)
+        source = {"type": "instance", "instance_id": builder}
+        asked = {"service": "shop", "version": version, "source": source}
+        return self.cloud.start(self.outputs["ReleaseStateMachineArn"], asked)
+
+    def release(self, version: str, fault: str | None = None) -> Execution:
+        return self.cloud.wait(self.start(version, fault))
+
+    def until(self, weight: int) -> None:
+        """Goes on until a load balancer that a release made has this weight."""
+        assert self.cloud.until(lambda: weight in [self.weights().get(name) for name in self.own()], 7200)
+
+    def own(self) -> list[str]:
+        """The load balancers that releases made."""
+        return [name for name in self.balancers() if name != "shop"]
+
+    def order(self, release: str, **terms: Any) -> Execution:
+        given = {"service": "shop", "release": release, "reason": "customers see old prices", **terms}
+        return self.cloud.run(self.outputs["RollbackStateMachineArn"], given)
 
     def weights(self) -> dict[str, int]:
         """The weights that Route 53 holds, by the load balancer's name."""
@@ -111,7 +123,7 @@ def world() -> Iterator[World]:
 def test_a_good_release_by_name_is_promoted_and_loses_nobody(world: World) -> None:
     ended = world.release("2.0.0")
     assert (ended.status, ended.error, ended.cause) == ("SUCCEEDED", None, None)
-    own = next(name for name in world.balancers() if name != "shop")
+    (own,) = world.own()
     assert [sorted(each.items()) for each in world.seen] == [
         [("shop", 100)], sorted([("shop", 90), (own, 10)]), sorted([("shop", 50), (own, 50)]), [(own, 100)],
     ]  # fmt: skip
@@ -128,3 +140,40 @@ def test_a_bad_release_by_name_is_rolled_back_and_nothing_is_left(world: World) 
     assert world.weights() == {"shop": 100}
     assert world.balancers() == ["shop"]
     assert world.lost == {}
+
+
+def test_the_brake_gives_blue_its_weight_back_and_waits_for_the_name_to_follow(world: World) -> None:
+    execution = world.start("2.0.0")
+    world.until(50)
+    world.rest(60)
+    braked_at = world.cloud.clock.now()
+    words = {"StateValue": "ALARM", "StateReason": "because of a test"}
+    world.cloud.client("cloudwatch").set_alarm_state(AlarmName=world.shop.guard_alarm, **words)
+    assert world.cloud.until(lambda: world.weights() == {"shop": 100}, 60)
+    ended = world.cloud.wait(execution)
+    assert ended.status == "FAILED"
+    assert world.cloud.until(lambda: not world.own(), 3600)
+    assert world.cloud.clock.now() - braked_at > 30 + 60, "in sync, and the TTL over"
+    assert world.lost == {}
+
+
+def test_a_promoted_release_is_taken_back(world: World) -> None:
+    release = world.release("2.0.0").output["release"]
+    ended = world.order(release)
+    assert (ended.status, world.weights()) == ("SUCCEEDED", {"shop": 100}), ended.cause
+    assert world.own() == []
+    assert world.lost == {}
+
+
+def test_what_is_retired_goes_with_its_load_balancer_and_what_was_lent_stays() -> None:
+    with opened(keep_minutes=5, retain_days=0, steps=STEPS[-1:]) as world:
+        assert world.release("2.0.0").status == "SUCCEEDED"
+        (first,) = world.own()
+        world.rest(1800)
+        assert world.balancers() == ["shop", first]
+        assert world.release("3.0.0").status == "SUCCEEDED"
+        world.rest(1800)
+        (second,) = world.own()
+        assert second != first
+        assert world.weights() == {second: 100}
+        assert world.lost == {}
