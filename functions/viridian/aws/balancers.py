@@ -1,16 +1,16 @@
 """Elastic Load Balancing: load balancers themselves, and their clones, where each side of a service has one of its own."""
 
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from viridian import balancer
+from viridian import balancer, leftovers
 from viridian.aws import clients, ledger, load_balancer
 from viridian.balancer import Listening, Shape
 from viridian.errors import Drifted, Refusal
 from viridian.fence import Fence
+from viridian.leftovers import Thing, thing
 
 
 class Balancer(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +42,23 @@ def of(target_group: str) -> Balancer:
     if not arns:
         raise Drifted(f"no load balancer forwards to {target_group}")
     return _balancer(client.describe_load_balancers(LoadBalancerArns=arns[:1])["LoadBalancers"][0])
+
+
+def left() -> list[Thing]:
+    """Every load balancer that a release made."""
+    arns = [str(each["LoadBalancerArn"]) for each in _all() if each["Type"] == "application"]
+    told = load_balancer.tags_of(arns)
+    return leftovers.things(thing("load balancer", arn, tags) for arn, tags in told.items())
+
+
+def groups_of(arn: str) -> tuple[str, ...]:
+    """The target groups that a load balancer forwards to."""
+    client = clients.reader("elbv2")
+    try:
+        found = client.describe_target_groups(LoadBalancerArn=arn)["TargetGroups"]
+    except client.exceptions.TargetGroupNotFoundException:  # how AWS may say that there is none
+        return ()
+    return tuple(str(group["TargetGroupArn"]) for group in found)
 
 
 def shape(arn: str) -> Shape:
@@ -117,11 +134,10 @@ def dns_name(arn: str) -> str:
 
 def delete(arn: str, fence: Fence) -> None:
     """Deletes a load balancer of ours with its listeners and rules; one that is gone already is fine."""
-    client = clients.writer("elbv2")
-    with suppress(client.exceptions.LoadBalancerNotFoundException):
+    if standing(arn) is not None:
         _set_attributes(arn, {balancer.PROTECTION: "false"}, fence)
         with ledger.mutation(fence, "DeleteLoadBalancer", arn):
-            client.delete_load_balancer(LoadBalancerArn=arn)
+            clients.writer("elbv2").delete_load_balancer(LoadBalancerArn=arn)
 
 
 def _set_attributes(arn: str, wanted: dict[str, str], fence: Fence) -> None:
@@ -204,14 +220,12 @@ def _listeners(arn: str) -> list[dict[str, Any]]:
 
 
 def _balancer(told: dict[str, Any]) -> Balancer:
-    client = clients.reader("elbv2")
-    groups = client.describe_target_groups(LoadBalancerArn=told["LoadBalancerArn"])["TargetGroups"]
     return Balancer(
         arn=told["LoadBalancerArn"],
         name=told["LoadBalancerName"],
         dns_name=told["DNSName"],
         zone=told["CanonicalHostedZoneId"],
-        target_groups=tuple(group["TargetGroupArn"] for group in groups),
+        target_groups=groups_of(told["LoadBalancerArn"]),
     )
 
 
