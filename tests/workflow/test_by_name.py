@@ -1,11 +1,12 @@
 """A release by DNS: two load balancers behind one name, whose clients keep what they are told for its TTL."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from moto.route53.models import route53_backends
 
 from local import seed
@@ -177,3 +178,56 @@ def test_what_is_retired_goes_with_its_load_balancer_and_what_was_lent_stays() -
         assert second != first
         assert world.weights() == {second: 100}
         assert world.lost == {}
+
+
+def test_a_change_that_is_not_told_for_ten_minutes_ends_the_release(world: World) -> None:
+    """F33: PENDING."""
+    world.cloud.names.lag = lambda: 1200.0
+    ended = world.release("2.0.0")
+    assert ended.error == "RolledBack"
+    assert "Route 53 has not told all its servers for 10 minutes" in ended.cause
+    assert world.weights() == {"shop": 100}
+    assert world.own() == []
+    assert world.lost == {}
+
+
+def test_a_zone_that_others_work_on_delays_a_release_and_nothing_else(world: World) -> None:
+    """F33: PriorRequestNotComplete, and Throttling of the whole account."""
+    route53 = world.cloud.client("route53")
+
+    def hustle(_: float) -> None:
+        record = {
+            "Name": "other.example.com",
+            "Type": "TXT",
+            "TTL": 60,
+            "ResourceRecords": [{"Value": '"x"'}],
+        }
+        batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+        with suppress(ClientError):
+            route53.change_resource_record_sets(HostedZoneId=world.zone, ChangeBatch=batch)
+
+    world.cloud.clock.every(1, hustle, "others")
+    ended = world.release("2.0.0")
+    assert ended.status == "SUCCEEDED", ended.cause
+    assert world.lost == {}
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"Weight": 0}, "Give all weight to the one target group"),
+        ({"SetIdentifier": "another", "Weight": 1}, "Give all weight to the one target group"),
+        ({"Type": "AAAA", "SetIdentifier": "six"}, "weighted alias of type A"),
+    ],
+)
+def test_a_name_that_cannot_be_split_is_refused(world: World, changed: dict[str, Any], words: str) -> None:
+    """F34: with all weights at 0 everybody is answered."""
+    route53 = world.cloud.client("route53")
+    listed = route53.list_resource_record_sets(HostedZoneId=world.zone)["ResourceRecordSets"]
+    (record,) = [each for each in listed if each["Type"] == "A"]
+    batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": {**record, **changed}}]}
+    route53.change_resource_record_sets(HostedZoneId=world.zone, ChangeBatch=batch)
+    ended = world.release("2.0.0")
+    assert ended.error == "Refused"
+    assert words in ended.cause
+    assert world.own() == []
