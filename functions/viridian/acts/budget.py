@@ -43,10 +43,17 @@ def head_room(
             limit=limits.get("application-load-balancers"),
         )
     else:
-        yield from _shared(route, groups, count, has_standby=has_standby)
+        yield from _shared(route, groups, limits, has_standby=has_standby)
     yield Quota(
         name="target groups in the Region", used=len(groups), more=1, limit=limits.get("target-groups")
     )
+    if not dns.is_name(route.arn):
+        yield Quota(
+            name="targets of the load balancer, blue's alone",
+            used=count,
+            more=count,
+            limit=limits.get("targets-per-application-load-balancer"),
+        )
     yield Quota(name="Auto Scaling groups in the Region", used=in_use[0], more=1, limit=in_use[1])
     yield Quota(
         name=f"versions of launch template {launches.template}",
@@ -60,9 +67,10 @@ def head_room(
     )
 
 
-def _shared(route: Route, groups: list[dict[str, Any]], count: int, *, has_standby: bool) -> Iterator[Quota]:
-    """What both sides have of one load balancer; `count` is how many instances blue has."""
-    limits = load_balancer.limits()
+def _shared(
+    route: Route, groups: list[dict[str, Any]], limits: Mapping[str, int], *, has_standby: bool
+) -> Iterator[Quota]:
+    """What both sides have of one load balancer and its rule."""
     yield Quota(
         name="rules of the load balancer",
         used=load_balancer.count_rules(route.load_balancer),
@@ -82,12 +90,6 @@ def _shared(route: Route, groups: list[dict[str, Any]], count: int, *, has_stand
         more=1,
         limit=limits.get("target-groups-per-application-load-balancer"),
         fix="Take one out of all its rules: AWS raises this for nobody.",
-    )
-    yield Quota(
-        name="targets of the load balancer, blue's alone",
-        used=count,
-        more=count,
-        limit=limits.get("targets-per-application-load-balancer"),
     )
 
 
