@@ -36,6 +36,7 @@ from local.fleet.builds import Builds
 from local.fleet.commands import Commands
 from local.fleet.fleet import Fleet
 from local.fleet.images import Images
+from local.fleet.names import Names
 from local.fleet.pipelines import Pipelines
 from local.fleet.scaling import Scaling
 from local.metrics.alarms import Alarms
@@ -162,6 +163,7 @@ class Cloud:
         self._stack.enter_context(machine.install(clock, self.events.execution_changed))
         self._installed(Trail(clock, reality))
         self._installed(Redrive(clock, reality, self.events.execution_changed))
+        self.names: Names = Names(clock, reality)
         self.plane: Any = self._plane()
         self.plane.start()
         self._stack.callback(self.plane.stop)
@@ -169,6 +171,7 @@ class Cloud:
         self._stack.callback(network.uninstall)
         strict.install(reality)
         self._stack.callback(strict.uninstall)
+        self._installed(self.names)
         self.images = self._installed(Images(clock, reality, self.events.emit))
         self._installed(Commands(clock, reality))
         self.pipelines = self._installed(Pipelines(clock, reality, self.events.emit))
@@ -186,7 +189,7 @@ class Cloud:
 
     def _plane(self) -> Any:
         if self._port is None:
-            return ModelPlane(self.clock, self.reality)
+            return ModelPlane(self.clock, self.reality, self.names.resolve)
         return HAProxyPlane(self.clock, self.reality, self.out or Path("out/local"))
 
     def _installed(self, part: Any) -> Any:
@@ -209,6 +212,7 @@ class Cloud:
             self.pipelines,
             self.builds,
             self.fleet,
+            self.names,
             self.metrics,
             self.services,
             self.usage,
@@ -216,7 +220,9 @@ class Cloud:
         ]
         parts += [self.scaling, self.events]
         seconds = TICK_SECONDS
-        if self._port is not None:
+        if self._port is None:
+            parts.insert(parts.index(self.metrics), self.plane)
+        else:
             seconds = min(TICK_SECONDS, TICK_WALL_SECONDS * self.clock.speed)
         with made_by(CLOUD):
             self.clock.every(seconds, [part.tick for part in parts], "the world")

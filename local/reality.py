@@ -10,6 +10,7 @@ class Reality:
     launch_seconds: float = 25.0
     boot_seconds: float = 20.0
     propagation_seconds: float = 10.0
+    names_propagation_seconds: float = 30.0
     image_seconds: float = 60.0
     image_reboot_seconds: float = 30.0
     patch_seconds: float = 120.0
@@ -28,6 +29,7 @@ class Reality:
 
     instances_boot: bool = True
     rules_propagate: bool = True
+    names_propagate: bool = True
     targets_are_checked: bool = True
     unused_groups_stay_unhealthy: bool = True
     targets_drain: bool = True

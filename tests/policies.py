@@ -64,6 +64,8 @@ def _holds(operator: str, value: str | None, wanted: list[str]) -> bool:
             return (value is None) == (wanted == ["true"])
         case "StringEquals" | "Bool":
             return value in wanted
+        case "ForAllValues:StringEquals":
+            return value is None or set(value.split(",")) <= set(wanted)
         case "ArnLike":
             return value is not None and any(fnmatchcase(value, pattern) for pattern in wanted)
     raise NotImplementedError(operator)

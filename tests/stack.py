@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 # Every option taken, so that every statement is there to be tested.
 PARAMETERS = {
     "InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/shop",
+    "RecordNames": "shop.example.com",
     "KmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
 }
 _ARNS = {

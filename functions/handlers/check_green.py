@@ -24,8 +24,8 @@ def lambda_handler(ask: CheckGreen) -> GreenChecked:
     return GreenChecked(
         state=state,
         reason=lack or f"{candidate.healthy()} of {need} healthy",
-        endpoint=record.plan.endpoint,
+        endpoint=green.endpoint(record),
         standby=record.plan.standby.value,
         tests=record.plan.profile.smoke_tests,
-        preview=plan.preview(record.plan),
+        preview=plan.preview(record.plan, green.endpoint(record)),
     )

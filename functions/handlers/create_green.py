@@ -1,4 +1,4 @@
-"""Makes the green fleet: target group, standby rule, launch template version, group, alarms; and holds both floors."""
+"""Makes the green fleet: target group, standby rule or load balancer, launch template version, group, alarms; and holds both floors."""
 
 from viridian.acts import floors, green
 from viridian.aws import ledger
@@ -13,6 +13,7 @@ def lambda_handler(ask: CreateGreen) -> GreenCreated:
     sides = green.seen(record)
     record = floors.follow_need(record, *sides)
     target_group = green.make_target_group(record)
+    record = green.make_balancer(record, target_group)
     floors.hold(record, *sides)
     green.make_group(record, target_group)
     green.make_alarms(record, target_group)

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from viridian import traffic, verdict
-from viridian.acts import evidence, floors, green
-from viridian.aws import ledger, load_balancer
+from viridian.acts import evidence, floors, green, spreading
+from viridian.aws import ledger, router
 from viridian.aws.function import handler
 from viridian.messages import GreenJudged, JudgeGreen
 
@@ -15,11 +15,12 @@ def lambda_handler(ask: JudgeGreen) -> GreenJudged:
     now = datetime.now(UTC)
     record = ledger.read(ask.service, ask.release, ask.epoch)
     record.ensure_in_time(now)
-    traffic.ensure_ours(load_balancer.forward(record.plan.route), record.written[-1:])
+    traffic.ensure_ours(router.forward(record.plan.route), record.written[-1:])
+    since = spreading.since(record, ask.shifted_at, now)
     blue, candidate = green.both(record)
-    signals = evidence.weighed(record, blue, candidate, ask.shifted_at, now)
+    signals = evidence.weighed(record, blue, candidate, since, now)
     found = verdict.judge(signals)
-    move = verdict.next_move(found, record.plan.profile, ask.step, (now - ask.shifted_at).total_seconds())
+    move = verdict.next_move(found, record.plan.profile, ask.step, (now - since).total_seconds())
     if move != "roll_back" and (low := floors.sag(record, blue, candidate, signals.rate)):
         return GreenJudged(verdict=found.outcome, reason=low, next="hold_floors")
     return GreenJudged(verdict=found.outcome, reason=found.reason, next=move)

@@ -2,7 +2,7 @@
 
 from viridian import fleet, traffic
 from viridian.acts import green
-from viridian.aws import ledger, load_balancer
+from viridian.aws import ledger, router
 from viridian.aws.function import handler
 from viridian.messages import Promote, ReleasePromoted
 
@@ -14,7 +14,7 @@ def lambda_handler(ask: Promote) -> ReleasePromoted:
     if record is None or record.status != "Promoted":
         record = ledger.read(ask.service, ask.release, ask.epoch)
         record.ensure_through("before_promote", 0)
-        forward = load_balancer.forward(record.plan.route)
+        forward = router.forward(record.plan.route)
         traffic.ensure_ours(forward, record.written[-1:])
         blue, candidate = green.both(record)
         traffic.ensure_alone(forward, candidate.target_group)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from viridian import fleet, gates, traffic
 from viridian.acts import green, others
-from viridian.aws import ledger, load_balancer
+from viridian.aws import ledger, router
 from viridian.aws.function import handler
 from viridian.messages import ShiftTraffic, TrafficShifted
 
@@ -17,12 +17,12 @@ def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
     record.ensure_through(*gates.before(ask.step))
     others.ensure_still_idle(record)
     green.count_in_dns(record)
-    rule = load_balancer.find_rule(record.plan.route)
+    rule = router.find(record.plan.route)
     blue, candidate = green.both(record)  # last, right before the write
     weight = record.plan.profile.steps[ask.step].weight
     wanted = record.plan.split(candidate.target_group, weight, rule.forward)
     traffic.ensure_ours(rule.forward, traffic.expected(record.written, wanted))
     fleet.ensure_carries(blue, record.need, traffic.WHOLE - weight)
     fleet.ensure_fit(candidate, blue, record.need, cross_zone=record.plan.cross_zone)
-    shown = load_balancer.set_forward(rule, wanted, record.fence())
+    shown = router.set_forward(rule, wanted, record.fence(), anew=record.change is None)
     return TrafficShifted(step=ask.step, weights=shown.weights, shifted_at=datetime.now(UTC))

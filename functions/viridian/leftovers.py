@@ -15,6 +15,7 @@ Kind = Literal[
     "standby rule",
     "Auto Scaling group",
     "alarm",
+    "load balancer",
     "target group",
     "launch template version",
     "image",
@@ -112,6 +113,8 @@ def _made(record: Record, thing: Thing) -> bool:
             return thing.id.startswith(plan.listener.replace(":listener/", ":listener-rule/") + "/")
         case "Auto Scaling group":
             return thing.id == plan.green_group
+        case "load balancer":
+            return thing.id.split("/")[2] == names.balancer(plan.service, plan.release)
         case "target group":
             return thing.id.split("/")[1] == plan.green_target_group
         case "alarm":
@@ -132,11 +135,17 @@ def _spoken_for(thing: Thing, known: Known) -> Verdict | None:
             continue
         if thing.kind == "standby rule":
             return _keep(f"release {other.plan.release} is {other.status}")
-        if thing.id in (other.plan.blue.group, other.plan.blue.target_group):
+        if thing.id in _blue(other):
             if other.status == "Promoted" and other.retire_at is None:
                 return _report(f"release {other.plan.release} has given up retiring it as its blue")
             return _keep(f"it is the blue of release {other.plan.release}")
     return None
+
+
+def _blue(record: Record) -> tuple[str, str, str]:
+    """What a release took over from; a load balancer that serves both sides is no release's."""
+    plan = record.plan
+    return plan.blue.group, plan.blue.target_group, plan.load_balancer
 
 
 def _over(thing: Thing, record: Record, known: Known) -> Verdict:
@@ -149,8 +158,7 @@ def _over(thing: Thing, record: Record, known: Known) -> Verdict:
     if thing.kind in WAY_BACK:
         return _retained(thing, record, known)
     for other in known.of(thing.service):
-        replaced = thing.id in (other.plan.blue.group, other.plan.blue.target_group)
-        if other.status == "Retired" and replaced:
+        if other.status == "Retired" and thing.id in _blue(other):
             return _remove(f"release {other.plan.release} has replaced it")
     return _report("nothing forwards to it, and the ledger does not say what has replaced it")
 
@@ -200,6 +208,21 @@ def uses(
         for group_ in standing:
             if alarm.id.startswith(names.scaling_alarm(group_.service, group_.release)):
                 found[alarm.id] = f"group {group_.id} scales by it"
+    return found
+
+
+def balancer_uses(
+    behind: Mapping[str, Iterable[str]], groups: Iterable[Mapping[str, Any]], named: Mapping[str, Forward]
+) -> dict[str, str]:
+    """Why each load balancer that is in use is: by its target groups (`behind`), groups of instances, and names by route."""
+    found: dict[str, str] = {}
+    for route, forward in named.items():
+        led = {arn for arn, own in behind.items() if set(own) & set(forward.weights)}
+        found |= dict.fromkeys(sorted(led), f"{route} leads to it")
+    for group in groups:
+        served = {arn for arn, own in behind.items() if set(own) & _targets(group)}
+        for arn in sorted(served):
+            found.setdefault(arn, f"group {group['AutoScalingGroupName']} is behind it")
     return found
 
 

@@ -30,6 +30,11 @@ def target_group(service: str, release_id: str) -> str:
     return f"{service}-{_digest(f'{service}/{release_id}', 10)}"
 
 
+def balancer(service: str, release_id: str) -> str:
+    """At most 32 characters, as Elastic Load Balancing asks; what it begins with is ours, and never `internal-`."""
+    return f"v-{service}-{_digest(f'{service}/{release_id}', 8)}"
+
+
 def group(service: str, release_id: str) -> str:
     """The Auto Scaling group of a release."""
     return f"viridian-{service}-{release_id}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from viridian import gates, names, traffic
+from viridian import dns, gates, names, traffic
 from viridian.diff import Change
 from viridian.fleet import ENOUGH, Side
 from viridian.gates import Gate
@@ -114,6 +114,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """The image of a source that needs no baking; plans made before it was pinned have it in the source."""
         return str(self.image or getattr(self.source, "image_id", ""))
 
+    @property
+    def settle_seconds(self) -> int:
+        """How long what was in flight may take once the weights are known everywhere; a name is kept for its TTL first."""
+        return self.profile.settle_seconds + (dns.TTL if dns.is_name(self.route) else 0)
+
     def minimum(self) -> int:
         """Green's MinSize once it is promoted: what is asked for, or else what blue's was."""
         return self.blue.minimum if self.fleet.min_size is None else self.fleet.min_size
@@ -133,15 +138,21 @@ def times(profile: Profile, started_at: datetime) -> datetime:
     )
 
 
-def preview(plan: Plan) -> str:
-    """Where a person sees green before anybody else, by which header, and a line to paste that does the same."""
-    endpoint, header = plan.endpoint, f"{names.STANDBY_HEADER}: {plan.standby.value}"
+def preview(plan: Plan, green: Endpoint | None = None) -> str:
+    """Where a person sees green before anybody else, by which header, and a line to paste that does the same.
+
+    Where green has a load balancer of its own, that is where; no header is needed there.
+    """
+    endpoint, header = green or plan.endpoint, f"{names.STANDBY_HEADER}: {plan.standby.value}"
     usual = endpoint.port == {"HTTP": 80, "HTTPS": 443}.get(endpoint.protocol)
     host = f"{endpoint.host or endpoint.dns_name}{'' if usual else f':{endpoint.port}'}"
     url = f"{endpoint.protocol.lower()}://{host}{endpoint.path}"
     # The rule's host need not lead here, and AWS's name is in nobody's certificate.
     unnamed = ["--insecure"] if endpoint.protocol == "HTTPS" else []
     way = ["--connect-to", f"::{endpoint.dns_name}:"] if endpoint.host else unnamed
+    if dns.is_name(plan.route):
+        at = green.dns_name if green else "green's own load balancer, once it stands"
+        return f"{url} at {at}" + (f" ({shlex.join(['curl', *way, url])})" if green else "")
     line = shlex.join(["curl", *way, "--header", header, url])
     return f"{url} with the header {header} ({line})"
 
@@ -151,14 +162,17 @@ def in_words(profile: Profile) -> tuple[str, ...]:
     return tuple(f"{step.weight}% for {step.observe_minutes} min" for step in profile.steps)
 
 
-def makes(service: str, release: str, source: Source, blue: LaunchTemplate) -> tuple[str, ...]:
-    """What a release makes, in the order it is made."""
+def makes(
+    service: str, release: str, source: Source, blue: LaunchTemplate, *, by_name: bool = False
+) -> tuple[str, ...]:
+    """What a release makes, in the order it is made; `by_name` a load balancer for green alone."""
+    own = f"load balancer {names.balancer(service, release)}, cloned from blue's"
     baked = () if isinstance(source, ReadySource) else (_baked(service, release, source),)
     return (
         *baked,
         f"target group {names.target_group(service, release)}",
         f"a version of launch template {blue.template}, from version {blue.version}",
-        f"the standby rule of {service}",
+        own if by_name else f"the standby rule of {service}",
         f"Auto Scaling group {names.group(service, release)}",
         f"alarms {names.alarm(service, release, '*')}",
     )

@@ -45,7 +45,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     it is settled; `taken_back` once that was done to it after its promotion, and `emptied_at` when blue was scaled in to
     nothing; `steps` are the shares in which blue is to get its traffic back, the last of them since `stepped_at`;
     `launches_suspended` once its retirement did that to blue, until it is undone; `bake` is the id of what makes the
-    image; `passages` are the gates it has come to; `told` is what people were paged about last, `hands_off` why they want no writes.
+    image; `passages` are the gates it has come to; `change` is Route 53's id of the last change of weights, None until it is
+    known, and `told_at` when all its servers were first seen to have it; `told` is what people were paged about last,
+    `hands_off` why they want no writes.
     """
 
     plan: Plan
@@ -68,6 +70,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     image_is_ours: bool = False
     launch_template_version: str | None = None
     green_target_group: str | None = None
+    green_load_balancer: str | None = None
     written: tuple[Forward, ...] = ()
     overtaken: tuple[Forward, ...] = ()
     green_at: datetime | None = None
@@ -83,12 +86,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     launches_suspended: bool = False
     steps: tuple[Step, ...] = ()
     stepped_at: datetime | None = None
+    change: str | None = None
+    told_at: datetime | None = None
     outcome: str | None = None
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will be done for this release."""
         return self.status in ENDED
+
+    @property
+    def serves_green(self) -> str:
+        """The load balancer before green: its own where the route is a name, else the one before both."""
+        return self.green_load_balancer or self.plan.load_balancer
 
     @property
     def worker(self) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from viridian import dns
 from viridian.errors import Refusal
 
 T = TypeVar("T")
@@ -17,10 +18,11 @@ SEMVER = (
     r"(-(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*))*)?"
     r"(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$(?!\n)"
 )
-ROUTE = (
+RULE = (
     r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:"
     r"(listener/app/[^/\s]+(/[0-9a-f]+){2}|listener-rule/app/[^/\s]+(/[0-9a-f]+){3})$(?!\n)"
 )
+ROUTE = f"{RULE}|{dns.ROUTE}"
 
 PIPELINE = r"^arn:aws[a-z-]*:imagebuilder:[a-z0-9-]+:[0-9]{12}:image-pipeline/[a-z0-9_-]+$(?!\n)"
 CONTAINER = r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+(:[A-Za-z0-9_.-]{1,128})?(@sha256:[0-9a-f]{64})?$(?!\n)"
@@ -393,7 +395,8 @@ FIXES = {
     ),
     "key": "Use what names this request and no other, such as a pipeline's execution id: 1-128 of letters, digits and "
     "'._:/@+=-', beginning with a letter or digit.",
-    "route": "Use the ARN of an Application Load Balancer's listener or listener rule.",
+    "route": "Use the ARN of an Application Load Balancer's listener or listener rule, or a name as "
+    "arn:aws:route53:::hostedzone/Z.../shop.example.com.",
     "steps": "List 1-20 of {weight: 1-100, observe_minutes: 1-1440}, rising to 100.",
     "guards": "List up to 10 names of CloudWatch alarms.",
     "smoke_tests": "List up to 10 of {path: '/...', method: GET, HEAD, OPTIONS or POST, headers, body, status, contains, "

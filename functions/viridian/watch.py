@@ -73,4 +73,6 @@ def alarms(record: Record) -> list[str]:
         names.alarm(plan.service, plan.release, signal)
         for signal in signals.of_green(plan.profile.thresholds)
     )
-    return [arns.alarm(plan.route, name) for name in (*plan.profile.guards, *own) if name not in waived]
+    return [
+        arns.alarm(plan.load_balancer, name) for name in (*plan.profile.guards, *own) if name not in waived
+    ]

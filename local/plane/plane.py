@@ -3,13 +3,14 @@
 import itertools
 import json
 import threading
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Protocol
 
+from local.plane import zones
 from local.plane.routing import Listener, Request, Rule, cookie_of, match, pinned
 from local.reality import Reality
 
@@ -56,6 +57,9 @@ class Plane(Protocol):
 
     def address(self, dns_name: str, port: int) -> tuple[str, int] | None:
         """Where a load balancer's port is reached on this machine."""
+
+    def host(self, dns_name: str) -> str | None:
+        """The address that a load balancer's name leads to."""
 
     def launch(self, instance: str, disk: Mapping[str, Any]) -> None:
         """The instance's app starts."""
@@ -111,7 +115,7 @@ class Served:
 
 @dataclass
 class Flow:
-    """Synthetic traffic; `clients` holds the sticky ones' share by the group their cookie names.
+    """Synthetic traffic; `clients` holds the sticky ones' share, at each listener, by the group their cookie names.
 
     `long_share` of the requests take `long_seconds` each; the others are answered at once.
     """
@@ -120,17 +124,34 @@ class Flow:
     dns_name: str | None
     path: str
     sticky_share: float
-    clients: dict[str, float] = field(default_factory=dict)
+    clients: dict[str, dict[str, float]] = field(default_factory=dict)
     long_share: float = 0.0
     long_seconds: float = 0.0
+    resolvers: list["Resolver"] = field(default_factory=list)
 
 
-# (how, target group, instance, requests): "unrouted", "untargeted", "unanswered" or "cut" while they were answered
+@dataclass
+class Resolver:
+    """One client's memory of a name: the load balancer that it was told, and until when it doesn't ask again."""
+
+    target: str | None = None
+    until: float = 0.0
+
+
+# (how, target group, instance, requests): "unresolved", "unrouted", "untargeted", "unanswered", or "cut" while they
+# were answered
 Lost = Callable[[str, str, str, float], None]
 
 
 def _not_told(how: str, group: str, target: str, requests: float) -> None:
     pass
+
+
+Resolve = Callable[[str], zones.Answer | None]
+
+
+def _nowhere(_: str) -> None:
+    return None
 
 
 class ModelPlane:
@@ -139,8 +160,11 @@ class ModelPlane:
     Real HTTP reaches it too, one small server for each listener, so that smoke tests find a port to talk to.
     """
 
-    def __init__(self, clock: Time, reality: Reality, response_seconds: float = 0.05) -> None:
+    def __init__(
+        self, clock: Time, reality: Reality, resolve: Resolve = _nowhere, response_seconds: float = 0.05
+    ) -> None:
         self._clock = clock
+        self._resolve = resolve
         self._response_seconds = response_seconds
         self._lock = threading.RLock()
         self._apps: dict[str, App] = {}
@@ -164,6 +188,12 @@ class ModelPlane:
             _close(server)
         self._servers.clear()
 
+    def tick(self, _: float) -> None:
+        """Clients that look a name up do so at their own time; everybody else can be accounted for later."""
+        if any(flow.resolvers for flow in self._flows.values()):
+            with self._lock:
+                self._advance()
+
     def traffic(
         self,
         rate_per_second: float,
@@ -172,17 +202,21 @@ class ModelPlane:
         sticky_share: float = 0.0,
         long_share: float = 0.0,
         long_seconds: float = 0.0,
+        resolvers: int = 0,
     ) -> None:
         """From now on so many requests a cloud second arrive, `sticky_share` of them with their cookie.
 
-        Without a DNS name they arrive at every load balancer, each time at its first listener.
+        Without a DNS name they arrive at every load balancer, each time at its first listener. With resolvers the
+        name is one of a hosted zone: each of them looks it up, and again when its TTL is over.
         """
         with self._lock:
             self._advance()
-            clients = flow.clients if (flow := self._flows.get((dns_name, path))) else {}
-            self._flows[dns_name, path] = Flow(
-                rate_per_second, dns_name, path, sticky_share, clients, long_share, long_seconds
-            )
+            before = self._flows.get((dns_name, path))
+            flow = Flow(rate_per_second, dns_name, path, sticky_share, {}, long_share, long_seconds)
+            flow.clients = before.clients if before else {}
+            flow.resolvers = before.resolvers if before else [Resolver() for _ in range(resolvers)]
+            self._flows[dns_name, path] = flow
+            self._look_up(flow)
 
     def counts(self) -> dict[str, Counts]:
         with self._lock:
@@ -217,6 +251,9 @@ class ModelPlane:
                 return None
             server = self._servers.get(key) or self._servers.setdefault(key, _serve(self, key))
             return "127.0.0.1", server.server_address[1]
+
+    def host(self, dns_name: str) -> str | None:
+        return "127.0.0.1" if self._first(dns_name.lower()) else None
 
     def launch(self, instance: str, disk: Mapping[str, Any]) -> None:
         with self._lock:
@@ -311,16 +348,37 @@ class ModelPlane:
         if seconds <= 0:
             return
         for flow in self._flows.values():
-            for listener in self._arrivals(flow):
-                self._flow(flow, listener, flow.rate * seconds, seconds)
+            for listener, share in self._arrivals(flow):
+                self._flow(flow, listener, flow.rate * share * seconds, seconds)
+            self._look_up(flow)
 
-    def _arrivals(self, flow: Flow) -> list[Listener]:
+    def _arrivals(self, flow: Flow) -> list[tuple[Listener | None, float]]:
+        if flow.resolvers:
+            told = Counter(resolver.target for resolver in flow.resolvers)
+            return [(self._first(target), count / len(flow.resolvers)) for target, count in told.items()]
         if flow.dns_name is not None:
-            return [each for (name, _), each in self._listeners.items() if name == flow.dns_name.lower()][:1]
+            listener = self._first(flow.dns_name.lower())
+            return [(listener, 1.0)] if listener else []
         first = {name: each for (name, _), each in reversed(self._listeners.items())}
-        return list(first.values())
+        return [(each, 1.0) for each in first.values()]
 
-    def _flow(self, flow: Flow, listener: Listener, requests: float, seconds: float) -> None:
+    def _first(self, dns_name: str | None) -> Listener | None:
+        return next((each for (name, _), each in self._listeners.items() if name == dns_name), None)
+
+    def _look_up(self, flow: Flow) -> None:
+        """Those who may no longer keep what they were told ask again; at first, each has been told at another time."""
+        for index, resolver in enumerate(flow.resolvers):
+            if resolver.until > self._at:
+                continue
+            answer, new = self._resolve(flow.dns_name or ""), not resolver.until
+            resolver.target = answer.target.rstrip(".") if answer else None
+            keep = (answer.ttl if answer else 0) * ((index + 1) / len(flow.resolvers) if new else 1)
+            resolver.until = self._at + keep
+
+    def _flow(self, flow: Flow, listener: Listener | None, requests: float, seconds: float) -> None:
+        if listener is None:
+            self.lost("unresolved", "", "", requests)
+            return
         rule = match(listener.rules, Request("GET", listener.dns_name, flow.path, {}))
         if rule is None or (rule.fixed is None and not sum(weight for _, weight in rule.weights)):
             self._unrouted += requests
@@ -328,20 +386,21 @@ class ModelPlane:
             return
         if rule.fixed:
             return
-        for group, share in self._shares(flow, rule).items():
+        for group, share in self._shares(flow, listener, rule).items():
             self._carry(flow, group, requests * share, seconds)
 
-    def _shares(self, flow: Flow, rule: Rule) -> dict[str, float]:
+    def _shares(self, flow: Flow, listener: Listener, rule: Rule) -> dict[str, float]:
         total = sum(weight for _, weight in rule.weights)
         weights = {group: weight / total for group, weight in rule.weights}
+        clients = flow.clients.pop(listener.arn, {})
         if not (rule.sticky and flow.sticky_share):
-            flow.clients.clear()
             return weights
-        staying = {group: share for group, share in flow.clients.items() if group in weights}
+        staying = {group: share for group, share in clients.items() if group in weights}
         moving = 1 - sum(staying.values())
-        flow.clients = {group: staying.get(group, 0.0) + moving * share for group, share in weights.items()}
+        clients = {group: staying.get(group, 0.0) + moving * share for group, share in weights.items()}
+        flow.clients[listener.arn] = clients
         loose = 1 - flow.sticky_share
-        return {group: loose * weights[group] + flow.sticky_share * flow.clients[group] for group in weights}
+        return {group: loose * weights[group] + flow.sticky_share * clients[group] for group in weights}
 
     def _carry(self, flow: Flow, group: str, requests: float, seconds: float) -> None:
         if not requests:

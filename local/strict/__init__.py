@@ -10,6 +10,7 @@ from local.strict import ec2 as strict_ec2
 from local.strict import elbv2 as strict_elbv2
 from local.strict import pricing as strict_pricing
 from local.strict import quotas as strict_quotas
+from local.strict import route53 as strict_route53
 
 PARTS: tuple[Any, ...] = (
     strict_elbv2,
@@ -19,6 +20,7 @@ PARTS: tuple[Any, ...] = (
     strict_dynamodb,
     strict_pricing,
     strict_quotas,
+    strict_route53,
 )
 hooks = Hooks()
 

@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from local import seed
 from tests.account import ACCOUNT, REGION, RELEASE, Account
+from tests.adapters.name import NAME, Name
 from tests.stack import ROOT
 from viridian import clone, names
 from viridian.acts import green
 from viridian.aws import (
     alarms,
     auto_scaling,
+    balancers,
     builds,
     clients,
     commands,
@@ -24,6 +26,8 @@ from viridian.aws import (
     ledger,
     load_balancer,
     pipelines,
+    route53,
+    router,
     target_groups,
 )
 from viridian.errors import Busy, Fenced, NotPermitted
@@ -60,6 +64,46 @@ def set_forward(account: Account, fence: Fence) -> object:
     route = load_balancer.find_route(account.shop.route_arn)
     wanted = Forward(weights={account.target_group("blue"): 75, target_group(account): 25})
     return load_balancer.set_forward(route, wanted, fence)
+
+
+def route(account: Account, fence: Fence) -> object:
+    wanted = Forward(weights={account.target_group("blue"): 75, target_group(account): 25})
+    return router.set_forward(router.find(account.shop.route_arn), wanted, fence)
+
+
+def weigh(account: Account, fence: Fence) -> object:
+    """The one name that there is gets its weights."""
+    account.later(seconds=2)
+    (zone,) = account.client("route53").list_hosted_zones()["HostedZones"]
+    name = f"arn:aws:route53:::{zone['Id'].removeprefix('/')}/{NAME}"
+    groups = account.client("elbv2").describe_target_groups(Names=["shop-1", "green"])["TargetGroups"]
+    weights = {
+        group["TargetGroupArn"]: 90 if group["TargetGroupName"] == "shop-1" else 10 for group in groups
+    }
+    return route53.set_forward(route53.find(name), Forward(weights=weights), fence)
+
+
+def beside(account: Account) -> str:
+    """A target group that a load balancer can be made for."""
+    made = account.client("elbv2").create_target_group(
+        Name="beside", Protocol="HTTP", Port=80, VpcId=account.shop.vpc_id
+    )
+    return str(made["TargetGroups"][0]["TargetGroupArn"])
+
+
+def twin(account: Account, fence: Fence) -> object:
+    groups = account.client("elbv2").describe_target_groups(Names=["beside"])["TargetGroups"]
+    like = balancers.shape(account.shop.load_balancer_arn)
+    return balancers.make("v-shop", like, groups[0]["TargetGroupArn"], OURS, fence)
+
+
+def stand(account: Account) -> None:
+    account.client("elbv2").create_load_balancer(Name="v-shop", Subnets=account.shop.subnet_ids)
+
+
+def fell(account: Account, fence: Fence) -> None:
+    if arn := balancers.find_by_name("v-shop"):
+        balancers.delete(arn, fence)
 
 
 def set_standby(account: Account, fence: Fence) -> object:
@@ -363,6 +407,10 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         lambda a, f: images.delete_version(a.shop.launch_template_id, RELEASE, f),
         ["DeleteLaunchTemplateVersions"],
     ),
+    "balancers.make": ("create_green", beside, twin, ["CreateLoadBalancer", "CreateListener", "CreateRule"]),
+    "balancers.delete": ("create_green", stand, fell, ["DeleteLoadBalancer"]),
+    "route53.set_forward": ("create_green", Name, weigh, ["ChangeResourceRecordSets"]),
+    "router.set_forward": ("shift_traffic", nothing, route, ["ModifyRule"]),
     "load_balancer.set_forward": ("shift_traffic", nothing, set_forward, ["ModifyRule"]),
     "target_groups.make": (
         "create_green",
@@ -505,6 +553,8 @@ def service_of(call: str) -> str:
     words = ("AutoScaling", "Policy", "Metrics", "Notification", "Processes", "Scheduled", "WarmPool")
     if any(word in call for word in words):
         return "autoscaling"
+    if call == "ChangeResourceRecordSets":
+        return "route53"
     if call in ("StartImagePipelineExecution", "CancelImageCreation"):
         return "imagebuilder"
     if call.endswith(("Build", "Command")):

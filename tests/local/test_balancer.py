@@ -317,6 +317,61 @@ def test_groups_come_and_go_without_using_up_the_pool(shop: Shop) -> None:
     assert shop.get().status == 200
 
 
+class TestSeveral:
+    """Route 53's second router: each side has a load balancer of its own."""
+
+    OTHER = "shop-2.us-east-1.elb.amazonaws.com"
+
+    def beside(self, shop: Shop, *groups: str, of: str = OTHER) -> None:
+        """A second load balancer with a rule for each of these groups, and blue's as it is."""
+        listeners = [Listener("l1", "b1", DNS, 80, (Rule("r1", 1, (EVERYTHING,), ((A, 1),)),))]
+        for n, group in enumerate(groups):
+            rules = (Rule(f"r{n}", 1, (EVERYTHING,), ((group, 1),)),)
+            listeners.append(Listener(f"l2-{n}", "b2", of, 80 + n, rules))
+        shop.plane.route(listeners)
+
+    def ask(self, address: tuple[str, int]) -> str | None:
+        connection = http.client.HTTPConnection(*address, timeout=10)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer.headers["X-Version"]
+
+    def test_each_has_an_address_of_its_own_and_all_have_the_same_ports(self, shop: Shop) -> None:
+        self.beside(shop, B)
+        blue, green = shop.plane.address(DNS, 80), shop.plane.address(self.OTHER.upper(), 80)
+        assert blue is not None is not green
+        assert blue[0] == shop.plane.host(DNS) != shop.plane.host(self.OTHER) == green[0]
+        assert blue[1] == green[1]
+        assert self.ask(green) == "green" != self.ask(blue)
+
+    def test_a_group_that_changes_its_load_balancer_takes_its_targets_along(self, shop: Shop) -> None:
+        shop.route((A, 1), (B, 1))
+        assert 0 < shop.served(20)["green"] < 20
+        self.beside(shop, B)
+        assert shop.served(10)["green"] == 0
+        green = shop.plane.address(self.OTHER, 80)
+        assert green is not None
+        assert self.ask(green) == "green"
+        shop.route((A, 0), (B, 1))
+        assert shop.served(10) == {"green": 10}
+
+    def test_one_that_goes_takes_nothing_of_the_other_with_it(self, shop: Shop) -> None:
+        self.beside(shop, B)
+        gone = shop.plane.address(self.OTHER, 80)
+        assert gone is not None
+        with Crowd(shop) as crowd:
+            time.sleep(0.1)
+            shop.route((A, 100))
+            time.sleep(0.2)
+        assert crowd.lost == []
+        assert crowd.answered > 20
+        assert (shop.plane.address(self.OTHER, 80), shop.plane.host(self.OTHER)) == (None, None)
+        with pytest.raises(ConnectionRefusedError):
+            self.ask(gone)
+
+
 def test_nothing_is_left_running(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     shop = Shop(tmp_path)
@@ -332,6 +387,7 @@ def test_nothing_is_left_when_the_cloud_is_killed(tmp_path: Path) -> None:
     script = f"""
 import pathlib, sys, time
 from local.plane.balancer import HAProxyPlane
+from local.plane.routing import Listener
 from local.reality import Reality
 class Now:
     speed = 1.0
@@ -340,13 +396,14 @@ plane = HAProxyPlane(Now(), Reality(), pathlib.Path({str(tmp_path)!r}))
 plane.start()
 plane.launch("i-1", {{"version": "1"}})
 while plane.probe([("i-1", "/health")]) != [200]: time.sleep(0.01)
-print(*plane._ports.values(), plane._running["i-1"].port, flush=True)
+plane.route([Listener("l", "b", "{DNS}", 80, ())])
+print(plane.address("{DNS}", 80)[1], plane._running["i-1"].port, flush=True)
 time.sleep(60)
 """
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     ports = [int(port) for port in process.stdout.readline().split()]
-    assert len(ports) > 1
+    assert len(ports) == 2
     assert all(map(answers, ports))
     process.kill()
     process.wait()

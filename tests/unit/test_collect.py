@@ -382,7 +382,44 @@ def test_a_launch_template_that_is_gone_is_no_obstacle(left: Account) -> None:
     assert len(collect(left)["removed"]) == 5
 
 
+def own_balancer(account: Account) -> str:
+    """The load balancer that the sample release would have made of its own."""
+    made = account.client("elbv2").create_load_balancer(
+        Name=names.balancer("shop", RELEASE),
+        Subnets=account.shop.subnet_ids,
+        Tags=[{"Key": key, "Value": value} for key, value in names.tags("shop", RELEASE).items()],
+    )
+    return str(made["LoadBalancers"][0]["LoadBalancerArn"])
+
+
+def test_a_load_balancer_goes_that_nobody_stands_behind(left: Account) -> None:
+    arn = own_balancer(left)
+    left.calls.clear()
+    removed = collect(left)["removed"]
+    assert f"load balancer {arn} of release {RELEASE} of shop: its release was rolled back" in removed
+    assert "DeleteLoadBalancer" in left.writes()
+
+
+def test_a_load_balancer_stays_while_a_group_is_behind_it(left: Account) -> None:
+    arn, green = own_balancer(left), left.target_group("green")
+    elb = left.client("elbv2")
+    (rule,) = [
+        rule["RuleArn"]
+        for rule in elb.describe_rules(ListenerArn=left.shop.listener_arn)["Rules"]
+        if rule["Priority"] == "99"
+    ]
+    elb.delete_rule(RuleArn=rule)
+    action = {"Type": "forward", "TargetGroupArn": green}
+    elb.create_listener(LoadBalancerArn=arn, Protocol="HTTP", Port=80, DefaultActions=[action])
+    left.calls.clear()
+    kept = [line for line in collect(left)["kept"] if line.startswith("load balancer")]
+    assert len(kept) == 1
+    assert "is behind it" in kept[0]
+    assert "DeleteLoadBalancer" not in left.writes()
+
+
 def test_every_kind_of_thing_is_found(left: Account) -> None:
+    own_balancer(left)
     answer = left.run("collect")
     lines = [line for fate in FATES for line in answer[fate]]
     assert [kind for kind in KINDS if not any(line.startswith(f"{kind} ") for line in lines)] == []

@@ -77,7 +77,7 @@ def test_what_writes_takes_a_fence_and_uses_it(module: str, function: ast.Functi
     sent = {ast.unparse(node.func).rsplit(".", 1)[-1] for node in calls}
     verbs = (
         "create_", "modify_", "delete_", "put_", "update_", "deregister_", "enable_", "set_", "suspend_",
-        "send_", "start_", "stop_", "cancel_", "disable_", "resume_", "invoke",
+        "send_", "start_", "stop_", "cancel_", "change_", "disable_", "resume_", "add_", "associate_", "invoke",
     )  # fmt: skip
     everything = {
         ast.unparse(node.func).rsplit(".", 1)[-1]

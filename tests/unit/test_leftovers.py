@@ -21,6 +21,10 @@ IDS: dict[Kind, str] = {
     "standby rule": RULE,
     "Auto Scaling group": PLAN.green_group,
     "alarm": names.alarm("shop", PLAN.release, "errors"),
+    "load balancer": GREEN.replace(
+        f"targetgroup/{PLAN.green_target_group}/1",
+        f"loadbalancer/app/{names.balancer('shop', PLAN.release)}/1",
+    ),
     "target group": GREEN,
     "launch template version": f"{TEMPLATE} 7",
     "image": "ami-2",
@@ -296,3 +300,13 @@ def test_an_alarm_that_scales_is_in_use_while_its_group_stands() -> None:
     assert used(things=[scales]) == {}
     found = used(things=[scales, left("alarm"), left("Auto Scaling group")])
     assert found == {scales.id: f"group {PLAN.green_group} scales by it"}
+
+
+def test_a_load_balancer_is_used_by_a_name_that_leads_to_it_and_by_a_group_behind_it() -> None:
+    behind = {"arn:one": ["arn:a"], "arn:two": ["arn:b"], "arn:three": ["arn:c"]}
+    groups = [{"AutoScalingGroupName": "g", "TargetGroupARNs": ["arn:a", "arn:b"]}]
+    named = {"arn:name": Forward(weights={"arn:a": 100, "record other": 1})}
+    assert leftovers.balancer_uses(behind, groups, named) == {
+        "arn:one": "arn:name leads to it",
+        "arn:two": "group g is behind it",
+    }

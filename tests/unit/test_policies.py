@@ -40,10 +40,13 @@ COMES_WITH = {
     "ec2:DeregisterImage": {"ec2:DeleteSnapshot"},
     "imagebuilder:StartImagePipelineExecution": {"imagebuilder:GetImagePipeline", "imagebuilder:TagResource"},
     "elasticloadbalancing:CreateRule": {"elasticloadbalancing:AddTags"},
+    "wafv2:AssociateWebACL": {"elasticloadbalancing:SetWebAcl"},
+    "wafv2:GetWebACLForResource": {"wafv2:GetWebACL"},
     "elasticloadbalancing:CreateTargetGroup": {"elasticloadbalancing:AddTags"},
 }  # fmt: skip
 WITH_A_KEY = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"}  # what protects table, logs and topic
 NAMED_OTHERWISE = {"lambda:Invoke": "lambda:InvokeFunction"}
+SET_ACL = "elasticloadbalancing:SetWebAcl"
 NO_ACTION_OF_ITS_OWN = {"dynamodb:TransactWriteItems"}
 
 ELB = "arn:aws:elasticloadbalancing:us-east-1:123456789012"
@@ -67,6 +70,14 @@ PROJECT = "arn:aws:codebuild:us-east-1:123456789012:project/shop-packer"
 BUILDER = "arn:aws:imagebuilder:us-east-1:123456789012"
 PIPELINE, BUILT = f"{BUILDER}:image-pipeline/shop", f"{BUILDER}:image/shop/1.0.0/1"
 BUS = "arn:aws:events:us-east-1:123456789012:event-bus/default"
+ZONE = "arn:aws:route53:::hostedzone/Z1"
+NAMES = "route53:ChangeResourceRecordSets"
+WEIGHED = {
+    f"{NAMES}NormalizedRecordNames": "shop.example.com",
+    f"{NAMES}RecordTypes": "A",
+    f"{NAMES}Actions": "CREATE,DELETE",
+}
+BALANCER, OWN_LISTENER = f"{ELB}:loadbalancer/app/v-shop/1", f"{ELB}:listener/app/v-shop/1/2"
 NUMBERED = {"autoscaling:LaunchTemplateVersionSpecified": "true"}
 
 
@@ -106,19 +117,26 @@ def test_everything_is_granted_where_aws_lets_it_be(
     if "*" in listed(statement.get("Resource", "*")) and "Condition" not in statement:
         # Composite alarms are shown only to those who may see all.
         assert not takes_resources(action) or action == "cloudwatch:DescribeAlarms"
-        assert not mutates(action) or policy in ("MachineObservabilityPolicy", "ApprovalPolicy")
+        # What puts a web ACL before a load balancer can't be narrowed; the association that asks for it is.
+        narrow = policy not in ("MachineObservabilityPolicy", "ApprovalPolicy")
+        assert not (mutates(action) and narrow) or action == SET_ACL
 
 
 @pytest.mark.parametrize(("policy", "statement", "action"), ALLOWS, ids=NAMED)
 def test_fleets_and_routes_are_changed_by_tag_or_by_our_name(
     policy: str, statement: dict[str, Any], action: str
 ) -> None:
-    if mutates(action) and action.split(":")[0] in {
-        "autoscaling",
-        "cloudwatch",
-        "ec2",
-        "elasticloadbalancing",
-    }:
+    if (
+        mutates(action)
+        and action != SET_ACL
+        and action.split(":")[0]
+        in {
+            "autoscaling",
+            "cloudwatch",
+            "ec2",
+            "elasticloadbalancing",
+        }
+    ):
         limits = json.dumps(statement.get("Condition", {})) + str(statement.get("Resource", ""))
         assert re.search(r"viridian:managed|CreateAction|ec2:LaunchTemplate|/viridian-|:viridian-", limits)
 
@@ -204,6 +222,13 @@ MAY = [
     ("CreateGreen", "iam:PassRole", f"{ROLE}/shop", {"iam:PassedToService": "ec2.amazonaws.com"},
      {"iam:PassedToService": "lambda.amazonaws.com"}),
     ("CreateGreen", "cloudwatch:PutMetricAlarm", f"{ALARMS}:viridian-shop-2-errors", TAGGED, {}),
+    ("ShiftTraffic", NAMES, ZONE, WEIGHED, {**WEIGHED, f"{NAMES}NormalizedRecordNames": "shop.example.com,x.example.com"}),
+    ("RestoreBlue", NAMES, ZONE, WEIGHED, {**WEIGHED, f"{NAMES}RecordTypes": "NS"}),
+    ("Brake", NAMES, ZONE, WEIGHED, {}),
+    ("CreateGreen", "elasticloadbalancing:CreateLoadBalancer", BALANCER, TAGGED, {}),
+    ("CreateGreen", "elasticloadbalancing:CreateListener", BALANCER, {**OURS, **TAGGED}, {**LENT, **TAGGED}),
+    ("CreateGreen", "elasticloadbalancing:AddListenerCertificates", OWN_LISTENER, OURS, LENT),
+    ("Converge", "elasticloadbalancing:DeleteLoadBalancer", BALANCER, OURS, LENT),
     ("PlanRelease", "ssm:GetParameter", f"{SSM}:parameter/golden", LENT, {}),
     ("BakeImage", "ec2:CreateImage", INSTANCE, LENT, {}),
     ("BakeImage", "ssm:SendCommand", INSTANCE, LENT, {}),
@@ -263,6 +288,8 @@ def test_a_tag_makes_the_difference(
         ("CreateGreen", "iam:PassRole", f"{ROLE}/admin", {"iam:PassedToService": "ec2.amazonaws.com"}),
         ("CreateGreen", "ec2:RunInstances", TEMPLATE, {"ec2:LaunchTemplate": TEMPLATE}),
         ("CreateGreen", "elasticloadbalancing:ModifyRule", RULE, LENT),
+        ("CreateGreen", NAMES, ZONE, WEIGHED),
+        ("Converge", "elasticloadbalancing:DeleteLoadBalancer", f"{ELB}:loadbalancer/app/shop/1", OURS),
         ("BakeImage", "ec2:CreateTags", INSTANCE, ADOPTED),
         ("BakeImage", "ssm:SendCommand", "arn:aws:ssm:us-east-1::document/AWS-RunShellScript", LENT),
         ("RestoreBlue", "autoscaling:DeleteAutoScalingGroup", f"{ASG}/viridian-shop-2", OURS),

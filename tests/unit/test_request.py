@@ -159,11 +159,13 @@ def test_a_version_is_semantic(version: str, fits: bool) -> None:
         (RULE.replace("listener-rule", "targetgroup"), False),
         (RULE.replace("123456789012", "12345"), False),
         (RULE + "\n", False),
+        ("arn:aws:route53:::hostedzone/Z0123456789ABC/shop.example.com", True),
+        ("arn:aws:route53:::hostedzone/Z0123456789ABC", False),
         ("shop", False),
         ("", False),
     ],
 )
-def test_a_route_is_a_listener_or_a_rule_of_an_application_load_balancer(route: str, fits: bool) -> None:
+def test_a_route_is_a_listener_a_rule_or_a_name(route: str, fits: bool) -> None:
     asked = request.parse(LEAST)
     if fits:
         assert request.merge(asked, {"route": route}).route == route

@@ -4,6 +4,7 @@ import os
 from datetime import datetime
 
 from viridian import approval, arns, plan
+from viridian.acts import green
 from viridian.approval import Answered, Question, Replied, Reply
 from viridian.aws import approvals, executions, ledger, pages, trail
 from viridian.errors import AlreadyAnswered
@@ -21,7 +22,7 @@ def wait(record: Record, id_: str, token: str) -> None:
         raise AlreadyAnswered(f"question {id_} is closed")
     if not question.told:
         url, region = os.environ["APPROVALS_URL"], arns.region(record.plan.route)
-        words = approval.message(question, plan.preview(record.plan), url, region)
+        words = approval.message(question, plan.preview(record.plan, green.endpoint(record)), url, region)
         what = f"waits for a yes {where(question.gate)}"
         pages.page(question.service, question.release, what, words)
         approvals.tell(id_)

@@ -3,8 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from viridian import arns, cost
-from viridian.aws import auto_scaling, images, instance_types, load_balancer, prices, quotas, target_groups
+from viridian import arns, cost, dns
+from viridian.aws import (
+    auto_scaling,
+    balancers,
+    images,
+    instance_types,
+    load_balancer,
+    prices,
+    quotas,
+    target_groups,
+)
 from viridian.aws.load_balancer import Route
 from viridian.errors import NotKnown
 from viridian.head_room import TEMPLATE_VERSIONS, Quota, vcpus_by_quota
@@ -26,6 +35,42 @@ def head_room(
     limits, groups = load_balancer.limits(), target_groups.everywhere()
     instances = auto_scaling.instance_types(blue)
     count, in_use = sum(instances.values()), auto_scaling.limits()
+    if dns.is_name(route.arn):
+        yield Quota(
+            name="load balancers in the Region",
+            used=balancers.count(),
+            more=1,
+            limit=limits.get("application-load-balancers"),
+        )
+    else:
+        yield from _shared(route, groups, limits, has_standby=has_standby)
+    yield Quota(
+        name="target groups in the Region", used=len(groups), more=1, limit=limits.get("target-groups")
+    )
+    if not dns.is_name(route.arn):
+        yield Quota(
+            name="targets of the load balancer, blue's alone",
+            used=count,
+            more=count,
+            limit=limits.get("targets-per-application-load-balancer"),
+        )
+    yield Quota(name="Auto Scaling groups in the Region", used=in_use[0], more=1, limit=in_use[1])
+    yield Quota(
+        name=f"versions of launch template {launches.template}",
+        used=images.count_versions(launches.template),
+        more=1,
+        limit=TEMPLATE_VERSIONS,
+        fix="Delete versions that no group launches.",
+    )
+    yield from _vcpus(
+        instances, may_be_spot="MixedInstancesPolicy" in blue or "InstanceMarketOptions" in data
+    )
+
+
+def _shared(
+    route: Route, groups: list[dict[str, Any]], limits: Mapping[str, int], *, has_standby: bool
+) -> Iterator[Quota]:
+    """What both sides have of one load balancer and its rule."""
     yield Quota(
         name="rules of the load balancer",
         used=load_balancer.count_rules(route.load_balancer),
@@ -45,26 +90,6 @@ def head_room(
         more=1,
         limit=limits.get("target-groups-per-application-load-balancer"),
         fix="Take one out of all its rules: AWS raises this for nobody.",
-    )
-    yield Quota(
-        name="target groups in the Region", used=len(groups), more=1, limit=limits.get("target-groups")
-    )
-    yield Quota(
-        name="targets of the load balancer, blue's alone",
-        used=count,
-        more=count,
-        limit=limits.get("targets-per-application-load-balancer"),
-    )
-    yield Quota(name="Auto Scaling groups in the Region", used=in_use[0], more=1, limit=in_use[1])
-    yield Quota(
-        name=f"versions of launch template {launches.template}",
-        used=images.count_versions(launches.template),
-        more=1,
-        limit=TEMPLATE_VERSIONS,
-        fix="Delete versions that no group launches.",
-    )
-    yield from _vcpus(
-        instances, may_be_spot="MixedInstancesPolicy" in blue or "InstanceMarketOptions" in data
     )
 
 
@@ -97,15 +122,15 @@ def _vcpu_quota(code: str | None, more: int) -> Quota:
 
 
 def dollars(
-    route: str, blue: Mapping[str, Any], image: str | None, phases: tuple[Phase, ...]
+    near: str, blue: Mapping[str, Any], image: str | None, phases: tuple[Phase, ...]
 ) -> tuple[str, ...]:
-    """What both fleets cost while both run, or why that isn't known."""
+    """What both fleets cost while both run, or why that isn't known; `near` is anything of their Region."""
     instances, last = auto_scaling.instance_types(blue), phases[-1]
     try:
         if len(instances) > _PRICED:
             raise NotKnown(f"blue has {len(instances)} instance types")
         operation = images.usage_operation(image)
-        priced = {kind: prices.hourly(kind, arns.region(route), operation) for kind in instances}
+        priced = {kind: prices.hourly(kind, arns.region(near), operation) for kind in instances}
     except NotKnown as unknown:
         return (f"not known: {unknown}",)
     began = phases[0].soonest

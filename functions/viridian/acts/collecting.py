@@ -1,12 +1,23 @@
 """What releases left behind: found by tag, judged, removed where ledger, tags and age agree, and told to people."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
 
-from viridian import leftovers, names
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, target_groups
+from viridian import dns, leftovers, names
+from viridian.aws import (
+    alarms,
+    auto_scaling,
+    balancers,
+    images,
+    ledger,
+    load_balancer,
+    pages,
+    router,
+    target_groups,
+)
 from viridian.errors import Busy, Fenced, HandsOff
 from viridian.fence import Fence
 from viridian.leftovers import KINDS, Known, Thing
@@ -37,7 +48,7 @@ def collect(now: datetime, dry_run: bool) -> Collection:
     things = _find()
     records = _records(things)
     fences = {record.plan.route: ledger.idle(record) for record in records.values()}
-    known = Known(records=records, uses=_uses(things), closed=_closed(fences))
+    known = Known(records=records, uses=_uses(things, fences), closed=_closed(fences))
     fates: dict[str, list[str]] = {fate: [] for fate in Collection.__struct_fields__}
     tries = 0
     for each in sorted(things, key=lambda thing: (KINDS.index(thing.kind), str(thing))):
@@ -64,6 +75,7 @@ def _find() -> list[Thing]:
         *load_balancer.left(),
         *auto_scaling.left(),
         *alarms.left(),
+        *balancers.left(),
         *target_groups.left(),
         *versions,
         *images.left(),
@@ -86,10 +98,12 @@ def _closed(fences: dict[str, Fence | None]) -> dict[str, str]:
     return held | hands_off
 
 
-def _uses(things: list[Thing]) -> dict[str, str]:
+def _uses(things: list[Thing], routes: Iterable[str]) -> dict[str, str]:
     groups = auto_scaling.everywhere()
+    behind = {each.id: balancers.groups_of(each.id) for each in things if each.kind == "load balancer"}
+    named = {route: router.forward(route) for route in routes if behind and dns.is_name(route)}
     templates = {*leftovers.templates(groups), *images.templates()}
-    return leftovers.uses(
+    return leftovers.balancer_uses(behind, groups, named) | leftovers.uses(
         things,
         groups,
         load_balancer.forwards_everywhere(),
@@ -123,6 +137,8 @@ def _remove(thing: Thing, record: Record, fence: Fence) -> bool:
             return auto_scaling.delete(thing.id, ours, fence)
         case "alarm":
             alarms.delete([thing.id], fence)
+        case "load balancer":
+            balancers.delete(thing.id, fence)
         case "target group":
             target_groups.delete(thing.id, fence)
         case "launch template version":

@@ -59,12 +59,14 @@ def rate(record: Record) -> float:
     plan = record.plan
     if plan.rate < fleet.ENOUGH:
         return 0.0
-    return rate_of(plan.load_balancer, plan.blue.target_group, record.green_target_group)
+    green = record.green_target_group
+    more = [requests_of("green", record.serves_green, green)] if green else []
+    return rate_of(plan.load_balancer, plan.blue.target_group, *more)
 
 
-def rate_of(balancer: str, blue: str, green: str | None = None) -> float:
-    """The requests a minute that target groups have now; 0 if they can't be had, which stops nothing."""
-    asked = [requests_of("blue", balancer, blue), *([requests_of("green", balancer, green)] if green else ())]
+def rate_of(balancer: str, blue: str, *more: dict[str, Any]) -> float:
+    """The requests a minute that blue, and what else is to be measured, has now; 0 if that can't be had, which stops nothing."""
+    asked = [requests_of("blue", balancer, blue), *more]
     now = datetime.now(UTC)
     try:
         with clients.spared():

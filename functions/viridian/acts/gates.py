@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from viridian import approval, gates, names, windows
+from viridian.acts import green
 from viridian.approval import Answered
 from viridian.aws import approvals, executions, functions, ledger
 from viridian.errors import Busy
@@ -80,7 +81,7 @@ def _ask_hook(
 
 def _letter(record: Record, passage: Passage, step: int) -> dict[str, Any]:
     """What a hook is told: enough to look at green before anyone else does."""
-    decided, endpoint = record.plan, record.plan.endpoint
+    decided, endpoint = record.plan, green.endpoint(record)
     return {
         "gate": passage.gate.partition(".")[0],
         "step": step,

@@ -2,18 +2,23 @@
 
 from datetime import UTC, datetime, timedelta
 
-from viridian import clone, fleet, names, signals, traffic
+from msgspec.structs import replace
+
+from viridian import balancer, clone, dns, fleet, names, signals, traffic
 from viridian.acts import protection
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, target_groups
+from viridian.aws import alarms, auto_scaling, balancers, images, ledger, load_balancer, router, target_groups
 from viridian.errors import Busy, Drifted
 from viridian.fleet import Side
+from viridian.plan import Endpoint
 from viridian.record import Record
 from viridian.signals import Alarm
 from viridian.traffic import Forward
 
 
 def make_target_group(record: Record) -> str:
-    """Green's target group, in use and so health-checked behind the standby rule before any traffic (aws-facts 4)."""
+    """Green's target group, in use and so health-checked before any traffic (aws-facts 4): behind the standby rule, or a
+    load balancer of its own.
+    """
     plan, fence = record.plan, record.fence()
     like = target_groups.find(plan.blue.target_group)
     arn = target_groups.make(plan.green_target_group, like, tags(record), fence)
@@ -23,6 +28,35 @@ def make_target_group(record: Record) -> str:
     return arn
 
 
+def make_balancer(record: Record, target_group: str) -> Record:
+    """Where the route is a name, green's own load balancer, cloned from blue's; the record that knows of it."""
+    plan = record.plan
+    if not dns.is_name(plan.route):
+        return record
+    like = balancers.shape(plan.load_balancer)
+    balancer.ensure_clonable(like, plan.blue.target_group)
+    name = names.balancer(plan.service, plan.release)
+    arn = balancers.make(name, like, target_group, tags(record), record.fence())
+    if record.green_load_balancer != arn:
+        ledger.note(record.fence(), green_load_balancer=arn)
+    return replace(record, green_load_balancer=arn)
+
+
+def find_balancer(record: Record) -> str | None:
+    """Green's own load balancer by its name, if it is there and this release's."""
+    if not dns.is_name(record.plan.route):
+        return None
+    arn = balancers.find_by_name(names.balancer(record.plan.service, record.plan.release))
+    return arn if arn and tags(record).items() <= load_balancer.tags(arn).items() else None
+
+
+def endpoint(record: Record) -> Endpoint:
+    """Where green is reached before it has traffic."""
+    if record.green_load_balancer is None:
+        return record.plan.endpoint
+    return replace(record.plan.endpoint, dns_name=balancers.dns_name(record.green_load_balancer))
+
+
 def find_target_group(record: Record) -> str | None:
     """Green's target group by its name, if it is there and this release's: a try that died may not have noted it."""
     arn = target_groups.find_by_name(record.plan.green_target_group)
@@ -30,7 +64,12 @@ def find_target_group(record: Record) -> str | None:
 
 
 def set_standby(record: Record, green: str, *, green_weight: int) -> None:
-    """Both sides stay in the standby rule, so that neither ever drops out of use while weights change elsewhere."""
+    """Both sides stay in the standby rule, so that neither ever drops out of use while weights change elsewhere.
+
+    Sides with a load balancer each are in use behind it.
+    """
+    if dns.is_name(record.plan.route):
+        return
     blue = record.plan.blue.target_group
     sticky = record.plan.sticky_seconds
     wanted = Forward(weights={green: green_weight, blue: traffic.WHOLE - green_weight}, sticky_seconds=sticky)
@@ -110,9 +149,10 @@ def _make_scaling(record: Record, target_group: str) -> None:
 def _swap(record: Record, target_group: str) -> dict[str, str]:
     """Green's names in the place of blue's, for whatever setting of a group names that group."""
     plan = record.plan
-    balancer = load_balancer.dimension(plan.load_balancer)
+    before, after = (load_balancer.dimension(arn) for arn in (plan.load_balancer, record.serves_green))
     blue, green = (load_balancer.dimension(arn) for arn in (plan.blue.target_group, target_group))
-    return {plan.blue.group: plan.green_group, blue: green, f"{balancer}/{blue}": f"{balancer}/{green}"}
+    own = {before: after} if before != after else {}
+    return {plan.blue.group: plan.green_group, blue: green, f"{before}/{blue}": f"{after}/{green}", **own}
 
 
 def make_alarms(record: Record, target_group: str) -> None:
@@ -123,9 +163,9 @@ def make_alarms(record: Record, target_group: str) -> None:
 def wanted_alarms(record: Record, target_group: str) -> list[Alarm]:
     """Green's own alarms, as they are to be."""
     plan = record.plan
-    balancer, group = load_balancer.dimension(plan.load_balancer), load_balancer.dimension(target_group)
+    before, group = load_balancer.dimension(record.serves_green), load_balancer.dimension(target_group)
     return signals.green_alarms(
-        plan.service, plan.release, plan.profile.thresholds, balancer, group, plan.blue.desired
+        plan.service, plan.release, plan.profile.thresholds, before, group, plan.blue.desired
     )
 
 
@@ -154,7 +194,7 @@ def promote(record: Record, green: Side) -> Record:
         auto_scaling.copy_warm_pool(green.group, blue, fence)
     protection.protect(record)
     # The last look before it is over: somebody may have written since the one before.
-    traffic.ensure_alone(load_balancer.forward(plan.route), green.target_group)
+    traffic.ensure_alone(router.forward(plan.route), green.target_group)
     alarms.delete((alarm.name for alarm in wanted_alarms(record, green.target_group)), fence)
     retire_at = datetime.now(UTC) + timedelta(minutes=plan.profile.keep_minutes)
     told = {"retire_at": retire_at, "emptied_at": None, "taken_back": False}

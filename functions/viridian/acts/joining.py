@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from viridian import joining, request, windows
+from viridian import dns, joining, request, windows
 from viridian.acts import survey
 from viridian.arns import own
 from viridian.aws import ledger, profiles
@@ -30,7 +30,8 @@ def plan(
 def _plan(wanted: Request, execution: str, started_at: datetime, planned_at: datetime) -> Plan:
     registered, version = profiles.find(wanted.service)
     profile = request.merge(wanted, registered)
-    own("profile.route", profile.route, execution)
+    if not dns.is_name(profile.route):  # Route 53 knows no Regions
+        own("profile.route", profile.route, execution)
     windows.ensure_sound(profile.windows)
     begins = windows.begins(wanted, profile, started_at, planned_at)
     return survey.make_plan(wanted, profile, version, execution, begins)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from viridian.acts import retirement, way_back
-from viridian.aws import executions, ledger, load_balancer, target_groups
+from viridian.aws import executions, ledger, router, target_groups
 from viridian.converge import LATE_WRITER_SECONDS, Errand
 from viridian.errors import Busy, Fenced, HandsOff, SweepIncomplete
 from viridian.fence import Fence
@@ -161,14 +161,14 @@ def _brake(watch: Watch, failure: str, hands_off: str | None) -> Errand | None:
 def _restore(watch: Watch, by: str, failure: str) -> None:
     fence, taken_at = _seize(watch, by, failure), time.monotonic()
     with suppress(Exception):  # whatever stands in the way, the closer look that follows finds it and says so
-        rule = load_balancer.find_rule(fence.route)
+        rule = router.find(fence.route)
         carries = (
             not watch.hold and watch.planned(rule.forward) and target_groups.healthy(watch.blue) >= watch.need
         )
         if time.monotonic() - taken_at > _FRESH_SECONDS:
             fence = msgspec.structs.replace(fence, intent=None)
         if carries:
-            load_balancer.set_forward(rule, watch.restored(rule.forward), fence)
+            router.set_forward(rule, watch.restored(rule.forward), fence)
 
 
 def _seize(watch: Watch, by: str, failure: str) -> Fence:
@@ -187,5 +187,5 @@ def _settle(braked: list[tuple[Watch, Errand]]) -> None:
     while braked and datetime.now(UTC) < until:
         time.sleep(_LOOK_SECONDS)
         for watch, errand in braked:
-            if not load_balancer.forward(watch.fence.route).alone(watch.blue):
+            if not router.forward(watch.fence.route).alone(watch.blue):
                 way_back.begin(errand)

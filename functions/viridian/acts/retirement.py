@@ -2,11 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 
-from viridian import names, traffic
+from viridian import dns, names, traffic
 from viridian.acts import green, protection
-from viridian.aws import auto_scaling, executions, ledger, load_balancer, pages, target_groups
+from viridian.aws import (
+    auto_scaling,
+    balancers,
+    executions,
+    ledger,
+    load_balancer,
+    pages,
+    router,
+    target_groups,
+)
 from viridian.aws.load_balancer import Rule
 from viridian.converge import Move
+from viridian.dns import Answers
 from viridian.errors import NotPermitted, Refusal
 from viridian.record import Record
 from viridian.timetable import at
@@ -82,14 +92,14 @@ def _let_launch(record: Record) -> None:
 
 def _retire(record: Record) -> Move:
     blue, fence = record.plan.blue, record.fence()
-    rule = load_balancer.find_rule(record.plan.route)
+    rule = router.find(record.plan.route)
     if rule.forward.of(blue.target_group) > 0:
         _give_back(record, rule)
         _let_launch(record)
         return _keep(record, f"blue serves again ({traffic.describe(rule.forward)}), so it stays as it is")
     if green.in_standby(record, blue.target_group):
         load_balancer.delete_standby(record.plan.listener, record.plan.service, fence)
-    if load_balancer.forward(record.plan.route).of(blue.target_group) > 0:
+    if router.forward(record.plan.route).of(blue.target_group) > 0:
         return Move(act="AwaitBlue", reason="blue serves again", again_in=1)
     auto_scaling.empty(blue.group, {names.MANAGED: "true"}, fence)
     group = auto_scaling.find(blue.group)
@@ -112,7 +122,7 @@ def _retain(record: Record, kept: timedelta) -> Move:
     return Move(act="End", end="Emptied", reason=words)
 
 
-def _give_back(record: Record, rule: Rule) -> None:
+def _give_back(record: Record, rule: Rule | Answers) -> None:
     """Somebody gave blue traffic just as it was emptied: that goes back to green, and blue gets its capacity back.
 
     A blue that stands is left with what it was given.
@@ -123,7 +133,7 @@ def _give_back(record: Record, rule: Rule) -> None:
     auto_scaling.raise_desired(blue, record.plan.blue.desired, record.fence())
     if candidate.healthy() > 0:
         wanted = record.plan.split(candidate.target_group, traffic.WHOLE, rule.forward)
-        load_balancer.set_forward(rule, wanted, record.fence())
+        router.set_forward(rule, wanted, record.fence())
 
 
 def _short(record: Record) -> str:
@@ -131,7 +141,7 @@ def _short(record: Record) -> str:
     blue = auto_scaling.find(record.plan.blue.group)
     if blue is None or not int(blue["DesiredCapacity"]):
         return ""
-    for target_group, weight in load_balancer.forward(record.plan.route).weights.items():
+    for target_group, weight in router.forward(record.plan.route).weights.items():
         if weight > 0 and target_group != record.plan.blue.target_group:
             serving = auto_scaling.side(auto_scaling.attached(target_group), target_group)
             if serving.healthy() < max(1, serving.minimum):
@@ -154,6 +164,9 @@ def _remove_ours(record: Record, tags: dict[str, str]) -> Move:
     if not auto_scaling.delete(blue.group, made, fence):
         reason = f"{blue.group} goes once its warm pool and all its instances have"
         return Move(act="AwaitBlue", reason=reason, again_in=30)
+    own = balancers.standing(record.plan.load_balancer) if dns.is_name(record.plan.route) else None
+    if own and names.RELEASE in load_balancer.tags(own):
+        balancers.delete(own, fence)
     if target_groups.exists(blue.target_group) and names.RELEASE in load_balancer.tags(blue.target_group):
         target_groups.delete(blue.target_group, fence)
     return _retired(record, f"{blue.group} and its target group are gone")

@@ -4,7 +4,7 @@ from typing import Any
 
 from viridian import names, preflight, request, starts, traffic
 from viridian.acts import survey
-from viridian.aws import auto_scaling, executions, images, ledger, load_balancer, pages, pipelines, profiles
+from viridian.aws import auto_scaling, executions, images, ledger, pages, pipelines, profiles, router
 from viridian.errors import Refusal
 
 
@@ -51,7 +51,7 @@ def _serving(route: str) -> dict[str, Any]:
     """The image of the fleet that serves, while no release is about to change that."""
     if holder := ledger.holder(route):
         raise Refusal("route", f"held by {holder}", "Start the release yourself once that one has ended.")
-    launches = survey.launches_of(auto_scaling.attached(traffic.find_blue(load_balancer.forward(route))))
+    launches = survey.launches_of(auto_scaling.attached(traffic.find_blue(router.forward(route))))
     image = images.template_image(launches)
     preflight.ensure_pinned_image(image, launches)
     if not image or (found := images.find(image)) is None:

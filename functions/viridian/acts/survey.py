@@ -1,25 +1,15 @@
 """Everything a plan is made from, read from AWS and checked as it is read."""
 
-import secrets
 from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from viridian import clone as cloning
-from viridian import expectations, gates, head_room, names, plan, preflight, timetable, traffic
-from viridian.acts import budget, floors, others, overrides, sources
+from viridian import dns, expectations, gates, head_room, names, plan, preflight, timetable, traffic
+from viridian.acts import budget, entry, floors, others, overrides, sources
 from viridian.arns import own
-from viridian.aws import (
-    alarms,
-    auto_scaling,
-    executions,
-    functions,
-    images,
-    ledger,
-    load_balancer,
-    target_groups,
-)
+from viridian.aws import alarms, auto_scaling, executions, functions, images, ledger, router, target_groups
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
@@ -41,7 +31,7 @@ def make_plan(
     if holder := ledger.holder(profile.route):
         raise Refusal("route", f"held by {holder}", "Wait for it to end, or roll it back.")
     _ensure_hands_on(profile.route)
-    route = load_balancer.find_route(profile.route)
+    route = entry.find(profile.route)
     blue_arn = traffic.find_blue(route.forward)
     target_group = target_groups.find(blue_arn)
     _ensure_not_overtaken(service, target_group, begins.asked_at)
@@ -64,11 +54,7 @@ def make_plan(
     setup = auto_scaling.setup(group, template)
     vpc = target_group.description["VpcId"]
     wanted = overrides.check(request.fleet, setup, blue, vpc, image, ready.found)
-    preflight.ensure_plain(route.arn, route.conditions, route.transforms)
-    taken = load_balancer.priorities(route.listener, service)
-    standby = preflight.standby(route.conditions, route.priority, taken, f"{service}.{secrets.token_hex(16)}")
-    preflight.ensure_reached(profile.smoke_tests, route.conditions)
-    standby_before = load_balancer.standby_forward(route.listener, service)
+    standby, standby_before = entry.standby(route, service, profile.smoke_tests)
     quotas = tuple(budget.head_room(route, group, launches, template, has_standby=standby_before is not None))
     head_room.ensure_fits(quotas)
     rate = floors.rate_of(route.load_balancer, blue_arn)
@@ -86,9 +72,7 @@ def make_plan(
         route=profile.route,
         listener=route.listener,
         load_balancer=route.load_balancer,
-        endpoint=load_balancer.endpoint(
-            route, preflight.host(route.conditions), preflight.path(route.conditions)
-        ),
+        endpoint=entry.endpoint(route),
         profile=profile,
         profile_version=profile_version,
         source=request.source,
@@ -107,7 +91,7 @@ def make_plan(
         standby=standby,
         standby_before=standby_before,
         steps=plan.in_words(profile),
-        makes=plan.makes(service, release, request.source, launches),
+        makes=plan.makes(service, release, request.source, launches, by_name=dns.is_name(profile.route)),
         changes=(
             *plan.changes(profile.route, blue, rate),
             *cloning.falls_inside(auto_scaling.scheduled(blue.group), started_at, deadline),
@@ -119,7 +103,7 @@ def make_plan(
         ),
         timetable=(*((window,) if window else ()), *timetable.in_words(phases, profile, deadline)),
         head_room=tuple(quota.in_words() for quota in quotas),
-        cost=budget.dollars(profile.route, group, blue_image, phases),
+        cost=budget.dollars(route.load_balancer, group, blue_image, phases),
         image=ready.image,
         unchecked=ready.unchecked,
         rate=rate,
@@ -144,7 +128,7 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
         fix = 'Start the rollback machine with "resolve": true once the traffic is where it is to be.'
         raise Refusal("resume", f"{wanted.resume} was promoted and is being taken back", fix)
     _ensure_hands_on(record.plan.route)
-    shown = load_balancer.forward(record.plan.route)
+    shown = router.forward(record.plan.route)
     if not shown.alone(record.plan.blue.target_group) and shown.weights not in [
         w.weights for w in record.written
     ]:
@@ -202,12 +186,10 @@ def _ensure_not_overtaken(service: str, blue: TargetGroup, asked_at: datetime) -
 def _ensure_lent(
     service: str, route: Route, blue: TargetGroup, group: dict[str, Any], launches: LaunchTemplate
 ) -> None:
-    listener = Lent(kind="elbv2", id=route.listener, tags=load_balancer.tags(route.listener), shared=True)
-    rule = Lent(kind="elbv2", id=route.arn, tags=load_balancer.tags(route.arn))
     preflight.ensure_lent(
         "route",
         service,
-        *((rule, listener) if route.priority else (rule,)),
+        *entry.lent(route),
         Lent(kind="elbv2", id=blue.arn, tags=blue.tags),
         Lent(kind="autoscaling", id=group["AutoScalingGroupName"], tags=auto_scaling.tags(group)),
         Lent(kind="ec2", id=launches.template, tags=images.template_tags(launches.template)),

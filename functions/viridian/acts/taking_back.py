@@ -1,7 +1,7 @@
 """A promoted release taken back: what must be true, and the route taken for it once more."""
 
 from viridian.acts import green
-from viridian.aws import images, ledger, load_balancer
+from viridian.aws import images, ledger, router
 from viridian.converge import Errand
 from viridian.errors import Refusal
 from viridian.fleet import Side
@@ -16,7 +16,7 @@ def reopen(record: Record, errand: Errand) -> Record:
         raise Refusal("hands_off", record.hands_off, "Take it off the route's item in the ledger.")
     if record.status == "Retired":
         raise Refusal("release", f"the blue of {plan.release} is retired", _forward(record))
-    shown = load_balancer.forward(plan.route)
+    shown = router.forward(plan.route)
     blue, candidate = green.seen(record)
     if candidate is None or not shown.alone(candidate.target_group):
         raise Refusal("release", f"{plan.release} does not serve alone", "Take back the release that serves.")

@@ -6,9 +6,19 @@ from typing import get_args
 
 from msgspec.structs import replace
 
-from viridian import converge, gates, traffic
+from viridian import converge, dns, gates, names, traffic
 from viridian.acts import baking, evidence, green, taking_back
-from viridian.aws import alarms, auto_scaling, images, ledger, load_balancer, pages, target_groups
+from viridian.aws import (
+    alarms,
+    auto_scaling,
+    balancers,
+    images,
+    ledger,
+    load_balancer,
+    pages,
+    router,
+    target_groups,
+)
 from viridian.converge import Act, Errand, Move, Picture
 from viridian.errors import Refusal
 from viridian.fleet import Side
@@ -80,13 +90,13 @@ def picture(record: Record) -> Picture:
     return Picture(
         now=datetime.now(UTC),
         deadline=record.rollback_by or plan.deadline,
-        forward=load_balancer.forward(plan.route),
+        forward=router.forward(plan.route),
         blue=blue or gone,
         green=candidate,
         green_target_group=record.green_target_group,
         need=record.need,
         floor_before=plan.blue.minimum,
-        settle_seconds=plan.profile.settle_seconds,
+        settle_seconds=plan.settle_seconds,
         restored_at=record.restored_at,
         written=(*record.written, *record.overtaken),
         hold=record.hold,
@@ -114,6 +124,9 @@ def leftovers(record: Record) -> tuple[str, ...]:
         untagged if _untagged(record, target_group) else None,
         f"Auto Scaling group {plan.green_group}" if _stands(record, target_group) else None,
         f"the standby rule of {plan.service}" if green.has_standby(record) else None,
+        f"load balancer {names.balancer(plan.service, plan.release)}"
+        if green.find_balancer(record)
+        else None,
         f"target group {plan.green_target_group}" if target_group else None,
         f"version {version} of launch template {plan.blue_launch_template.template}" if version else None,
         *baking.leftovers(record),
@@ -181,17 +194,18 @@ def _use_blue(record: Record, seen: Picture) -> None:
 
 
 def _restore(record: Record, green_weight: int) -> None:
-    rule = load_balancer.find_rule(record.plan.route)
+    rule = router.find(record.plan.route)
     blue, candidate = record.plan.blue.target_group, record.green_target_group or ""
     now = traffic.without(rule.forward, blue, candidate) if record.overwrite else rule.forward
-    alone = rule.forward.alone(blue)
-    if not alone or green_weight:
+    alone, told = rule.forward.alone(blue), router.is_told(record)
+    if not alone or green_weight or (record.change is None and not told):
         wanted = record.plan.split(candidate, green_weight, now)
         # Settling begins anew with each write, even if its read-back is never seen.
-        load_balancer.set_forward(
-            rule, wanted, record.fence(), restored_at=None, stepped_at=datetime.now(UTC)
+        router.set_forward(
+            rule, wanted, record.fence(), anew=not told, restored_at=None, stepped_at=datetime.now(UTC)
         )
-    if green_weight == 0 and (not alone or record.restored_at is None):
+        told = not dns.is_name(record.plan.route)
+    if told and green_weight == 0 and (not alone or record.restored_at is None):
         ledger.note(record.fence(), restored_at=datetime.now(UTC))
 
 
@@ -214,6 +228,8 @@ def remove_green(record: Record) -> None:
         return  # it has lost our tags, and only what carries them is deleted
     alarms.delete(_alarms(record), fence)
     green.give_standby_back(record)
+    if own := green.find_balancer(record):
+        balancers.delete(own, fence)
     if target_group:
         target_groups.delete(target_group, fence)
     images.delete_version(plan.blue_launch_template.template, plan.release, fence)

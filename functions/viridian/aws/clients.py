@@ -25,6 +25,7 @@ THROTTLED = frozenset(
         "RequestThrottledException",
         "RequestLimitExceeded",
         "TooManyRequestsException",
+        "PriorRequestNotComplete",  # Route 53's, for one hosted zone
     }
 )
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})

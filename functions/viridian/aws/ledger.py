@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
+from viridian import dns
 from viridian import watch as watching
 from viridian.aws import clients, items
 from viridian.aws.items import Cancelled, Key, Write
@@ -347,6 +348,8 @@ def _taken_over(
     bumped = {"epoch": fence.epoch + 1, "execution": converger, "schema": SCHEMA}
     lock = items.update(_route(fence.route), bumped, *_ours(fence, unless))
     fields = {"status": "RollingBack", "converger": converger, "taken_at": now, **told}
+    if dns.is_name(fence.route):
+        fields["change"] = None  # a writer that was let through may be about to make another
     # Copied in the ledger itself: a last writer may have been let through just now.
     noted = _note(fence, fields, keep=("overtaken", "written"))
     return lock, noted, _works(fence, converger)

@@ -46,7 +46,7 @@ def find_route(arn: str) -> Route:
     rule = _found(arn, "describe_rules", RuleArns=[arn])["Rules"][0]
     if rule.get("IsDefault") or not str(rule["Priority"]).isdigit():
         raise Refusal("route", arn, f"Register the default action by its listener's ARN: {listener}")
-    conditions = tuple(_condition(condition) for condition in rule["Conditions"])
+    conditions = tuple(as_asked(condition) for condition in rule["Conditions"])
     found = _route(arn, listener, balancer, int(rule["Priority"]), conditions, rule["Actions"])
     return replace(found, transforms=tuple(rule.get("Transforms", ())))
 
@@ -135,20 +135,20 @@ def count_rules(load_balancer: str) -> int:
         clients.reader("elbv2").get_paginator("describe_listeners").paginate(LoadBalancerArn=load_balancer)
     )
     listeners = [str(listener["ListenerArn"]) for page in pages for listener in page["Listeners"]]
-    return sum(not rule["IsDefault"] for listener in listeners for rule in _rules(listener))
+    return sum(not rule["IsDefault"] for listener in listeners for rule in rules_of(listener))
 
 
 def priorities(listener: str, service: str) -> frozenset[int]:
     """The rule priorities a listener has given away, this service's own standby rule's apart."""
     own = (find_standby(listener, service) or {}).get("Priority")
-    taken = {str(rule["Priority"]) for rule in _rules(listener)} - {own, "default"}
+    taken = {str(rule["Priority"]) for rule in rules_of(listener)} - {own, "default"}
     return frozenset(int(priority) for priority in taken)
 
 
 def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str, str], fence: Fence) -> str:
     """Makes the service's standby rule forward as wanted, creating it if there is none; answers with its ARN."""
     actions = [_action(wanted, {"Type": "forward"})]
-    conditions = [_condition(condition) for condition in standby.conditions]
+    conditions = [as_asked(condition) for condition in standby.conditions]
     writer = clients.writer("elbv2")
     if (rule := find_standby(listener, tags[names.SERVICE])) is None:
         with ledger.mutation(fence, "CreateRule", listener, after=wanted) as entry:
@@ -162,7 +162,7 @@ def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str
             entry.shown = str(made["Rules"][0]["RuleArn"])
         return str(entry.shown)
     arn = str(rule["RuleArn"])
-    if _forward(rule["Actions"]) != wanted or [_condition(c) for c in rule["Conditions"]] != conditions:
+    if _forward(rule["Actions"]) != wanted or [as_asked(c) for c in rule["Conditions"]] != conditions:
         with ledger.mutation(fence, "ModifyRule", arn, before=_forward(rule["Actions"]), after=wanted):
             writer.modify_rule(RuleArn=arn, Conditions=conditions, Actions=actions)
     return arn
@@ -170,7 +170,7 @@ def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str
 
 def find_standby(listener: str, service: str) -> dict[str, Any] | None:
     """The rule whose header condition carries this service's standby value."""
-    for rule in _rules(listener):
+    for rule in rules_of(listener):
         for condition in rule["Conditions"]:
             header = condition.get("HttpHeaderConfig", {})
             if header.get("HttpHeaderName") == names.STANDBY_HEADER and any(
@@ -195,7 +195,7 @@ def everywhere() -> list[dict[str, Any]]:
         for page in client.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
         for listener in page["Listeners"]
     ]
-    return [rule for listener in listeners for rule in _rules(listener)]
+    return [rule for listener in listeners for rule in rules_of(listener)]
 
 
 def forwards_everywhere() -> dict[str, Forward]:
@@ -223,7 +223,7 @@ def standby_forward(listener: str, service: str) -> Forward | None:
 def forwards(listener: str, service: str, target_group: str) -> bool:
     """Whether anything but the service's standby rule gives a target group traffic on this listener."""
     standby = (find_standby(listener, service) or {}).get("RuleArn")
-    rules = [rule for rule in _rules(listener) if rule["RuleArn"] != standby]
+    rules = [rule for rule in rules_of(listener) if rule["RuleArn"] != standby]
     return any(_forward(rule["Actions"]).of(target_group) for rule in rules)
 
 
@@ -299,13 +299,14 @@ def _kept(action: dict[str, Any]) -> dict[str, Any]:
     return {**action, "AuthenticateOidcConfig": config}
 
 
-def _condition(condition: dict[str, Any]) -> dict[str, Any]:
+def as_asked(condition: dict[str, Any]) -> dict[str, Any]:
     """A condition as Create and Modify take it: `Values` beside a config of the same is refused."""
     config = {key: value for key, value in condition.items() if key.endswith("Config") and value}
     return {"Field": condition["Field"], **(config or {"Values": condition.get("Values", [])})}
 
 
-def _rules(listener: str) -> list[dict[str, Any]]:
+def rules_of(listener: str) -> list[dict[str, Any]]:
+    """Every rule of a listener, its default one included."""
     pages = clients.reader("elbv2").get_paginator("describe_rules").paginate(ListenerArn=listener)
     return [rule for page in pages for rule in page["Rules"]]
 

@@ -1,0 +1,69 @@
+"""Where a service's requests come in, as a plan finds it: a rule that it lends, or a name and the load balancer behind it."""
+
+import secrets
+
+from viridian import balancer, dns, preflight, traffic
+from viridian.aws import balancers, load_balancer, router
+from viridian.aws.load_balancer import Route
+from viridian.dns import Answers
+from viridian.errors import Refusal
+from viridian.plan import Endpoint, Standby
+from viridian.preflight import Lent
+from viridian.request import SmokeTest
+from viridian.traffic import Forward
+
+
+def find(route: str) -> Route:
+    """The route as it stands; a Refusal if there is none, or none that can be released."""
+    shown = router.find(route)
+    if not isinstance(shown, Answers):
+        return load_balancer.find_route(route)
+    dns.ensure_weighted(route, list(shown.records.values()))
+    blue = traffic.find_blue(shown.forward)
+    if not blue.startswith("arn:"):
+        fix = "Let it lead to an Application Load Balancer of this account and Region that forwards to one target group."
+        raise Refusal("route", blue, fix)
+    like = balancers.shape(balancers.of(blue).arn)
+    balancer.ensure_clonable(like, blue)
+    first = balancer.first(like, blue)
+    return Route(
+        arn=route,
+        listener=first.arn,
+        load_balancer=str(like.description["LoadBalancerArn"]),
+        priority=None,
+        conditions=(),
+        actions=(),
+        forward=shown.forward,
+    )
+
+
+def standby(route: Route, service: str, tests: tuple[SmokeTest, ...]) -> tuple[Standby, Forward | None]:
+    """The standby rule as it is to be, and where it forwards to now; a name needs none, each side has its load balancer.
+
+    Refuses a rule that the smoke tests would not meet.
+    """
+    token = f"{service}.{secrets.token_hex(16)}"
+    if dns.is_name(route.arn):
+        return Standby(value=token, priority=0, conditions=()), None
+    preflight.ensure_plain(route.arn, route.conditions, route.transforms)
+    preflight.ensure_reached(tests, route.conditions)
+    taken = load_balancer.priorities(route.listener, service)
+    rule = preflight.standby(route.conditions, route.priority, taken, token)
+    return rule, load_balancer.standby_forward(route.listener, service)
+
+
+def endpoint(route: Route) -> Endpoint:
+    """Where green is asked before anybody else asks it: by the host that users name."""
+    if dns.is_name(route.arn):
+        _, name = dns.place(route.arn)
+        return load_balancer.endpoint(route, name.rstrip("."), "/")
+    return load_balancer.endpoint(route, preflight.host(route.conditions), preflight.path(route.conditions))
+
+
+def lent(route: Route) -> tuple[Lent, ...]:
+    """What of it its owner must have lent; whose weights may be set, the stack's RecordNames say."""
+    if dns.is_name(route.arn):
+        return (Lent(kind="elbv2", id=route.load_balancer, tags=load_balancer.tags(route.load_balancer)),)
+    listener = Lent(kind="elbv2", id=route.listener, tags=load_balancer.tags(route.listener), shared=True)
+    rule = Lent(kind="elbv2", id=route.arn, tags=load_balancer.tags(route.arn))
+    return (rule, listener) if route.priority else (rule,)
