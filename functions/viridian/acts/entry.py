@@ -46,9 +46,9 @@ def standby(route: Route, service: str, tests: tuple[SmokeTest, ...]) -> tuple[S
     if dns.is_name(route.arn):
         return Standby(value=token, priority=0, conditions=()), None
     preflight.ensure_plain(route.arn, route.conditions, route.transforms)
-    preflight.ensure_reached(tests, route.conditions)
     taken = load_balancer.priorities(route.listener, service)
     rule = preflight.standby(route.conditions, route.priority, taken, token)
+    preflight.ensure_reached(tests, route.conditions)
     return rule, load_balancer.standby_forward(route.listener, service)
 
 
