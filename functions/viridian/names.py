@@ -18,6 +18,7 @@ BUILD = {
     "url": "viridian:build-url",
 }
 STANDBY_HEADER = "x-viridian-standby"
+_START = re.compile(r"^[a-z][a-z0-9-]+-ami-[0-9a-f]{8,17}$")
 
 
 def release(version: str, execution: str) -> str:
@@ -71,6 +72,12 @@ def scaling_alarm(service: str, release_id: str, told: str = "") -> str:
 def start(service: str, image_id: str) -> str:
     """The name of the one execution that an image starts by itself; Step Functions allows 80 characters."""
     return f"{service}-{image_id}"
+
+
+def started(execution: str) -> str | None:
+    """The name of an execution, if an image has started it by itself."""
+    name = execution.rpartition(":")[2]
+    return name if _START.search(name) else None
 
 
 def retirement(release_id: str, now: datetime) -> str:

@@ -60,3 +60,18 @@ def test_everything_of_a_release_is_tagged_as_ours() -> None:
         "viridian:service": "shop",
         "viridian:release": "2.0.0-a",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "started"),
+    [
+        (names.start("shop", "ami-0c5f2a9e81b6d3470"), True),
+        ("2.0.0-3f9c21-2", False),
+        ("5d8f2c1e", False),
+        ("ami-x", False),
+    ],
+)
+def test_an_execution_that_an_image_has_started_is_known_by_its_name(name: str, started: bool) -> None:
+    assert names.started(f"arn:aws:states:us-east-1:123456789012:execution:viridian-release:{name}") == (
+        name if started else None
+    )

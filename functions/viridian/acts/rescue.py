@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from viridian import names
 from viridian.acts import retirement, way_back
-from viridian.aws import executions, ledger, router, target_groups
+from viridian.aws import executions, ledger, pages, router, target_groups
 from viridian.converge import LATE_WRITER_SECONDS, Errand
 from viridian.errors import Busy, Fenced, HandsOff, SweepIncomplete
 from viridian.fence import Fence
@@ -44,9 +45,17 @@ def brake(alarm: str, changed_at: datetime, failure: str) -> tuple[str, ...]:
 
 
 def guard(execution: str, failure: str, now: datetime) -> str | None:
-    """Goes on for an execution that has ended, if that left a release without one."""
-    record = ledger.find_by_execution(execution)
-    return _rescue(record, now, failure, dead=execution) if record else None
+    """Goes on for an execution that has ended, if that left a release without one.
+
+    That one which nobody has started by hand was refused, people hear of here: nobody looks at its history.
+    """
+    if record := ledger.find_by_execution(execution):
+        return _rescue(record, now, failure, dead=execution)
+    if started := names.started(execution):
+        pages.tell(
+            f"{started} was not released", f"{execution} ended before it touched anything.\n\n{failure}"
+        )
+    return None
 
 
 def sweep(now: datetime) -> tuple[str, ...]:
