@@ -511,13 +511,12 @@ MUTANTS: list[Mutant] = [
         "the guard takes back whatever its execution's service is releasing now",
         altered(
             "viridian.acts.rescue:guard",
-            "    record = ledger.find_by_execution(execution)\n"
-            "    return _rescue(record, now, failure, dead=execution) if record else None",
+            "    if record := ledger.find_by_execution(execution):\n"
+            "        return _rescue(record, now, failure, dead=execution)\n",
             "    for service, release in ledger.open_releases():\n"
             "        record = ledger.find(service, release)\n"
             '        if record and record.status == "Releasing":\n'
-            "            return _rescue(record, now, failure, dead=record.worker)\n"
-            "    return None",
+            "            return _rescue(record, now, failure, dead=record.worker)\n",
         ),
         run("F11", "next", fault("events", which="status", do="delay", until="next release"), ends=PROMOTED),
         "end",
@@ -525,7 +524,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         "guard looks away",
         "an execution that was aborted is nobody's business",
-        altered("viridian.acts.rescue:guard", "if record else None", "if False else None"),
+        altered("viridian.acts.rescue:guard", ":= ledger.find_by_execution(execution)", ":= None"),
         run("F07", "release", fault("abort_at", state="Observe", machine="Release", within=60), ends=BACK),
         "promptness",
     ),
