@@ -18,4 +18,11 @@ def lambda_handler(ask: PassGate) -> GatePassed:
     record = ledger.read(ask.service, ask.release, ask.epoch)
     record.ensure_in_time(now)
     move, approval = gates.go_through(record, ask.gate, ask.step, now)
-    return GatePassed(next=move.next, reason=move.reason, again_in=move.again_in, approval=approval)
+    since = gates.observed_since(record, ask.gate, ask.step, now)
+    return GatePassed(
+        next=move.next,
+        reason=move.reason,
+        again_in=move.again_in,
+        approval=approval,
+        observed_since=since,
+    )

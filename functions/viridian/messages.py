@@ -181,12 +181,16 @@ class PassGate(Message, frozen=True):
 
 
 class GatePassed(Message, frozen=True):
-    """`open` goes on, `look_again` does once green was looked at; `approval` is the question that people are asked."""
+    """`open` goes on, `look_again` does once green was looked at; `approval` is the question that people are asked.
+
+    `observed_since` is from when on a step counts that has waited: what was seen of it before is old.
+    """
 
     next: gates.Next
     reason: str
     again_in: int
     approval: str | None = None
+    observed_since: datetime | None = None
 
 
 class AwaitApproval(Ticket, frozen=True):

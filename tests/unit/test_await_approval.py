@@ -7,7 +7,7 @@ import pytest
 from tests.account import RELEASE, Account
 from tests.unit.test_pass_gate import gated, say
 from viridian.aws import approvals
-from viridian.errors import AlreadyAnswered
+from viridian.errors import AlreadyAnswered, Busy
 
 URL = "https://answers.lambda-url.us-east-1.on.aws/"
 
@@ -28,6 +28,15 @@ def test_people_are_told_once_however_often_it_is_tried(account: Account, asked:
     (page,) = account.requests("Publish")
     assert page["Subject"] == f"viridian: shop {RELEASE} waits for a yes before its first traffic"
     assert "It waits until" in page["Message"]
+
+
+def test_a_question_that_sns_does_not_take_is_asked_again(account: Account, asked: str) -> None:
+    with account.failing("sns", "Publish", "InternalError", 500), pytest.raises(Busy):
+        account.run("await_approval", approval=asked, token="first")
+    account.run("await_approval", approval=asked, token="second")
+    question = approvals.find(asked)
+    assert question is not None
+    assert question.told
 
 
 def test_the_token_stays_in_the_ledger(account: Account, asked: str) -> None:

@@ -1,5 +1,6 @@
 """PassGate: a release goes through a gate once whatever has a say there has said yes, and is asked once."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -45,6 +46,20 @@ def test_a_yes_opens_the_gate_after_another_look_at_green(account: Account) -> N
     assert through["next"] == "look_again"
     assert through["reason"] == "approved by mara: looked at it"
     assert account.run("pass_gate")["next"] == "open"
+
+
+def test_what_was_known_of_green_is_old_once_the_gate_has_opened(account: Account) -> None:
+    gated(account).run("pass_gate")
+    account.later(minutes=50)
+    say(account.record(), "approve")
+    assert account.run("pass_gate")["observed_since"] is None
+    assert account.record().green_at == account.now().replace(
+        microsecond=account.record().green_at.microsecond
+    )  # type: ignore[union-attr]
+    after = account.run("pass_gate", gate="after_step", step=1)
+    waited = account.now() - datetime.fromisoformat(after["observed_since"])
+    minutes = account.record().plan.profile.steps[1].observe_minutes
+    assert abs(waited.total_seconds() - 60 * minutes) < 5
 
 
 def test_a_no_closes_it(account: Account) -> None:

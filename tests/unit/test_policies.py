@@ -40,8 +40,8 @@ COMES_WITH = {
     "ec2:DeregisterImage": {"ec2:DeleteSnapshot"},
     "imagebuilder:StartImagePipelineExecution": {"imagebuilder:GetImagePipeline", "imagebuilder:TagResource"},
     "elasticloadbalancing:CreateRule": {"elasticloadbalancing:AddTags"},
-    "wafv2:AssociateWebACL": {"elasticloadbalancing:SetWebAcl"},
-    "wafv2:GetWebACLForResource": {"wafv2:GetWebACL"},
+    "wafv2:AssociateWebACL": {"elasticloadbalancing:CreateWebACLAssociation", "elasticloadbalancing:SetWebAcl"},
+    "wafv2:GetWebACLForResource": {"elasticloadbalancing:GetLoadBalancerWebACL", "wafv2:GetWebACL"},
     "elasticloadbalancing:CreateTargetGroup": {"elasticloadbalancing:AddTags"},
 }  # fmt: skip
 WITH_A_KEY = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"}  # what protects table, logs and topic
@@ -329,6 +329,11 @@ def test_one_function_wakes_what_waits_and_does_nothing_else_to_aws() -> None:
     assert {action for action in changes if not action.startswith(("dynamodb:", "kms:"))} == {
         "states:SendTaskSuccess"
     }
+
+
+def test_whoever_tells_people_where_green_is_may_look_for_its_load_balancer() -> None:
+    for function in ("AwaitApprovalFunction", "CheckGreenFunction", "PassGateFunction"):
+        assert may(function, "elasticloadbalancing:DescribeLoadBalancers", "*")
 
 
 def test_a_hook_is_asked_only_if_it_was_lent() -> None:

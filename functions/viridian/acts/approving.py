@@ -24,7 +24,7 @@ def wait(record: Record, id_: str, token: str) -> None:
         url, region = os.environ["APPROVALS_URL"], arns.region(record.plan.route)
         words = approval.message(question, plan.preview(record.plan, green.endpoint(record)), url, region)
         what = f"waits for a yes {where(question.gate)}"
-        pages.page(question.service, question.release, what, words)
+        pages.ask(question.service, question.release, what, words)
         approvals.tell(id_)
 
 

@@ -50,8 +50,17 @@ def _go_through(
         move = replace(move, next="look_again")
         passage = replace(passage, passed=True)
     if passage != record.passage(gate, step):
-        ledger.note(fence, passages=(*_others(record, passage), passage))
+        # Green has had no reason to be healthy since it was: its time for that begins anew with the next look.
+        anew = {"green_at": now} if passage.passed and gate == "before_traffic" else {}
+        ledger.note(fence, passages=(*_others(record, passage), passage), **anew)
     return move, passage.approval
+
+
+def observed_since(record: Record, gate: Gate, step: int, now: datetime) -> datetime | None:
+    """From when on a step counts once it has waited at a gate: it has been observed, and what was seen meanwhile is old."""
+    if gate == "before_traffic":
+        return None
+    return now - timedelta(minutes=record.plan.profile.steps[step].observe_minutes)
 
 
 def _look_at_window(record: Record, gate: Gate, now: datetime) -> Move | None:

@@ -27,4 +27,4 @@ def since(record: Record, shifted_at: datetime, now: datetime) -> datetime:
                 f"Route 53 has not told all its servers for {_PATIENCE.seconds // 60} minutes"
             )
         return now
-    return min(now, told_at + timedelta(seconds=dns.TTL))
+    return max(shifted_at, min(now, told_at + timedelta(seconds=dns.TTL)))

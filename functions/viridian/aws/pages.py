@@ -32,6 +32,15 @@ def tell(subject: str, words: str) -> None:
         logger.error("nobody could be paged", error=str(error), cause=words)
 
 
+def ask(service: str, release: str, what: str, words: str) -> None:
+    """Asks the people on call for something that nothing goes on without: what SNS refuses is raised, and tried again."""
+    clients.writer("sns").publish(
+        TopicArn=os.environ["PAGES_TOPIC_ARN"],
+        Subject=f"viridian: {service} {release} {what}"[:100],
+        Message=f"Release {release} of {service} {what}.\n\n{words}",
+    )
+
+
 def announce(phase: str, service: str, subject: str, words: str) -> None:
     """Tells those who follow releases, if they are to hear of this phase; each may choose further, by the attributes."""
     if phase not in os.environ["TOLD_PHASES"].split(","):
