@@ -13,9 +13,6 @@ from viridian.gates import Move, Passage
 from viridian.request import Document, Reason, Release
 from viridian.timetable import at
 
-# However long people take: a release that is taken over meanwhile sees it by then, and ends as it did.
-_LOOK_SECONDS = 300
-
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a question: who said what, when, and why; `none` if nobody did in time."""
@@ -80,7 +77,7 @@ def move(passage: Passage, answered: Answered | None, now: datetime) -> Move:
     """What the people's answer means for the release, or how long it waits for one before it looks around."""
     if answered is None:
         assert passage.until is not None
-        rest = max(1, min(_LOOK_SECONDS, round((passage.until - now).total_seconds())))
+        rest = max(1, min(gates.LONGEST_SECONDS, round((passage.until - now).total_seconds())))
         reason = f"waits for a yes {gates.where(passage.gate)}, until {at(passage.until)}"
         return Move(next="ask", reason=reason, again_in=rest)
     return Move(next="open" if answered.answer == "approve" else "closed", reason=answered.in_words())

@@ -81,11 +81,9 @@ def ensure_clonable(blue: Shape, target_group: str) -> None:
             "route", f"{name} has {blue.reserved} capacity units reserved, its twin would have none", fix
         )
     for action in _actions(blue):
-        if action["Type"] == "authenticate-oidc":
-            fix = (
-                "Use authenticate-cognito: AWS shows nobody an OpenID client's secret, so it can't be cloned."
-            )
-            raise Refusal("route", f"a rule of {name} has an action authenticate-oidc", fix)
+        if action["Type"].startswith("authenticate-"):
+            fix = "Let the service ask who it is: AWS shows nobody an OpenID client's secret, and user pools are not lent."
+            raise Refusal("route", f"a rule of {name} has an action {action['Type']}", fix)
         if others := {group for group in _groups(action) if group != target_group}:
             fix = "Let all its rules forward to the one target group that serves."
             raise Refusal("route", f"{name} forwards to {', '.join(sorted(others))} too", fix)

@@ -69,6 +69,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     `stay`: the profile leaves traffic where it is, and no person has ordered otherwise. `resolved`: a person says that
     the traffic is where it is to be. `taken_back`: green was promoted, and can serve until blue has its capacity back.
     `steps`: blue's shares until it has everything, the last of them written at `stepped_at`.
+    `told`: everybody who asks is told what was written last; with a name that takes a while.
     `launches_suspended`: blue can't grow until they are resumed. `hands_off`: why people want nothing written.
     """
 
@@ -94,6 +95,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     launches_suspended: bool = False
     steps: tuple[Step, ...] = ()
     stepped_at: datetime | None = None
+    told: bool = True
 
     @property
     def settles_in(self) -> float:
@@ -127,6 +129,9 @@ def next_move(picture: Picture) -> Move:
     if picture.blue.healthy() <= 0 and picture.green and picture.green.healthy() >= picture.need > 0:
         reason = "blue has nobody left: green keeps the service up until blue is back"
         return Move(act="RestoreTraffic", reason=reason, green_weight=traffic.WHOLE, page=True)
+    if picture.restored_at is None and not picture.told and picture.now >= picture.deadline:
+        reason = "all weight is blue's, and Route 53 has not told all its servers"
+        return Move(act="End", end="RollbackIncomplete", reason=reason)
     if picture.restored_at is None:
         return Move(
             act="RestoreTraffic", reason="blue serves alone", again_in=min(60, round(picture.settles_in))

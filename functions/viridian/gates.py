@@ -16,6 +16,8 @@ Next = Literal["open", "look_again", "wait", "ask", "closed"]
 # Those that a release goes through; after a rollback there is nothing left to keep closed.
 GATES: tuple[Gate, ...] = ("before_traffic", "after_step", "before_promote")
 AFTER: Gate = "after_rollback"
+# However long a gate keeps a release: one that is taken over meanwhile sees it by then, and ends as that did.
+LONGEST_SECONDS = 300
 _LOOK_SECONDS = 30
 _PATIENCE = 20  # a wait of hours is looked at less often: a history has room for 25,000 events
 _WORDS = {
@@ -156,7 +158,8 @@ def at_window(reason: str, opens_at: datetime | None, deadline: datetime, now: d
     if opens_at is None or opens_at >= deadline:
         return Move(next="closed", reason=f"its window closed before green was ready: {reason}")
     rest = ceil((opens_at - now).total_seconds())
-    return Move(next="wait", reason=f"its window has closed: {reason}", again_in=max(1, rest))
+    reason = f"its window has closed: {reason}"
+    return Move(next="wait", reason=reason, again_in=max(1, min(LONGEST_SECONDS, rest)))
 
 
 def at_hook(passage: Passage, hook: Hook, heard: Heard, now: datetime) -> Move:
@@ -167,6 +170,7 @@ def at_hook(passage: Passage, hook: Hook, heard: Heard, now: datetime) -> Move:
         return Move(next="closed", reason=f"{hook.arn}: {heard.reason or heard.verdict}")
     waited = now - passage.reached_at
     if waited < timedelta(minutes=hook.minutes):
-        again_in = max(_LOOK_SECONDS, int(waited.total_seconds()) // _PATIENCE)
+        patient = int(waited.total_seconds()) // _PATIENCE
+        again_in = min(LONGEST_SECONDS, max(_LOOK_SECONDS, patient))
         return Move(next="wait", reason=heard.reason or "the hook is at work", again_in=again_in)
     return Move(next="closed", reason=f"{hook.arn} has no verdict after {hook.minutes} minutes")

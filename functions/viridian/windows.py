@@ -59,6 +59,7 @@ def begins(wanted: Request, profile: Profile, asked_at: datetime, now: datetime)
     Its execution must live through the wait, and then through the release and its way back at their longest.
     """
     if (shut := closed(profile.windows, now)) is None:
+        _ensure_lives(profile, asked_at, now)
         return Beginning(asked_at=asked_at, at=now)
     if override := wanted.override_window:
         words = f"begins all the same: {shut.reason}; overridden because: {override.reason}"
@@ -73,6 +74,15 @@ def begins(wanted: Request, profile: Profile, asked_at: datetime, now: datetime)
         return Beginning(asked_at=asked_at, at=shut.opens_at, words=words)
     why = "An execution can't wait so long: start" if waits else "Start"
     raise Refusal("window", shut.reason, f"{why} it after {at(shut.opens_at)}, or {how}")
+
+
+def _ensure_lives(profile: Profile, asked_at: datetime, now: datetime) -> None:
+    """Refuses what may take longer than its execution lives: that would be stopped with no Catch."""
+    longest = plan.times(profile, now) + timedelta(minutes=profile.deadlines.rollback_minutes) - asked_at
+    if longest > EXECUTION:
+        hours = longest.total_seconds() / 3600
+        fix = f"An execution lives {EXECUTION.days} days: shorten deadlines, inconclusive.minutes, hooks or approval."
+        raise Refusal("deadlines", f"up to {hours:.0f} hours in all", fix)
 
 
 def waiting(planned: Plan, now: datetime) -> Waiting | None:

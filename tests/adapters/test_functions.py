@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.account import Account
-from viridian.aws import functions
+from viridian.aws import executions, functions
 from viridian.errors import Fenced
 
 HOOK = "arn:aws:lambda:us-east-1:123456789012:function:shop-checks"
@@ -17,6 +17,18 @@ def test_no_hook_is_asked_for_a_release_that_was_taken_over(account: Account) ->
     with pytest.raises(Fenced):
         functions.ask(HOOK, {}, replace(fence, epoch=fence.epoch - 1))
     assert "Invoke" not in [call["call"] for call in account.calls]
+
+
+def test_no_hook_is_started_for_a_release_that_was_taken_over(account: Account) -> None:
+    account.before("shift_traffic")
+    fence = account.record().fence()
+    account.calls.clear()
+    machine = "arn:aws:states:us-east-1:123456789012:stateMachine:shop-checks"
+    with pytest.raises(Fenced):
+        executions.start_hook(
+            machine, "2.0.0-2010a8-before_traffic-1", {}, replace(fence, epoch=fence.epoch - 1)
+        )
+    assert "StartExecution" not in [call["call"] for call in account.calls]
 
 
 def test_a_hook_that_is_gone_is_in_the_journal_as_asked_and_not_answered(account: Account) -> None:

@@ -1,5 +1,7 @@
 """A release by DNS: two load balancers behind one name, whose clients keep what they are told for its TTL."""
 
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,6 +14,8 @@ from moto.route53.models import route53_backends
 from local import seed
 from local.cloud import Cloud, Execution
 from local.control.session import ACCOUNT
+from tests import hook
+from tests.person import Person
 from tests.speed import fast
 from tests.stack import ROOT
 
@@ -119,6 +123,28 @@ def opened(**profile: Any) -> Iterator[World]:
 def world() -> Iterator[World]:
     with opened() as world:
         yield world
+
+
+def test_people_are_shown_greens_own_load_balancer_and_a_hook_hears_of_the_rollback() -> None:
+    with opened() as world:
+        told = hook.stands(world.cloud, {"verdict": "Successful"})
+        route = f"arn:aws:route53:::{world.zone.removeprefix('/')}/{NAME}"
+        gates = {"approval": {"before_traffic": True}, "hooks": {"after_rollback": {"arn": told}}}
+        profile = {**world.shop.profile, "route": route, "steps": STEPS, "settle_seconds": 0, **gates}
+        seed.registered(world.cloud, "shop", profile)
+        execution = world.start("2.0.0")
+        pages = world.cloud.published
+        assert world.cloud.until(lambda: any("waits for a yes" in each.subject for each in pages()), 3600)
+        (page,) = (each for each in pages() if "waits for a yes" in each.subject)
+        assert f"at {world.own()[0]}" in page.message
+        reply = json.loads(re.findall(r"-d '(\{.*?\})'", page.message)[0])
+        mara = Person.named(world.cloud, "mara")
+        world.rest(30)
+        answer = mara.post(world.outputs["ApprovalsUrl"], {**reply, "answer": "reject"})
+        assert answer.status == 200, answer.body
+        assert world.cloud.wait(execution).error == "RolledBack"
+        assert [each["gate"] for each in hook.letters] == ["after_rollback"]
+        assert world.own() == []
 
 
 def test_a_good_release_by_name_is_promoted_and_loses_nobody(world: World) -> None:

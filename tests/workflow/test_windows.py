@@ -62,7 +62,7 @@ def test_no_first_traffic_is_given_after_the_window_has_closed() -> None:
         release = ready(world).wait()
         assert release.end == "Promoted", release.cause
         assert "WaitForWindow" not in release.states
-        assert release.states.count("WaitAtGate") == 1
+        assert 1 < release.states.count("WaitAtGate") < 6
         first = next(call for call in release.mutations() if call["call"] == "ModifyRule")
         assert 16 * MINUTE < first["at"] - world.cloud.calls.entries[0]["at"] < 24 * MINUTE
     with opened(steps=ONE_STEP, windows={**MORNING, "open": [shut]}) as world:

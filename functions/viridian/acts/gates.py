@@ -39,13 +39,13 @@ def _go_through(
     passage = record.passage(gate, step) or Passage(gate=gates.name(gate, step), reached_at=now)
     if passage.passed:
         return Move(next="open", reason="the release is through"), None
-    move = _look_at_window(record, gate, now) or Move(next="open", reason="nothing stands in the way")
-    if move.next != "open":
-        return move, None
+    move = Move(next="open", reason="nothing stands in the way")
     if (hook := gates.hook(record.plan.profile, gate)) and not passage.hook_passed:
         passage, move = _ask_hook(record, passage, hook, step, now, fence)
     if move.next == "open" and gates.approves(record.plan.profile, gate):
         passage, move = _ask_people(record, passage, now)
+    if move.next == "open":
+        move = _look_at_window(record, gate, now) or move
     if move.next == "open":
         move = replace(move, next="look_again")
         passage = replace(passage, passed=True)
@@ -70,7 +70,8 @@ def _look_at_window(record: Record, gate: Gate, now: datetime) -> Move | None:
         return None
     if (shut := windows.closed(decided.profile.windows, now)) is None:
         return None
-    return gates.at_window(shut.reason, shut.opens_at, decided.deadline, now)
+    observed = timedelta(minutes=sum(step.observe_minutes for step in decided.profile.steps))
+    return gates.at_window(shut.reason, shut.opens_at, decided.deadline - observed, now)
 
 
 def _ask_hook(
@@ -81,7 +82,7 @@ def _ask_hook(
         heard = gates.heard(*functions.ask(hook.arn, letter, fence))
     else:
         name = f"{record.plan.release}-{passage.gate}-{record.epoch}"
-        started = passage.hook or executions.start_hook(hook.arn, name, letter)
+        started = passage.hook or executions.start_hook(hook.arn, name, letter, fence)
         passage = replace(passage, hook=started)
         heard = gates.outcome(executions.outcome(started))
     move = gates.at_hook(passage, hook, heard, now)
@@ -90,7 +91,8 @@ def _ask_hook(
 
 def _letter(record: Record, passage: Passage, step: int) -> dict[str, Any]:
     """What a hook is told: enough to look at green before anyone else does."""
-    decided, endpoint = record.plan, green.endpoint(record)
+    decided, over = record.plan, passage.gate == gates.AFTER
+    endpoint = decided.endpoint if over else green.endpoint(record)  # which is gone by then
     return {
         "gate": passage.gate.partition(".")[0],
         "step": step,

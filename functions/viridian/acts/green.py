@@ -57,6 +57,14 @@ def endpoint(record: Record) -> Endpoint:
     return replace(record.plan.endpoint, dns_name=balancers.dns_name(record.green_load_balancer))
 
 
+def entry_lacks(record: Record) -> str:
+    """Why green can't be reached yet by its own load balancer, or nothing if it can, or has none."""
+    if record.green_load_balancer is None:
+        return ""
+    state = balancers.state(record.green_load_balancer)
+    return "" if state in ("active", "active_impaired") else f"its load balancer is {state}"
+
+
 def find_target_group(record: Record) -> str | None:
     """Green's target group by its name, if it is there and this release's: a try that died may not have noted it."""
     arn = target_groups.find_by_name(record.plan.green_target_group)

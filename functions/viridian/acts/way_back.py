@@ -110,6 +110,7 @@ def picture(record: Record) -> Picture:
         launches_suspended=record.launches_suspended,
         steps=record.steps,
         stepped_at=record.stepped_at,
+        told=record.restored_at is not None or router.is_told(record),
     )
 
 

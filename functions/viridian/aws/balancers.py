@@ -132,6 +132,13 @@ def dns_name(arn: str) -> str:
     return str(client.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]["DNSName"])
 
 
+def state(arn: str) -> str:
+    """`active` once it takes requests; until then its name may lead nowhere."""
+    client = clients.reader("elbv2")
+    found = client.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
+    return str(found["State"]["Code"])
+
+
 def delete(arn: str, fence: Fence) -> None:
     """Deletes a load balancer of ours with its listeners and rules; one that is gone already is fine."""
     if standing(arn) is not None:

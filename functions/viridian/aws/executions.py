@@ -5,7 +5,8 @@ import os
 from contextlib import suppress
 from typing import Any
 
-from viridian.aws import clients
+from viridian.aws import clients, ledger
+from viridian.fence import Fence
 
 
 def start_retirement(name: str, order: dict[str, Any]) -> str:
@@ -42,9 +43,10 @@ def state(execution: str) -> str | None:
         return None
 
 
-def start_hook(machine: str, name: str, letter: dict[str, Any]) -> str:
+def start_hook(machine: str, name: str, letter: dict[str, Any], fence: Fence) -> str:
     """Starts a state machine of the service's own, once under one name."""
-    return _start(machine, name, letter)
+    with ledger.mutation(fence, "StartExecution", machine, after=name):
+        return _start(machine, name, letter)
 
 
 def outcome(execution: str) -> dict[str, Any]:

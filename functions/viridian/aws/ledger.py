@@ -266,6 +266,7 @@ def reopen(record: Record, errand: Errand, need: int, shown: Forward) -> Record:
         "need": need,
         "written": (*record.written, shown),
         "rollback_by": now + timedelta(minutes=minutes),
+        **({"change": None} if dns.is_name(plan.route) else {}),  # Route 53 forgets old ones
     }
     told = {name: items.text(value) if name in _DOCUMENTS else value for name, value in fields.items()}
     gone = tuple({*FRESH, "retire_at", "emptied_at"} - fields.keys())
