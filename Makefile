@@ -19,7 +19,7 @@ help:
 	@echo "make demo          releases good, bad, broken and aborted, under live traffic (SPEED=$(SPEED))"
 	@echo "make demo-control  the same, done carelessly: it must lose requests"
 	@echo "make demo-upgrade  a fleet upgraded, and taken back an hour later: blue on its floor, then at zero"
-	@echo "make demo-route53  releases by DNS: a load balancer for each version, and clients that keep what a name told them"
+	@echo "make demo-route53  releases by DNS: a load balancer for each version, clients that keep answers for their TTL"
 	@echo "make local         the local cloud, left up for the AWS CLI and a browser"
 	@echo "make test          all tests"
 	@echo "make check         linters, types, and the build of the stack"
