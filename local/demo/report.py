@@ -80,8 +80,9 @@ def _sides(seen: ByName | None) -> str:
     if seen is None:
         return ""
     behind = ", ".join(f"{version} behind {name}" for version, name in seen.balancers.items())
-    first, *arns = view.certificates(seen)
-    return f'<p class="sides">{_text(behind)}. Certificates: {_text(first)} {_text(", ".join(arns))}</p>'
+    first, *others = view.certificates(seen)
+    lines = [f"{behind}. Certificates: {first}", *others]
+    return f'<p class="sides">{"<br>".join(map(_text, lines))}</p>'
 
 
 def _told(figures: Figures) -> str:

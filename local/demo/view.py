@@ -169,7 +169,7 @@ def name_words(each: Figures) -> list[str]:
         for name, told_of in told.items()
         for index, words in enumerate(told_of)
     ]
-    return [each.name, *lines, ""]
+    return [each.name, *lines]
 
 
 def certificates(seen: ByName) -> list[str]:
