@@ -168,8 +168,14 @@ def _upgrade_rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
 def _name_rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
     yield "answered", [_counts(each.answered) for each in scenes]
     seen = [each.by_name for each in scenes]
-    yield "last change at all DNS servers, cloud", [_seconds(each and each.seconds_in_sync) for each in seen]
-    yield "last change at all clients, cloud", [_seconds(each and each.seconds_followed) for each in seen]
+    yield (
+        "last change at all DNS servers, cloud",
+        [_seconds(each.seconds_in_sync if each else None) for each in seen],
+    )
+    yield (
+        "last change at all clients, cloud",
+        [_seconds(each.seconds_followed if each else None) for each in seen],
+    )
     yield (
         "load balancers, blue / green",
         [" / ".join(each.balancers.values()) if each else "–" for each in seen],
