@@ -175,7 +175,7 @@ def _chapters(
             broken += promises.broken_by_order(found, at_zero=scene.order.finds_blue_at_zero)
         if show.by_name:
             shares = scenes.STEPS if scene.expected == "Promoted" else (scenes.STEPS[0], 0)
-            broken += promises.broken_by_name(found, shares)
+            broken += promises.broken_by_name(found, shares, scenes.OBSERVE_MINUTES * 60)
         chapters.append(Chapter(scene.title, scene.story, found, course(each, evidence, found), broken))
     return chapters
 

@@ -1,6 +1,7 @@
 """What each scene promises, and which of its figures break it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from local.demo.figures import ByName, Figures
 
@@ -113,9 +114,9 @@ def broken_by_order(figures: Figures, *, at_zero: bool) -> list[str]:
     return told
 
 
-def broken_by_name(figures: Figures, shares: Sequence[int]) -> list[str]:
-    """What a scene by DNS promises beside: green's shares, a load balancer and the same certificates on either side, and
-    that the clients kept their answers, but no longer than their TTL.
+def broken_by_name(figures: Figures, shares: Sequence[int], observe_seconds: float) -> list[str]:
+    """What a scene by DNS promises beside: green's shares, a load balancer and the same certificates on either side, that
+    the clients kept their answers, but no longer than their TTL, and that a step was counted from when that was over.
     """
     seen = figures.by_name
     if seen is None:
@@ -133,7 +134,16 @@ def broken_by_name(figures: Figures, shares: Sequence[int]) -> list[str]:
     for version, stands in wanted.items():
         if stands != (seen.balancers[version] in seen.standing):
             told.append(f"{seen.balancers[version]} {'is gone' if stands else 'still stands'}")
-    return told + list(_followed(figures, seen))
+    return [*told, *_followed(figures, seen), *_hurried(figures, seen, observe_seconds)]
+
+
+def _hurried(figures: Figures, seen: ByName, observe_seconds: float) -> Iterator[str]:
+    if figures.outcome != "Promoted" or seen.seconds_in_sync is None:
+        return
+    least = seen.seconds_in_sync["cloud"] + TTL + observe_seconds
+    for (since, shares), (until, _) in pairwise(seen.weights):
+        if until - since < least:
+            yield f"{_counts(shares)} percent stood for {until - since:.0f} s, not {least:.0f} s"
 
 
 def _followed(figures: Figures, seen: ByName) -> Iterator[str]:

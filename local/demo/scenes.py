@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOOK_SECONDS = 10.0
 HEALTHY_SECONDS = 900.0
 STEPS = (10, 50, 100)
+OBSERVE_MINUTES = 5
 HALF = 50  # percent of the traffic, when something is done to a release or its world
 RETAIN_DAYS = 7
 DRAIN_WALL_SECONDS = 30.0
@@ -160,10 +161,9 @@ BY_NAME = (
 
 def profile(speed: float, rate: float) -> dict[str, Any]:
     """The service's profile, with a request floor that this load reaches in its first step."""
-    observe = 5
-    expected = rate * 60 / speed * STEPS[0] / 100 * observe
+    expected = rate * 60 / speed * STEPS[0] / 100 * OBSERVE_MINUTES
     return {
-        "steps": [{"weight": weight, "observe_minutes": observe} for weight in STEPS],
+        "steps": [{"weight": weight, "observe_minutes": OBSERVE_MINUTES} for weight in STEPS],
         "thresholds": {"error_percent": 5, "minimum_requests": max(5, int(expected * 0.4))},
         "smoke_tests": [{"path": "/", "contains": "version"}],
         "settle_seconds": 120,

@@ -485,11 +485,11 @@ def test_a_name_is_followed_when_its_clients_ask_the_side_without_weight_no_more
     ],
 )
 def test_an_answer_is_kept_for_its_ttl_and_no_longer(last: float, words: list[str]) -> None:
-    assert broken_by_name(by_name(events=[event(1290.0), event(last)]), [50, 100]) == words
+    assert broken_by_name(by_name(events=[event(1290.0), event(last)]), [50, 100], 0.0) == words
 
 
 def test_a_change_that_no_server_has_is_not_followed() -> None:
-    assert broken_by_name(by_name(told=[]), [50, 100])
+    assert broken_by_name(by_name(told=[]), [50, 100], 0.0)
 
 
 @pytest.mark.parametrize(
@@ -511,16 +511,23 @@ def test_a_change_that_no_server_has_is_not_followed() -> None:
 )
 def test_each_promise_of_a_name_can_break_alone(wrong: dict[str, Any], words: list[str]) -> None:
     whole = by_name()
-    assert broken_by_name(replace(whole, by_name=replace(whole.by_name, **wrong)), [50, 100]) == words
+    assert broken_by_name(replace(whole, by_name=replace(whole.by_name, **wrong)), [50, 100], 0.0) == words
+
+
+def test_a_step_counts_from_when_nobody_may_keep_the_answer_before_it() -> None:
+    words = "1.0.0 50, 2.0.0 50 percent stood for 100 s, not 100 s"
+    assert broken_by_name(by_name(), [50, 100], 9.0) == []
+    assert broken_by_name(by_name(), [50, 100], 10.0) == [words]
+    assert words not in broken_by_name(replace(by_name(), outcome="RolledBack"), [50, 100], 10.0)
 
 
 def test_what_was_rolled_back_has_no_load_balancer_any_more() -> None:
     seen = replace(by_name(), final_weights={"1.0.0": 100, "2.0.0": 0})
-    assert broken_by_name(seen, [50, 100]) == ["viridian-shop still stands"]
+    assert broken_by_name(seen, [50, 100], 0.0) == ["viridian-shop still stands"]
 
 
 def test_a_release_that_never_had_a_share_of_its_name_shows_nothing() -> None:
-    assert broken_by_name(figures(), [50, 100]) == ["2.0.0 never had a share of the name"]
+    assert broken_by_name(figures(), [50, 100], 0.0) == ["2.0.0 never had a share of the name"]
 
 
 def test_the_control_must_lose() -> None:

@@ -165,7 +165,8 @@ def test_a_release_by_dns_splits_a_name_between_two_load_balancers(cloud: Any) -
     assert found.by_name.seconds_in_sync == {"cloud": 30.0, "wall": 30.0}
     assert [len(arns) for arns in found.by_name.certificates.values()] == [2, 2]
     followed = replace(found.by_name, seconds_followed={"cloud": 80.0, "wall": 80.0})
-    assert promises.broken_by_name(replace(found, by_name=followed), scenes.STEPS) == []
+    told = replace(found, by_name=followed)
+    assert promises.broken_by_name(told, scenes.STEPS, scenes.OBSERVE_MINUTES * 60) == []
 
 
 def test_an_event_is_lost_only_while_it_is_to_be(cloud: Any) -> None:
