@@ -148,7 +148,7 @@ def _hurried(figures: Figures, seen: ByName, observe_seconds: float) -> Iterator
 
 def _followed(figures: Figures, seen: ByName) -> Iterator[str]:
     in_sync, followed = seen.seconds_in_sync, seen.seconds_followed
-    if in_sync is None or followed is None or followed["cloud"] < in_sync["cloud"]:
+    if in_sync is None or followed is None:
         yield "no client kept an answer from before the last change: nothing was to see"
     elif followed["wall"] > in_sync["wall"] + TTL * figures.seconds["wall"] / figures.seconds["cloud"] + LATE:
         kept = followed["cloud"] - in_sync["cloud"]

@@ -481,7 +481,7 @@ def test_a_name_is_followed_when_its_clients_ask_the_side_without_weight_no_more
     [
         (1419.0, []),
         (1421.0, ["a client kept its answer for 91 s after the last change was told, not 60 s"]),
-        (1329.0, ["no client kept an answer from before the last change: nothing was to see"]),
+        (1299.0, ["no client kept an answer from before the last change: nothing was to see"]),
     ],
 )
 def test_an_answer_is_kept_for_its_ttl_and_no_longer(last: float, words: list[str]) -> None:
