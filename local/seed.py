@@ -2,7 +2,7 @@
 
 import base64
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 ZONES = ("us-east-1a", "us-east-1b")
@@ -11,6 +11,10 @@ ROLE = {
     "Statement": [
         {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}
     ],
+}
+NOTHING = {
+    "Type": "fixed-response",
+    "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"},
 }
 START = "#!/bin/sh\nexec /opt/service/start\n"
 
@@ -100,6 +104,46 @@ def registered(cloud: Any, name: str, profile: dict[str, Any]) -> None:
         Tier="Intelligent-Tiering",
         Overwrite=True,
     )
+
+
+def named(cloud: Any, seeded: Seeded, name: str, **profile: Any) -> Seeded:
+    """The same service, registered by a name: a hosted zone has its one record, a weighted alias to the load balancer."""
+    route53, domain = cloud.client("route53"), name.partition(".")[2]
+    zone = route53.create_hosted_zone(Name=domain, CallerReference=name)["HostedZone"]["Id"].split("/")[-1]
+    arns = [seeded.load_balancer_arn]
+    (balancer,) = cloud.client("elbv2").describe_load_balancers(LoadBalancerArns=arns)["LoadBalancers"]
+    target = {"DNSName": balancer["DNSName"], "HostedZoneId": balancer["CanonicalHostedZoneId"]}
+    record = {
+        "Name": name,
+        "Type": "A",
+        "SetIdentifier": "blue",
+        "Weight": 100,
+        "AliasTarget": {**target, "EvaluateTargetHealth": True},
+    }
+    batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    route = f"arn:aws:route53:::hostedzone/{zone}/{name}"
+    document = {**seeded.profile, "route": route, **profile}
+    registered(cloud, seeded.service, document)
+    return replace(seeded, route_arn=route, profile=document)
+
+
+def certified(cloud: Any, seeded: Seeded, *names: str) -> list[str]:
+    """Certificates of ACM, and a listener that offers them; it answers by itself, for no TLS is served here."""
+    acm, elb = cloud.client("acm"), cloud.client("elbv2")
+    made = [str(acm.request_certificate(DomainName=name)["CertificateArn"]) for name in names]
+    first, *others = ({"CertificateArn": arn} for arn in made)
+    listener = elb.create_listener(
+        LoadBalancerArn=seeded.load_balancer_arn,
+        Protocol="HTTPS",
+        Port=443,
+        Certificates=[first],
+        Tags=_tags(seeded.service),
+        DefaultActions=[NOTHING],
+    )["Listeners"][0]["ListenerArn"]
+    if others:
+        elb.add_listener_certificates(ListenerArn=listener, Certificates=others)
+    return made
 
 
 def builder(cloud: Any, version: str, fault: str | None = None, service: str = "shop") -> str:
@@ -303,16 +347,12 @@ def _route(
             "TargetGroupStickinessConfig": stickiness,
         },
     }
-    nothing = {
-        "Type": "fixed-response",
-        "FixedResponseConfig": {"StatusCode": "404", "ContentType": "text/plain"},
-    }
     listener = elb.create_listener(
         LoadBalancerArn=balancer,
         Protocol="HTTP",
         Port=80,
         Tags=tags,
-        DefaultActions=[forward if route == "listener" else nothing],
+        DefaultActions=[forward if route == "listener" else NOTHING],
     )["Listeners"][0]["ListenerArn"]
     if route == "listener":
         return listener, None

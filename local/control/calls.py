@@ -17,8 +17,10 @@ from moto.core.responses import BaseResponse
 from moto.core.utils import get_service_model
 from moto.dynamodb.models import dynamodb_backends
 from moto.elbv2.models import elbv2_backends
+from moto.route53.models import route53_backends
 
 from local.clocks.clock import Clock
+from local.plane import zones
 
 PERSON, STATES, CLOUD = "person", "states", "cloud"
 READS = re.compile(r"^(Describe|Get|List|Search|Lookup|Query|Scan|BatchGet|TransactGet|Head|Filter|Invoke)")
@@ -26,6 +28,7 @@ GROUP_WRITES = re.compile(
     r"^(Create|Update|Delete)AutoScalingGroup$|^SetDesiredCapacity$|InAutoScalingGroup$"
 )
 ROUTE_WRITES = re.compile(r"^(Create|Modify|Delete)(Rule|Listener)$")
+NAME_WRITE = "ChangeResourceRecordSets"
 LONG = 300
 
 _principal: ContextVar[str] = ContextVar("principal", default=PERSON)
@@ -154,6 +157,8 @@ class Calls:
         """What a route's weights, or a group's sizes, are at this moment."""
         if ROUTE_WRITES.match(call):
             return {key: self._weights(request)}
+        if call == NAME_WRITE:
+            return {key: self._answered(request)}
         if GROUP_WRITES.search(call):
             return {key: self._group(request)}
         return {}
@@ -166,6 +171,15 @@ class Calls:
                     if getattr(route, "arn", None) == arn:
                         return _forwarded(getattr(route, "actions", None) or route.default_actions)
         return None
+
+    def _answered(self, request: dict[str, Any]) -> dict[str, int] | None:
+        zone: Any = route53_backends[self._account]["aws"].zones.get(request.get("HostedZoneId", ""))
+        changes = request.get("ChangeBatch", {}).get("Changes", [])
+        return (
+            zones.weights(zone.rrsets, (each["ResourceRecordSet"]["Name"] for each in changes))
+            if zone
+            else None
+        )
 
     def _group(self, request: dict[str, Any]) -> dict[str, int] | None:
         name = request.get("AutoScalingGroupName")

@@ -19,7 +19,7 @@ from local.demo.figures import Evidence, Figures, Played
 from local.demo.report import Chapter
 from local.demo.scenes import CONTROL, FIRST, SCENES, Scene
 from local.demo.stage import Stage
-from local.demo.view import Fleet, Snapshot, View, open_view
+from local.demo.view import Fleet, Snapshot, View, name_words, open_view
 from local.demo.watch import Watch
 from local.plane import load
 
@@ -38,6 +38,7 @@ class Show:
     scenes: Sequence[Scene]
     launched: dict[str, Any] | None = None
     control: bool = False
+    by_name: bool = False
 
 
 DEMO = Show("demo", "Six releases, as their clients saw them", SCENES)
@@ -45,6 +46,9 @@ CARELESS = Show("demo-control", "A careless release, as its clients saw it", (sc
 UPGRADE = Show(
     "demo-upgrade", "Two upgrades taken back, as their clients saw them", scenes.UPGRADES, scenes.OLD
 )
+
+
+ROUTE53 = Show("demo-route53", "Two releases by DNS, as their clients saw them", scenes.BY_NAME, by_name=True)
 
 
 class Onlooker:
@@ -113,9 +117,11 @@ def play(show: Show, speed: float, out: Path, rate: float) -> int:
 
 def _set(show: Show, cloud: Any, view: View, rate: float) -> Stage:
     view.say(f"local cloud up at {cloud.endpoint}; one second here is {cloud.clock.speed:g} there")
-    stack = None if show.control else cloud.deploy(ROOT / "template.yaml", scenes.PARAMETERS)
+    given = {**scenes.PARAMETERS, **({"RecordNames": scenes.NAME} if show.by_name else {})}
+    stack = None if show.control else cloud.deploy(ROOT / "template.yaml", given)
     watch = Watch(cloud)
     seeded = scenes.service(cloud, rate, cloud.clock.speed, show.launched)
+    seeded = scenes.named(cloud, seeded) if show.by_name else seeded
     scenes.tighten(cloud, seeded)
     builders = scenes.builders(cloud, show.scenes)
     scenes.await_calm(cloud, seeded)
@@ -167,12 +173,17 @@ def _chapters(
             broken += promises.broken_by_load(found)
         if scene.order:
             broken += promises.broken_by_order(found, at_zero=scene.order.finds_blue_at_zero)
-        chapters.append(Chapter(scene.title, scene.story, found, course(each, evidence), broken))
+        if show.by_name:
+            shares = scenes.STEPS if scene.expected == "Promoted" else (scenes.STEPS[0], 0)
+            broken += promises.broken_by_name(found, shares, scenes.OBSERVE_MINUTES * 60)
+        chapters.append(Chapter(scene.title, scene.story, found, course(each, evidence, found), broken))
     return chapters
 
 
-def course(played: Played, evidence: Evidence) -> Course:
+def course(played: Played, evidence: Evidence, found: Figures) -> Course:
     """The scene over time, for the picture."""
+    name = found.by_name
+    followed = name.seconds_followed if name and played.outcome == "Promoted" else None
     seconds = (played.ended - played.began) / SLICES
     mine = [event for event in evidence.events if played.began <= event.cloud < played.ended]
     back = figures.way_back(played, evidence)
@@ -191,6 +202,7 @@ def course(played: Played, evidence: Evidence) -> Course:
         aborted=back.aborted,
         ordered=back.ordered,
         all_blue=back.all_blue,
+        all_green=played.began + name.weights[-1][0] + followed["cloud"] if name and followed else None,
     )
 
 
@@ -221,6 +233,8 @@ def _tell(
     for each in found:
         if back := each.seconds_rollback_command_to_blue:
             view.say(f"seconds_rollback_command_to_blue  {each.version}: {back['cloud']:g}")
+        for line in name_words(each):
+            view.say(line)
     view.say(f"\npicture  {_short(out / 'report.html')}\nfigures  {_short(out / 'summary.json')}\n")
     broken = [f"{chapter.figures.version}: {words}" for chapter in chapters for words in chapter.broken]
     broken += promises.broken_by_control(found) if show.control else []
@@ -251,6 +265,7 @@ def main() -> int:
     for name, show, words in (
         ("--control", CARELESS, "the good version, released carelessly"),
         ("--upgrade", UPGRADE, "upgrades of the fleet, taken back an hour after their promotion"),
+        ("--route53", ROUTE53, "releases by the weighted records of a name, with a load balancer each"),
     ):
         shows.add_argument(name, dest="show", action="store_const", const=show, help=words)
     parser.set_defaults(show=DEMO)

@@ -64,6 +64,7 @@ class Course:
     aborted: float | None = None
     ordered: float | None = None
     all_blue: float | None = None
+    all_green: float | None = None
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,8 @@ def _marks(course: Course) -> Iterator[str]:
         yield from _mark(course, course.ordered, "ordered back", "end")
     if course.all_blue is not None:
         yield from _mark(course, course.all_blue, f"all on {course.blue}", "start")
+    if course.all_green is not None:
+        yield from _mark(course, course.all_green, f"all on {course.green}", "start")
 
 
 def _mark(course: Course, at: float, words: str, anchor: str) -> Iterator[str]:

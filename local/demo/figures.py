@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from local.demo.charts import ABORTED
+from local.demo.scenes import Side
 from local.demo.watch import Sight, Turn
 from local.plane.load import Event, summarise
 
@@ -28,6 +29,7 @@ class Played:
     """A scene that is over; times in cloud seconds. A scene that a script released has no executions.
 
     `fleets` are those of an upgrade that was taken back: blue's and green's at promotion, and blue's again at the end.
+    `sides` are the load balancers that a name led to, by version, once green had its first share.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Played:
     history: Sequence[Mapping[str, Any]] = ()
     cause: str | None = None
     fleets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sides: Mapping[str, Side] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ class WayBack:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was written down while the scenes were played; `versions` names what target groups run."""
+    """What was written down while the scenes were played; `versions` names what target groups run.
+
+    `told` has, of each change of a hosted zone, when it was made and when all DNS servers had it.
+    """
 
     speed: float
     route: str
@@ -70,6 +76,23 @@ class Evidence:
     turns: Sequence[Turn]
     sights: Sequence[Sight]
     versions: Mapping[str, str]
+    told: Sequence[tuple[float, float]] = ()
+
+
+@dataclass(frozen=True)
+class ByName:
+    """What a scene by DNS has beside, by version: load balancers, and the certificates that each offers.
+
+    `weights` are percents, from so many cloud seconds of the scene on. After the last of them it took so long until all
+    DNS servers had it, and until a client sent the last request to the side that then had nothing.
+    """
+
+    weights: list[tuple[float, dict[str, int]]]
+    balancers: dict[str, str]
+    certificates: dict[str, list[str]]
+    seconds_in_sync: dict[str, float] | None
+    seconds_followed: dict[str, float] | None
+    standing: list[str]
 
 
 @dataclass(frozen=True)
@@ -110,6 +133,7 @@ class Figures:
     floors_at_the_last_change: dict[str, int] | None = None
     fleets: dict[str, dict[str, str]] = field(default_factory=dict)
     balancer: dict[str, int] = field(default_factory=dict)
+    by_name: ByName | None = None
 
 
 def measure(
@@ -118,6 +142,7 @@ def measure(
     final_weights: Mapping[str, int],
     orphans: Sequence[str],
     balancer: Mapping[str, int],
+    standing: Sequence[str] = (),
 ) -> Figures:
     """Everything that is said of one scene."""
     mine = [event for event in evidence.events if played.began <= event.cloud < played.ended]
@@ -167,6 +192,24 @@ def measure(
         in_service_at_the_way_back=_in_service(sights, back.written) if back.ordered else None,
         fleets={side: dict(fleet) for side, fleet in played.fleets.items()},
         balancer=dict(balancer),
+        by_name=_by_name(played, evidence, standing) if played.sides else None,
+    )
+
+
+def _by_name(played: Played, evidence: Evidence, standing: Sequence[str]) -> ByName:
+    changes = weight_changes(played, evidence)
+    at, weights = changes[-1] if changes else (None, {played.blue: 100})
+    left = next((version for version in (played.blue, played.version) if version not in weights), "")
+    asked = [event.cloud for event in evidence.events if event.version == left]
+    last = max((sent for sent in asked if at is not None and at <= sent < played.ended), default=None)
+    in_sync = next((due for made, due in evidence.told if at is not None and made >= at), None)
+    return ByName(
+        weights=[(round(when - played.began, 1), shares) for when, shares in changes],
+        balancers={version: side.name for version, side in played.sides.items()},
+        certificates={version: list(side.certificates) for version, side in played.sides.items()},
+        seconds_in_sync=_between(at, in_sync, evidence.speed),
+        seconds_followed=_between(at, last, evidence.speed),
+        standing=list(standing),
     )
 
 
@@ -281,11 +324,22 @@ def _route_writes(played: Played, evidence: Evidence) -> list[Mapping[str, Any]]
     return [
         call
         for call in evidence.calls
-        if call["call"] in ("ModifyRule", "ModifyListener")
-        and evidence.route in (call["request"].get("RuleArn"), call["request"].get("ListenerArn"))
-        and not call["error"]
-        and played.began <= call["at"] < played.ended
+        if _is_of(evidence.route, call) and not call["error"] and played.began <= call["at"] < played.ended
     ]
+
+
+def _is_of(route: str, call: Mapping[str, Any]) -> bool:
+    """Whether a call writes the weights of this rule, listener or name."""
+    request = call["request"]
+    if call["call"] == "ChangeResourceRecordSets":
+        changed = {
+            each["ResourceRecordSet"]["Name"].rstrip(".") for each in request["ChangeBatch"]["Changes"]
+        }
+        return any(route.endswith(f"hostedzone/{request['HostedZoneId']}/{name}") for name in changed)
+    return call["call"] in ("ModifyRule", "ModifyListener") and route in (
+        request.get("RuleArn"),
+        request.get("ListenerArn"),
+    )
 
 
 def _with_traffic(played: Played, changes: Sequence[tuple[float, dict[str, int]]]) -> tuple[float, float]:

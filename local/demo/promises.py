@@ -1,11 +1,14 @@
 """What each scene promises, and which of its figures break it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 
-from local.demo.figures import Figures
+from local.demo.figures import ByName, Figures
 
 LEAST_RATE = 50.0  # requests a wall second, open loop
 GROWN = 1.8  # times the load of the start
+TTL = 60.0  # cloud seconds that a client keeps what an alias answers
+LATE = 1.0  # wall seconds that it may take beside: the name server, the client and the connection have one machine
 
 
 def broken(figures: Figures, expected: str) -> list[str]:
@@ -111,9 +114,54 @@ def broken_by_order(figures: Figures, *, at_zero: bool) -> list[str]:
     return told
 
 
+def broken_by_name(figures: Figures, shares: Sequence[int], observe_seconds: float) -> list[str]:
+    """What a scene by DNS promises beside: green's shares, a load balancer and the same certificates on either side, that
+    the clients kept their answers, but no longer than their TTL, and that a step was counted from when that was over.
+    """
+    seen = figures.by_name
+    if seen is None:
+        return [f"{figures.version} never had a share of the name"]
+    told = []
+    if (given := [weights.get(figures.version, 0) for _, weights in seen.weights]) != [*shares]:
+        told.append(f"{figures.version} was given {_list(given)} percent, not {_list(shares)}")
+    blue, green = (seen.certificates.get(version, []) for version in (figures.blue, figures.version))
+    if not blue or blue != green:
+        told.append(f"blue offers {_list(blue)}, and green {_list(green)}")
+    if len(set(seen.balancers.values())) != 2:
+        told.append(f"the name led to {_list(seen.balancers.values())}, not to two load balancers")
+    wanted = {version: figures.final_weights.get(figures.version, 0) > 0 for version in seen.balancers}
+    wanted[figures.blue] = True  # as long as it is the way back, or what serves
+    for version, stands in wanted.items():
+        if stands != (seen.balancers[version] in seen.standing):
+            told.append(f"{seen.balancers[version]} {'is gone' if stands else 'still stands'}")
+    return [*told, *_followed(figures, seen), *_hurried(figures, seen, observe_seconds)]
+
+
+def _hurried(figures: Figures, seen: ByName, observe_seconds: float) -> Iterator[str]:
+    if figures.outcome != "Promoted" or seen.seconds_in_sync is None:
+        return
+    least = seen.seconds_in_sync["cloud"] + TTL + observe_seconds
+    for (since, shares), (until, _) in pairwise(seen.weights):
+        if until - since < least:
+            yield f"{_counts(shares)} percent stood for {until - since:.0f} s, not {least:.0f} s"
+
+
+def _followed(figures: Figures, seen: ByName) -> Iterator[str]:
+    in_sync, followed = seen.seconds_in_sync, seen.seconds_followed
+    if in_sync is None or followed is None:
+        yield "no client kept an answer from before the last change: nothing was to see"
+    elif followed["wall"] > in_sync["wall"] + TTL * figures.seconds["wall"] / figures.seconds["cloud"] + LATE:
+        kept = followed["cloud"] - in_sync["cloud"]
+        yield f"a client kept its answer for {kept:.0f} s after the last change was told, not {TTL:.0f} s"
+
+
 def broken_by_control(scenes: Sequence[Figures]) -> list[str]:
     """The careless release must lose requests: otherwise the demo can't see."""
     return [] if sum(scene.lost for scene in scenes) else ["the control lost nothing: the demo can't see"]
+
+
+def _list(values: Iterable[object]) -> str:
+    return ", ".join(map(str, values)) or "nothing"
 
 
 def _counts(counts: Mapping[str, int | str]) -> str:

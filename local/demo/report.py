@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.demo import charts, promises
+from local.demo import charts, promises, view
 from local.demo.charts import Course
-from local.demo.figures import Figures
+from local.demo.figures import ByName, Figures
 
 STYLE = Path(__file__).with_name("report.css")
 
@@ -70,9 +70,19 @@ def _chapter(chapter: Chapter) -> str:
     return (
         f'<section class="scene"><h2>{_text(chapter.title)} <span class="end {mood}">{_text(figures.outcome)}</span></h2>'
         f"<p>{_text(chapter.story)} {_text(_told(figures))}</p>{_legend(figures)}{charts.draw(chapter.course)}"
+        + _sides(figures.by_name)
         + "".join(f'<p class="broken">{_text(words)}</p>' for words in chapter.broken)
         + "</section>"
     )
+
+
+def _sides(seen: ByName | None) -> str:
+    if seen is None:
+        return ""
+    behind = ", ".join(f"{version} behind {name}" for version, name in seen.balancers.items())
+    first, *others = view.certificates(seen)
+    lines = [f"{behind}. Certificates: {first}", *others]
+    return f'<p class="sides">{"<br>".join(map(_text, lines))}</p>'
 
 
 def _told(figures: Figures) -> str:
@@ -86,6 +96,8 @@ def _told(figures: Figures) -> str:
         words += f" From the order to the write that gave {figures.blue} everything: {back['cloud']:.0f} s."
     elif figures.restored_by:
         words += f" Taken back by the {figures.restored_by}."
+    if figures.by_name is not None:
+        words += f" The last change of weights was {view.follow_words(figures)}."
     return words
 
 
@@ -122,6 +134,8 @@ def _rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
     yield "abort to blue, cloud", [_seconds(each.seconds_abort_to_blue) for each in scenes]
     if any(each.fleets for each in scenes):
         yield from _upgrade_rows(scenes)
+    if any(each.by_name for each in scenes):
+        yield from _name_rows(scenes)
     yield "taken back by", [f"the {each.restored_by}" if each.restored_by else "–" for each in scenes]
     yield "percent at the end, blue / green", [_shares(each) for each in scenes]
     yield "fewest in service, blue / green", [_lowest(each) for each in scenes]
@@ -149,6 +163,31 @@ def _upgrade_rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
     for name in dict.fromkeys(name for each in scenes for fleet in each.fleets.values() for name in fleet):
         sides = [[each.fleets.get(side, {}).get(name, "–") for side in ("blue", "green")] for each in scenes]
         yield name.replace("_", " "), [" → ".join(each) for each in sides]
+
+
+def _name_rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
+    yield "answered", [_counts(each.answered) for each in scenes]
+    seen = [each.by_name for each in scenes]
+    yield (
+        "last change at all DNS servers, cloud",
+        [_seconds(each.seconds_in_sync if each else None) for each in seen],
+    )
+    yield (
+        "last change at all clients, cloud",
+        [_seconds(each.seconds_followed if each else None) for each in seen],
+    )
+    yield (
+        "load balancers, blue / green",
+        [" / ".join(each.balancers.values()) if each else "–" for each in seen],
+    )
+    yield "load balancers at the end", [", ".join(each.standing) if each else "–" for each in seen]
+    yield "certificates, blue / green", [_certificates(each) if each else "–" for each in seen]
+
+
+def _certificates(seen: ByName) -> str:
+    offered = [*seen.certificates.values()]
+    counts = " / ".join(str(len(arns)) for arns in offered)
+    return counts + (", the same" if all(arns == offered[0] for arns in offered) else ", not the same")
 
 
 def _notes(speed: float) -> str:

@@ -13,12 +13,15 @@ from typing import Any
 from local import seed
 from local.control.session import ACCOUNT
 from local.demo.charts import RELEASED
+from local.plane.nameserver import NameServer
 
 SERVICE, FIRST = "shop", "1.0.0"
 PARAMETERS = {"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/{SERVICE}-instance"}
 ROOT = Path(__file__).resolve().parents[2]
 LOOK_SECONDS = 10.0
 HEALTHY_SECONDS = 900.0
+STEPS = (10, 50, 100)
+OBSERVE_MINUTES = 5
 HALF = 50  # percent of the traffic, when something is done to a release or its world
 RETAIN_DAYS = 7
 DRAIN_WALL_SECONDS = 30.0
@@ -137,17 +140,30 @@ UPGRADES = (
     ),
 )
 
+NAME = f"{SERVICE}.example.com"
+BY_NAME = (
+    Scene(
+        "2.0.0",
+        "Green is behind a load balancer of its own. The weights are those of the name's records, and a step counts from "
+        "when nobody may keep the answer from before it.",
+        None,
+        "Promoted",
+    ),
+    Scene(
+        "3.0.0",
+        "The alarm goes off at its first share. The name leads to blue alone again, and green serves whoever keeps the "
+        "old answer until its TTL is over.",
+        "third",
+        "RolledBack",
+    ),
+)
+
 
 def profile(speed: float, rate: float) -> dict[str, Any]:
     """The service's profile, with a request floor that this load reaches in its first step."""
-    first, observe = 10, 5
-    expected = rate * 60 / speed * first / 100 * observe
+    expected = rate * 60 / speed * STEPS[0] / 100 * OBSERVE_MINUTES
     return {
-        "steps": [
-            {"weight": first, "observe_minutes": observe},
-            {"weight": 50, "observe_minutes": observe},
-            {"weight": 100, "observe_minutes": observe},
-        ],
+        "steps": [{"weight": weight, "observe_minutes": OBSERVE_MINUTES} for weight in STEPS],
         "thresholds": {"error_percent": 5, "minimum_requests": max(5, int(expected * 0.4))},
         "smoke_tests": [{"path": "/", "contains": "version"}],
         "settle_seconds": 120,
@@ -170,6 +186,16 @@ def service(cloud: Any, rate: float, speed: float, launched: dict[str, Any] | No
         launched=launched,
         **profile(speed, rate),
     )
+
+
+def named(cloud: Any, seeded: seed.Seeded) -> seed.Seeded:
+    """The same service as its clients know it, by a name, with a certificate for that and one for another."""
+    seed.certified(cloud, seeded, NAME, f"www.{NAME}")
+    return seed.named(cloud, seeded, NAME)
+
+
+def is_named(seeded: seed.Seeded) -> bool:
+    return ":route53:" in seeded.route_arn
 
 
 def tighten(cloud: Any, seeded: seed.Seeded) -> None:
@@ -225,10 +251,49 @@ def _unrest(cloud: Any, seeded: seed.Seeded) -> str | None:
 
 
 def route_weights(cloud: Any, seeded: seed.Seeded) -> dict[str, int]:
-    """The production rule's weights by target group, as the ELBv2 API shows them to a person."""
+    """The weights of the production rule, or name, by target group, as the APIs show them to a person."""
+    if is_named(seeded):
+        return {side.target_group: side.weight for side in sides(cloud, seeded)}
     rules = cloud.client("elbv2").describe_rules(RuleArns=[seeded.route_arn])["Rules"]
     forward = rules[0]["Actions"][-1]["ForwardConfig"]["TargetGroups"]
     return {group["TargetGroupArn"]: group["Weight"] for group in forward}
+
+
+@dataclass(frozen=True)
+class Side:
+    """A load balancer that a name leads to; `certificates` are the ARNs of all that its listeners offer."""
+
+    target_group: str
+    weight: int
+    name: str
+    certificates: tuple[str, ...]
+
+
+def sides(cloud: Any, seeded: seed.Seeded) -> list[Side]:
+    """Where a service's name leads, as the APIs of Route 53 and ELBv2 show it to a person."""
+    _, zone, name = seeded.route_arn.split("/")
+    records = cloud.client("route53").list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    weights = {
+        each["AliasTarget"]["DNSName"].rstrip("."): int(each["Weight"])
+        for each in records
+        if each["Name"] == f"{name}." and each["Type"] == "A"
+    }
+    found = cloud.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    return [_side(cloud, each, weights[each["DNSName"]]) for each in found if each["DNSName"] in weights]
+
+
+def _side(cloud: Any, balancer: Mapping[str, Any], weight: int) -> Side:
+    elb, arn = cloud.client("elbv2"), balancer["LoadBalancerArn"]
+    (group,) = elb.describe_target_groups(LoadBalancerArn=arn)["TargetGroups"]
+    listeners = elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
+    certificates = {
+        str(certificate["CertificateArn"])
+        for each in listeners
+        for certificate in elb.describe_listener_certificates(ListenerArn=each["ListenerArn"])["Certificates"]
+    }
+    return Side(
+        group["TargetGroupArn"], weight, str(balancer["LoadBalancerName"]), tuple(sorted(certificates))
+    )
 
 
 def release_input(version: str, builder: str, **asked: Any) -> dict[str, Any]:
@@ -284,25 +349,40 @@ class Traffic:
 
 @contextmanager
 def traffic(cloud: Any, seeded: seed.Seeded, rate: float, out: Path) -> Iterator[Traffic]:
-    """Open-loop load from a process of its own while the block runs; its last requests are waited for."""
+    """Open-loop load from a process of its own while the block runs; its last requests are waited for.
+
+    Where the service has a name, the load's clients ask a name server for it.
+    """
     log = out / "events.jsonl"
     log.unlink(missing_ok=True)
     host, port = cloud.plane.address(seeded.load_balancer_dns, 80)
     command = [sys.executable, "-m", "local.plane.load", "--url", f"http://{host}:{port}/"]
-    command += ["--host", seeded.load_balancer_dns, "--out", str(log), "--rate", str(rate)]
+    command += ["--out", str(log), "--rate", str(rate)]
     command += ["--speed", str(cloud.clock.speed), "--origin", f"{cloud.clock.now()},{cloud.clock.wall()}"]
     command += ["--seconds", str(8 * 3600), "--count", str(10**9)]
-    process = subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-    try:
-        _await_first(process, log)
-        yield Traffic(process, log)
-    finally:
-        process.send_signal(signal.SIGTERM)
+    with _door(cloud, seeded) as door:
+        process = subprocess.Popen([*command, *door], cwd=ROOT, start_new_session=True)
         try:
-            process.wait(DRAIN_WALL_SECONDS + 300 / cloud.clock.speed)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _await_first(process, log)
+            yield Traffic(process, log)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(DRAIN_WALL_SECONDS + 300 / cloud.clock.speed)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def _door(cloud: Any, seeded: seed.Seeded) -> Iterator[list[str]]:
+    """By which host its clients ask for the service, and whom they ask where that is."""
+    if not is_named(seeded):
+        yield ["--host", seeded.load_balancer_dns]
+        return
+    with NameServer(cloud.names.resolve, cloud.plane.host) as server:
+        host, port = server.address
+        yield ["--host", NAME, "--dns", f"{host}:{port}"]
 
 
 def _await_first(process: "subprocess.Popen[bytes]", log: Path) -> None:

@@ -11,7 +11,7 @@ from local.control.delivery import Delivery
 from local.demo import figures, orphans, scenes
 from local.demo.charts import RELEASED
 from local.demo.figures import Evidence, Figures, Played
-from local.demo.scenes import Order, Scene, Stop
+from local.demo.scenes import Order, Scene, Side, Stop
 from local.demo.watch import Watch
 from local.plane import load
 
@@ -28,13 +28,14 @@ SEEN_MINUTES = (
 
 @dataclass(frozen=True)
 class Ran:
-    """What was run in a scene, and how the last of it ended; `fleets` as `figures.Played` has them."""
+    """What was run in a scene, and how the last of it ended; `fleets` and `sides` as `figures.Played` has them."""
 
     outcome: str
     executions: tuple[str, ...] = ()
     history: Sequence[Mapping[str, Any]] = ()
     cause: str | None = None
     fleets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sides: Mapping[str, Side] = field(default_factory=dict)
 
 
 @dataclass
@@ -44,6 +45,7 @@ class After:
     weights: dict[str, int]
     left: list[str]
     balancer: dict[str, int]
+    standing: list[str]
 
 
 @dataclass
@@ -101,7 +103,7 @@ class Stage:
     def measure(self, played: Played, evidence: Evidence) -> Figures:
         """The scene's figures, once every request is in the log."""
         after = self.after[played.version]
-        return figures.measure(played, evidence, after.weights, after.left, after.balancer)
+        return figures.measure(played, evidence, after.weights, after.left, after.balancer, after.standing)
 
     def evidence(self, events: Path) -> Evidence:
         return Evidence(
@@ -114,6 +116,7 @@ class Stage:
             turns=self.watch.turns,
             sights=self.watch.sights,
             versions=self.watch.versions,
+            told=self.cloud.names.told(),
         )
 
     # --- one scene ----------------------------------------------------------------------------------------
@@ -141,6 +144,7 @@ class Stage:
             history=ran.history,
             cause=ran.cause,
             fleets=ran.fleets,
+            sides=ran.sides,
         )
 
     def _run_scene(self, scene: Scene) -> Ran:
@@ -151,9 +155,13 @@ class Stage:
         return self._grow(scene) if scene.doubles else self._release(scene)
 
     def _release(self, scene: Scene) -> Ran:
-        arn = self._start(scene)
+        arn, sides = self._start(scene), dict[str, Side]()
+        if scenes.is_named(self.seeded):
+            self._until(lambda: self._share(scene) > 0 or self._is_over(arn), [arn])
+            found = scenes.sides(self.cloud, self.seeded)
+            sides = {self.watch.versions[side.target_group]: side for side in found}
         self._until(lambda: self._is_over(arn), [arn])
-        return self._ended(arn)
+        return replace(self._ended(arn), sides=sides)
 
     def _grow(self, scene: Scene) -> Ran:
         """Doubles the load at half the traffic, and leaves the release to deal with it."""
@@ -250,7 +258,9 @@ class Stage:
         table = self.stack.outputs["ReleasesTableName"] if self.stack else None
         left = orphans.find(self.cloud, table, self.cloud.clock.now()) if table else []
         now = self._balancer()
-        return After(weights, left, {name: now[name] - counted[name] for name in now})
+        standing = self.cloud.client("elbv2").describe_load_balancers()["LoadBalancers"]
+        names = sorted(str(each["LoadBalancerName"]) for each in standing)
+        return After(weights, left, {name: now[name] - counted[name] for name in now}, names)
 
     def _balancer(self) -> dict[str, int]:
         """What HAProxy itself has counted so far."""

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from local.demo.figures import Figures
+from local.demo.figures import ByName, Figures
 
 BAR = 50
 SHOWN_ACTS = 9
@@ -149,6 +149,44 @@ def _cells(each: Figures) -> dict[str, str | Text]:
         "calls": str(each.api_calls),
         "left\nbehind": str(len(each.orphans)),
     }
+
+
+def name_words(each: Figures) -> list[str]:
+    """What is told of a scene by DNS, line by line; nothing of any other."""
+    seen = each.by_name
+    if seen is None:
+        return []
+    told = {
+        "weights": [f"{clock(at).strip()}  {percents(shares)}" for at, shares in seen.weights],
+        "last change": [follow_words(each)],
+        "answered": [f"{version}  {count:,}" for version, count in each.answered.items()],
+        "behind": [f"{version}  {name}" for version, name in seen.balancers.items()],
+        "at the end": [", ".join(seen.standing)],
+        "certificates": certificates(seen),
+    }
+    lines = [
+        f"  {name if not index else '':<12}  {words}"
+        for name, told_of in told.items()
+        for index, words in enumerate(told_of)
+    ]
+    return [each.name, *lines]
+
+
+def certificates(seen: ByName) -> list[str]:
+    """What the listeners of either side offer, line by line; once where that is the same."""
+    first, *others = seen.certificates.values()
+    if first and others and all(arns == first for arns in others):
+        return ["the same on both sides:", *first]
+    return [f"{version}: {', '.join(arns) or 'none'}" for version, arns in seen.certificates.items()]
+
+
+def follow_words(each: Figures) -> str:
+    """How long the last change of a name's weights took to reach everybody."""
+    seen = each.by_name
+    if seen is None or seen.seconds_in_sync is None or seen.seconds_followed is None:
+        return "not seen to arrive"
+    in_sync, followed = seen.seconds_in_sync["cloud"], seen.seconds_followed["cloud"]
+    return f"at all DNS servers after {in_sync:.0f} s, at all clients after {followed:.0f} s"
 
 
 def _seconds(times: dict[str, float] | None) -> str:

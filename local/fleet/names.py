@@ -64,6 +64,10 @@ class Names:
         chosen = zones.choose(records, self._is_healthy, turn)
         return Answer(chosen.target, chosen.ttl, chosen.type) if chosen else None
 
+    def told(self) -> list[tuple[float, float]]:
+        """Of each change, when it was made, and when all DNS servers had it or will."""
+        return list(self._changes.values())
+
     # what the API does
 
     def _created(self, original: Any, backend: Any, *arguments: Any, **named: Any) -> Any:

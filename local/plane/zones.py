@@ -78,14 +78,24 @@ def is_healthy(backend: Any, balancer: Any) -> bool:
 
     https://docs.aws.amazon.com/Route53/latest/APIReference/API_AliasTarget.html
     """
-    groups = {
+    return all(_has_healthy(backend, group) for group in _groups(balancer))
+
+
+def weights(record_sets: Iterable[Any], names: Iterable[str]) -> dict[str, int]:
+    """What records of these names give to each target group, by the load balancers that they lead to."""
+    wanted = set(map(normal, names))
+    found = [(balancer_of(each.target), each.weight) for each in read(record_sets) if each.name in wanted]
+    return {group: weight or 0 for balancer, weight in found if balancer for group in _groups(balancer)}
+
+
+def _groups(balancer: Any) -> set[str]:
+    return {
         pair["TargetGroupArn"]
-        for listener in balancer.listeners.values()
-        for rule in listener.rules.values()
+        for listener in list(balancer.listeners.values())
+        for rule in list(listener.rules.values())
         for action in rule.actions
         for pair in action.data.get("ForwardConfig", {}).get("TargetGroups", [])
     }
-    return all(_has_healthy(backend, group) for group in groups)
 
 
 def _has_healthy(backend: Any, group: str) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local import seed
 from local.cloud import Cloud
 
 LEDGER = {
@@ -120,6 +121,22 @@ def test_writes_of_routes_show_the_weights_before_and_after(cloud: Cloud) -> Non
     assert shifted["request"]["RuleArn"] == rule
     elb.modify_listener(ListenerArn=listener, DefaultActions=[{"Type": "forward", "TargetGroupArn": green}])
     assert (cloud.calls.entries[-1]["before"], cloud.calls.entries[-1]["after"]) == ({blue: 1}, {green: 1})
+
+
+def test_writes_of_a_name_show_the_weights_of_what_its_load_balancers_forward_to(cloud: Cloud) -> None:
+    shop = seed.named(cloud, seed.service(cloud), "shop.example.com")
+    made = cloud.calls.entries[-2]
+    assert (made["call"], made["before"], made["after"]) == (
+        "ChangeResourceRecordSets",
+        {},
+        {shop.target_group_arn: 100},
+    )
+    zone = shop.route_arn.split("/")[1]
+    other = {"Name": "x.example.com", "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"x"'}]}
+    batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": other}]}
+    cloud.clock.sleep(1)
+    cloud.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    assert (cloud.calls.entries[-1]["before"], cloud.calls.entries[-1]["after"]) == ({}, {})
 
 
 def test_writes_of_groups_show_the_sizes_before_and_after(cloud: Cloud) -> None:

@@ -11,9 +11,11 @@ from local.demo.promises import (
     broken_by_control,
     broken_by_fault,
     broken_by_load,
+    broken_by_name,
     broken_by_order,
     broken_by_stop,
 )
+from local.demo.scenes import Side
 from local.demo.watch import Sight, Turn
 from local.plane.load import Event
 
@@ -434,6 +436,98 @@ def test_a_blue_that_should_stand_on_its_floor_must() -> None:
         fleets={"blue": OLD, "green": NEW, "blue again": OLD},
     )
     assert broken_by_order(seen, at_zero=False) == ["1.0.0 had 0 in service when the order came"]
+
+
+NAMED = "arn:aws:route53:::hostedzone/Z1/shop.example.com"
+CERTIFICATES = ("arn:aws:acm:us-east-1:123456789012:certificate/1",)
+SIDES = {
+    "1.0.0": Side(BLUE, 50, "shop", CERTIFICATES),
+    "2.0.0": Side(GREEN, 50, "viridian-shop", CERTIFICATES),
+}
+
+
+def change(at: float, weights: dict[str, int], name: str = "shop.example.com.") -> dict[str, Any]:
+    batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": {"Name": name}}]}
+    request = {"HostedZoneId": "Z1", "ChangeBatch": batch}
+    return write(at, weights, call="ChangeResourceRecordSets", request=request)
+
+
+def by_name(**other: Any) -> Any:
+    """The name's last change is at 1300, in sync 30 s later; a client follows it 80 s after that."""
+    calls = [
+        change(1200.0, {BLUE: 50, GREEN: 50}),
+        change(1250.0, {BLUE: 7}, name="www.shop.example.com."),
+        change(1300.0, {GREEN: 100}),
+    ]
+    events = [event(1290.0), event(1410.0), event(1450.0, "2.0.0"), event(1600.0)]
+    seen = replace(
+        EVIDENCE, route=NAMED, calls=calls, events=events, told=[(1200.1, 1230.1), (1300.1, 1330.1)]
+    )
+    played = replace(PLAYED, sides=SIDES)
+    return figures(played, replace(seen, **other), standing=["shop", "viridian-shop"])
+
+
+def test_a_name_is_followed_when_its_clients_ask_the_side_without_weight_no_more() -> None:
+    seen = by_name().by_name
+    assert seen.weights == [(200.0, {"1.0.0": 50, "2.0.0": 50}), (300.0, {"2.0.0": 100})]
+    assert seen.seconds_in_sync == {"cloud": 30.1, "wall": 1.0}
+    assert seen.seconds_followed == {"cloud": 110.0, "wall": 3.67}
+    assert seen.balancers == {"1.0.0": "shop", "2.0.0": "viridian-shop"}
+    assert figures().by_name is None
+
+
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        (1419.0, []),
+        (1421.0, ["a client kept its answer for 91 s after the last change was told, not 60 s"]),
+        (1299.0, ["no client kept an answer from before the last change: nothing was to see"]),
+    ],
+)
+def test_an_answer_is_kept_for_its_ttl_and_no_longer(last: float, words: list[str]) -> None:
+    assert broken_by_name(by_name(events=[event(1290.0), event(last)]), [50, 100], 0.0) == words
+
+
+def test_a_change_that_no_server_has_is_not_followed() -> None:
+    assert broken_by_name(by_name(told=[]), [50, 100], 0.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({}, []),
+        (
+            {"certificates": {"1.0.0": ["a"], "2.0.0": ["b"]}},
+            ["blue offers a, and green b"],
+        ),
+        ({"certificates": {}}, ["blue offers nothing, and green nothing"]),
+        ({"standing": ["viridian-shop"]}, ["shop is gone"]),
+        (
+            {"balancers": {"1.0.0": "shop", "2.0.0": "shop"}},
+            ["the name led to shop, shop, not to two load balancers"],
+        ),
+        ({"weights": []}, ["2.0.0 was given nothing percent, not 50, 100"]),
+    ],
+)
+def test_each_promise_of_a_name_can_break_alone(wrong: dict[str, Any], words: list[str]) -> None:
+    whole = by_name()
+    assert broken_by_name(replace(whole, by_name=replace(whole.by_name, **wrong)), [50, 100], 0.0) == words
+
+
+def test_a_step_counts_from_when_nobody_may_keep_the_answer_before_it() -> None:
+    words = "1.0.0 50, 2.0.0 50 percent stood for 100 s, not 100 s"
+    assert broken_by_name(by_name(), [50, 100], 9.0) == []
+    assert broken_by_name(by_name(), [50, 100], 10.0) == [words]
+    assert words not in broken_by_name(replace(by_name(), outcome="RolledBack"), [50, 100], 10.0)
+
+
+def test_what_was_rolled_back_has_no_load_balancer_any_more() -> None:
+    seen = replace(by_name(), final_weights={"1.0.0": 100, "2.0.0": 0})
+    assert broken_by_name(seen, [50, 100], 0.0) == ["viridian-shop still stands"]
+
+
+def test_a_release_that_never_had_a_share_of_its_name_shows_nothing() -> None:
+    assert broken_by_name(figures(), [50, 100], 0.0) == ["2.0.0 never had a share of the name"]
 
 
 def test_the_control_must_lose() -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from local.demo import charts
 from local.demo.charts import Course, Slice, acts, draw
-from local.demo.figures import Figures
+from local.demo.figures import ByName, Figures
 from local.demo.report import Chapter, render
-from local.demo.view import Act, PlainView, Snapshot, story
+from local.demo.view import Act, PlainView, Snapshot, name_words, story
 
 WEIGHTS_HEIGHT = charts.WEIGHTS[1] - charts.WEIGHTS[0]
 STATES = [
@@ -241,6 +241,56 @@ def test_an_upgrade_that_is_taken_back_is_drawn_and_told(capsys: Any) -> None:
     told = capsys.readouterr().out
     assert "…" not in told
     assert re.search(r"2\.0\.0 +RolledBack .* 122 s +order ", told)
+
+
+BY_NAME = ByName(
+    weights=[(206.0, {"1.0.0": 90, "2.0.0": 10}), (675.0, {"2.0.0": 100})],
+    balancers={"1.0.0": "shop", "2.0.0": "v-shop-1"},
+    certificates={"1.0.0": ["arn:one", "arn:two"], "2.0.0": ["arn:one", "arn:two"]},
+    seconds_in_sync={"cloud": 30.0, "wall": 1.0},
+    seconds_followed={"cloud": 83.4, "wall": 2.8},
+    standing=["shop", "v-shop-1"],
+)
+
+
+def test_a_release_by_dns_is_told_in_the_terminal_line_by_line() -> None:
+    assert name_words(replace(FIGURES, by_name=BY_NAME)) == [
+        "good",
+        "  weights       3:26  1.0.0 90% / 2.0.0 10%",
+        "                11:15  2.0.0 100%",
+        "  last change   at all DNS servers after 30 s, at all clients after 83 s",
+        "  answered      1.0.0  1,900",
+        "                2.0.0  850",
+        "  behind        1.0.0  shop",
+        "                2.0.0  v-shop-1",
+        "  at the end    shop, v-shop-1",
+        "  certificates  the same on both sides:",
+        "                arn:one",
+        "                arn:two",
+    ]
+    assert name_words(FIGURES) == []
+
+
+def test_certificates_that_differ_and_a_name_that_nobody_follows_are_told_as_such() -> None:
+    other = {"1.0.0": ["arn:one"], "2.0.0": []}
+    seen = replace(FIGURES, by_name=replace(BY_NAME, certificates=other, seconds_followed=None))
+    told = name_words(seen)
+    assert "  last change   not seen to arrive" in told
+    assert told[-2:] == ["  certificates  1.0.0: arn:one", "                2.0.0: none"]
+    page = render("x", 30, [replace(CHAPTER, figures=seen)])
+    assert "<td>1 / 0, not the same</td>" in page
+
+
+def test_a_release_by_dns_is_drawn_and_told() -> None:
+    course = replace(COURSE, all_green=570.0)
+    page = render("x", 30, [CHAPTER, Chapter("named", "", replace(FIGURES, by_name=BY_NAME), course, [])])
+    assert "The last change of weights was at all DNS servers after 30 s, at all clients after 83 s." in page
+    assert "1.0.0 behind shop, 2.0.0 behind v-shop-1." in page
+    assert "the same on both sides:<br>arn:one<br>arn:two" in page
+    assert "last change at all clients, cloud</th><td>–</td><td>83 s</td>" in page
+    assert "<td>2 / 2, the same</td>" in page
+    assert [each.text for each in marked(course, "text", "mark-label")] == ["all on 2.0.0"]
+    assert "certificates" not in render("x", 30, [CHAPTER])
 
 
 def test_the_floors_are_told_of_a_load_that_doubled() -> None:

@@ -11,7 +11,19 @@ from local.cloud import Cloud
 from local.demo import figures, promises, scenes
 from local.demo.figures import Evidence, Played
 from local.demo.orphans import Entry, Left, entries, find, is_orphan, leftovers
-from local.demo.scenes import CONTROL, FIRST, OLD, PARAMETERS, ROOT, SCENES, UPGRADES, Scene, Stop
+from local.demo.scenes import (
+    BY_NAME,
+    CONTROL,
+    FIRST,
+    NAME,
+    OLD,
+    PARAMETERS,
+    ROOT,
+    SCENES,
+    UPGRADES,
+    Scene,
+    Stop,
+)
 from local.demo.stage import Stage, losing
 from local.demo.watch import Watch
 from local.plane.load import Event
@@ -40,14 +52,22 @@ def answered(played: Played) -> Event:
     )
 
 
-def stage(cloud: Any, *cast: Scene, deployed: bool = True, launched: dict[str, Any] | None = None) -> Stage:
-    stack = cloud.deploy(ROOT / "template.yaml", PARAMETERS) if deployed else None
+def stage(
+    cloud: Any,
+    *cast: Scene,
+    deployed: bool = True,
+    launched: dict[str, Any] | None = None,
+    name: str | None = None,
+) -> Stage:
+    lent = {**PARAMETERS, **({"RecordNames": name} if name else {})}
+    stack = cloud.deploy(ROOT / "template.yaml", lent) if deployed else None
     watch = Watch(cloud)
     seeded = scenes.service(cloud, RATE, 1, launched)
+    seeded = scenes.named(cloud, seeded) if name else seeded
     scenes.tighten(cloud, seeded)
     builders = scenes.builders(cloud, cast)
     scenes.await_calm(cloud, seeded)
-    cloud.plane.traffic(RATE)
+    cloud.plane.traffic(RATE, name, resolvers=20 if name else 0)
     if any(scene.doubles for scene in cast):
         cloud.clock.sleep(480)  # what a load has grown to is told by what it was for five minutes
     here = Stage(cloud, seeded, stack, watch, builders)
@@ -90,6 +110,7 @@ def seen(here: Stage, played: Played) -> Evidence:
         turns=[],
         sights=here.watch.sights,
         versions=here.watch.versions,
+        told=here.cloud.names.told(),
     )
 
 
@@ -130,6 +151,22 @@ def test_an_upgrade_is_promoted_and_taken_back_an_hour_later(
         "18",
     ]
     assert [*found.fleets["blue"].values()] == ["t2.small", "optional", "shop-web", "9"]
+
+
+def test_a_release_by_dns_splits_a_name_between_two_load_balancers(cloud: Any) -> None:
+    scene, lost = BY_NAME[0], list[str]()
+    here = stage(cloud, scene, name=NAME)
+    cloud.plane.lost = lambda how, group, target, requests: lost.append(how)
+    played = here.play(scene, FIRST)
+    found = here.measure(played, seen(here, played))
+    assert (played.outcome, found.orphans, lost) == (scene.expected, [], []), played.cause
+    assert found.final_weights == {FIRST: 0, scene.version: 100}
+    assert found.by_name is not None
+    assert found.by_name.seconds_in_sync == {"cloud": 30.0, "wall": 30.0}
+    assert [len(arns) for arns in found.by_name.certificates.values()] == [2, 2]
+    followed = replace(found.by_name, seconds_followed={"cloud": 80.0, "wall": 80.0})
+    told = replace(found, by_name=followed)
+    assert promises.broken_by_name(told, scenes.STEPS, scenes.OBSERVE_MINUTES * 60) == []
 
 
 def test_an_event_is_lost_only_while_it_is_to_be(cloud: Any) -> None:
