@@ -58,7 +58,8 @@ def service(
     """A running service: network, image, load balancer, fleet, guard; `profile` overrides its profile.
 
     `launched` overrides what its launch template says.
-    `route` is "rule" (a path rule of a shared listener) or "listener" (its default action).
+    `route` is "rule" (a path rule of a shared listener), "listener" (its default action) or "name" (the weighted record
+    of `NAME.example.com` that leads to its load balancer).
     `tracking` is "requests" (per target and minute), "cpu" (percent) or "none".
     """
     tags = _tags(name) if tagged else [{"Key": "Name", "Value": name}]
@@ -71,12 +72,13 @@ def service(
     group = _group(cloud, f"{name}-1", template, subnets, targets, (minimum, instances, maximum), tags)
     _track(cloud, group, balancer, targets, tracking, tracking_target)
     guard = _guard(cloud, name, balancer, guard_percent, tags)
-    document = {"route": rule or listener, "guards": [guard], **profile}
+    production = _record(cloud, name, balancer) if route == "name" else rule or listener
+    document = {"route": production, "guards": [guard], **profile}
     if register:
         registered(cloud, name, document)
     return Seeded(
         name,
-        rule or listener,
+        production,
         rule,
         listener,
         balancer,
@@ -324,6 +326,26 @@ def _route(
         Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
     )["Rules"][0]["RuleArn"]
     return listener, rule
+
+
+def _record(cloud: Any, name: str, balancer: str) -> str:
+    route53, elb = cloud.client("route53"), cloud.client("elbv2")
+    (told,) = elb.describe_load_balancers(LoadBalancerArns=[balancer])["LoadBalancers"]
+    zone = route53.create_hosted_zone(Name="example.com", CallerReference=name)["HostedZone"]["Id"]
+    record = {
+        "Name": f"{name}.example.com",
+        "Type": "A",
+        "SetIdentifier": "blue",
+        "Weight": 100,
+        "AliasTarget": {
+            "DNSName": told["DNSName"],
+            "HostedZoneId": told["CanonicalHostedZoneId"],
+            "EvaluateTargetHealth": True,
+        },
+    }
+    batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    return f"arn:aws:route53:::{zone.removeprefix('/')}/{record['Name']}"
 
 
 def _group(

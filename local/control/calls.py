@@ -19,13 +19,14 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.elbv2.models import elbv2_backends
 
 from local.clocks.clock import Clock
+from local.plane import zones
 
 PERSON, STATES, CLOUD = "person", "states", "cloud"
 READS = re.compile(r"^(Describe|Get|List|Search|Lookup|Query|Scan|BatchGet|TransactGet|Head|Filter|Invoke)")
 GROUP_WRITES = re.compile(
     r"^(Create|Update|Delete)AutoScalingGroup$|^SetDesiredCapacity$|InAutoScalingGroup$"
 )
-ROUTE_WRITES = re.compile(r"^(Create|Modify|Delete)(Rule|Listener)$")
+ROUTE_WRITES = re.compile(r"^(Create|Modify|Delete)(Rule|Listener)$|^ChangeResourceRecordSets$")
 LONG = 300
 
 _principal: ContextVar[str] = ContextVar("principal", default=PERSON)
@@ -159,7 +160,9 @@ class Calls:
         return {}
 
     def _weights(self, request: dict[str, Any]) -> dict[str, int] | None:
-        arn = request.get("RuleArn") or request.get("ListenerArn")
+        arn = route_of(request)
+        if arn and ":route53:" in arn:
+            return zones.routes(self._account).get(arn, {})
         for balancer in elbv2_backends[self._account][self._region].load_balancers.values():
             for listener in balancer.listeners.values():
                 for route in [listener, *getattr(listener, "rules", {}).values()]:
@@ -178,11 +181,19 @@ class Calls:
         """The epoch in the ledger of the route that this execution holds, or that the request names."""
         table: Any = dynamodb_backends[self._account][self._region].tables.get(_ledger.get() or "")
         locks = list(_locks(table)) if table else []
-        named = {request.get("RuleArn"), request.get("ListenerArn")}
+        named = {request.get("RuleArn"), request.get("ListenerArn"), route_of(request)}
         mine = [lock for lock in locks if lock["pk"].removeprefix("route#") in named]
         mine = mine or [lock for lock in locks if lock.get("execution") in (_execution.get(),)]
         mine = mine or (locks if len(locks) == 1 else [])
         return int(mine[0]["epoch"]) if mine and mine[0].get("epoch") is not None else None
+
+
+def route_of(request: dict[str, Any]) -> str | None:
+    """The ARN of the route that a request writes: a rule, a listener, or the name whose records a batch changes."""
+    for change in (request.get("ChangeBatch") or {}).get("Changes", []):
+        zone, name = request["HostedZoneId"].split("/")[-1], change["ResourceRecordSet"]["Name"]
+        return f"arn:aws:route53:::hostedzone/{zone}/{name.rstrip('.')}"
+    return request.get("RuleArn") or request.get("ListenerArn")
 
 
 def _locks(table: Any) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,9 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from local.control.calls import route_of
 from tests.faults import floors
+from tests.faults.checks import ROUTE_WRITES
 from tests.faults.place import Place
 from tests.faults.sides import record, scaling, weights
 from tests.workflow.world import Release
@@ -83,8 +85,8 @@ def route_writes(world: Place) -> list[dict[str, Any]]:
     arn = world.shop.route_arn
     return [
         entry
-        for entry in ours(world, "ModifyRule", "ModifyListener")
-        if arn in (entry["request"].get("RuleArn"), entry["request"].get("ListenerArn"))
+        for entry in ours(world, *ROUTE_WRITES)
+        if route_of(entry["request"]) == arn
     ]
 
 

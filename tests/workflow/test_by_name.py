@@ -83,25 +83,9 @@ class World:
 @contextmanager
 def opened(**profile: Any) -> Iterator[World]:
     with fast(), Cloud.virtual() as cloud:
-        shop = seed.service(cloud, deregistration_delay=30)
-        zone = cloud.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")[
-            "HostedZone"
-        ]["Id"]
-        elb = cloud.client("elbv2")
-        (balancer,) = elb.describe_load_balancers(LoadBalancerArns=[shop.load_balancer_arn])["LoadBalancers"]
-        target = {"DNSName": balancer["DNSName"], "HostedZoneId": balancer["CanonicalHostedZoneId"]}
-        record = {"Name": NAME, "Type": "A", "SetIdentifier": "blue", "Weight": 100}
-        change = {
-            "Action": "CREATE",
-            "ResourceRecordSet": {**record, "AliasTarget": {**target, "EvaluateTargetHealth": True}},
-        }
-        cloud.client("route53").change_resource_record_sets(
-            HostedZoneId=zone, ChangeBatch={"Changes": [change]}
-        )
-        route = f"arn:aws:route53:::{zone.removeprefix('/')}/{NAME}"
-        seed.registered(
-            cloud, "shop", {**shop.profile, "route": route, "steps": STEPS, "settle_seconds": 0, **profile}
-        )
+        named = {"route": "name", "steps": STEPS, "settle_seconds": 0, **profile}
+        shop = seed.service(cloud, deregistration_delay=30, register=True, **named)
+        zone = shop.route_arn.split("/")[1]
         role = f"arn:aws:iam::{ACCOUNT}:role/shop-instance"
         stack = cloud.deploy(
             ROOT / "template.yaml", parameters={"InstanceRoleArns": role, "RecordNames": NAME}
