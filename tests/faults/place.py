@@ -37,7 +37,7 @@ REALITY: Mapping[str, Any] = {}
 SERVICE: Mapping[str, Any] = {"deregistration_delay": 30, "keep_minutes": 2, "retain_days": 0}
 BY_NAME = {"route": "name"}
 # What the service of a scenario is, if it isn't like the others'.
-SEEDED: Mapping[str, Mapping[str, Any]] = {"named": BY_NAME, "named_bad": BY_NAME}
+SEEDED: Mapping[str, Mapping[str, Any]] = dict.fromkeys(("named", "named_bad", "named_ordered"), BY_NAME)
 RESOLVERS = 50  # clients that look a name up
 
 

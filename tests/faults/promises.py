@@ -83,11 +83,7 @@ def ours(world: Place, *calls: str) -> list[dict[str, Any]]:
 def route_writes(world: Place) -> list[dict[str, Any]]:
     """Our writes of the production route."""
     arn = world.shop.route_arn
-    return [
-        entry
-        for entry in ours(world, *ROUTE_WRITES)
-        if route_of(entry["request"]) == arn
-    ]
+    return [entry for entry in ours(world, *ROUTE_WRITES) if route_of(entry["request"]) == arn]
 
 
 def alone(shown: dict[str, int] | None, arn: str) -> bool:
@@ -390,6 +386,8 @@ CLEAN_ENDS = {
     "taken": "RolledBack",
     "revived": "RolledBack",
     "stepped": "RolledBack",
+    "named_bad": "RolledBack",
+    "named_ordered": "RolledBack",
 }
 
 

@@ -142,6 +142,11 @@ def named_bad(world: Place) -> Release:
     return bad(world)
 
 
+def named_ordered(world: Place) -> Release:
+    """A person orders such a service's rollback at 50%."""
+    return ordered(world)
+
+
 def _unwanted(world: Place, source: Mapping[str, Any]) -> Release:
     return world.start(source=source, smoke_tests=[{"path": "/", "contains": "nothing of the kind"}])
 
@@ -180,6 +185,7 @@ SCENARIOS: dict[str, Scenario] = {
     "gated": gated,
     "named": named,
     "named_bad": named_bad,
+    "named_ordered": named_ordered,
 }
 # One release each, which ends well by itself; rows add crowds and sequels to the scenarios.
 PLAIN = tuple(SCENARIOS)
