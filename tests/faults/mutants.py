@@ -143,7 +143,7 @@ SECOND_WEIGHT = Point("ShiftTrafficFunction", "ModifyRule", 2)
 POLL = Point("JudgeGreenFunction", "DescribeRules", 1)
 POLLED = Point("JudgeGreenFunction", "DescribeAlarms", 1)
 CREATED = Point("CreateGreenFunction", "DescribeAutoScalingGroups", 1)
-SECOND_BATCH = Point("ShiftTrafficFunction", "ChangeResourceRecordSets", 2)
+FIRST_BATCH = Point("ShiftTrafficFunction", "ChangeResourceRecordSets", 1)
 RETIRING = Point("RetireBlueFunction", "GetItem", 1)
 
 
@@ -707,7 +707,7 @@ MUTANTS: list[Mutant] = [
         run(
             "F33",
             "named",
-            fault("person_changes_records", SECOND_BATCH, blue=80, green=20),
+            fault("person_changes_records", FIRST_BATCH, blue=80, green=20),
             ends=DISTURBED,
         ),
         "C7",
