@@ -6,6 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local.plane import zones
+from local.strict.route53 import BUSY_SECONDS
 from tests.faults.checks import BATCH
 from tests.faults.injector import Send
 from tests.faults.kinds import kind
@@ -67,6 +68,7 @@ def person_changes_records(world: Place, fault: Fault) -> None:
         batch = [change for record in _records(world) if (change := _changed(fault, record)) is not None]
         zone = world.shop.route_arn.split("/")[1]
         _patiently(world, "change_resource_record_sets", HostedZoneId=zone, ChangeBatch={"Changes": batch})
+        world.injector.pause(BUSY_SECONDS)  # whoever was about to write finds the change, not a busy zone
 
     at(world, fault, act)
 
