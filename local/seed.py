@@ -62,7 +62,8 @@ def service(
     """A running service: network, image, load balancer, fleet, guard; `profile` overrides its profile.
 
     `launched` overrides what its launch template says.
-    `route` is "rule" (a path rule of a shared listener) or "listener" (its default action).
+    `route` is "rule" (a path rule of a shared listener), "listener" (its default action) or "name" (the weighted record
+    of `NAME.example.com` that leads to its load balancer).
     `tracking` is "requests" (per target and minute), "cpu" (percent) or "none".
     """
     tags = _tags(name) if tagged else [{"Key": "Name", "Value": name}]
@@ -75,12 +76,13 @@ def service(
     group = _group(cloud, f"{name}-1", template, subnets, targets, (minimum, instances, maximum), tags)
     _track(cloud, group, balancer, targets, tracking, tracking_target)
     guard = _guard(cloud, name, balancer, guard_percent, tags)
-    document = {"route": rule or listener, "guards": [guard], **profile}
+    production = _record(cloud, name, balancer) if route == "name" else rule or listener
+    document = {"route": production, "guards": [guard], **profile}
     if register:
         registered(cloud, name, document)
     return Seeded(
         name,
-        rule or listener,
+        production,
         rule,
         listener,
         balancer,
@@ -106,24 +108,10 @@ def registered(cloud: Any, name: str, profile: dict[str, Any]) -> None:
     )
 
 
-def named(cloud: Any, seeded: Seeded, name: str, **profile: Any) -> Seeded:
-    """The same service, registered by a name: a hosted zone has its one record, a weighted alias to the load balancer."""
-    route53, domain = cloud.client("route53"), name.partition(".")[2]
-    zone = route53.create_hosted_zone(Name=domain, CallerReference=name)["HostedZone"]["Id"].split("/")[-1]
-    arns = [seeded.load_balancer_arn]
-    (balancer,) = cloud.client("elbv2").describe_load_balancers(LoadBalancerArns=arns)["LoadBalancers"]
-    target = {"DNSName": balancer["DNSName"], "HostedZoneId": balancer["CanonicalHostedZoneId"]}
-    record = {
-        "Name": name,
-        "Type": "A",
-        "SetIdentifier": "blue",
-        "Weight": 100,
-        "AliasTarget": {**target, "EvaluateTargetHealth": True},
-    }
-    batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
-    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
-    route = f"arn:aws:route53:::hostedzone/{zone}/{name}"
-    document = {**seeded.profile, "route": route, **profile}
+def named(cloud: Any, seeded: Seeded) -> Seeded:
+    """The same service, registered by a name whose one record, a weighted alias, leads to its load balancer."""
+    route = _record(cloud, seeded.service, seeded.load_balancer_arn)
+    document = {**seeded.profile, "route": route}
     registered(cloud, seeded.service, document)
     return replace(seeded, route_arn=route, profile=document)
 
@@ -364,6 +352,26 @@ def _route(
         Conditions=[{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/*"]}}],
     )["Rules"][0]["RuleArn"]
     return listener, rule
+
+
+def _record(cloud: Any, name: str, balancer: str) -> str:
+    route53, elb = cloud.client("route53"), cloud.client("elbv2")
+    (told,) = elb.describe_load_balancers(LoadBalancerArns=[balancer])["LoadBalancers"]
+    zone = route53.create_hosted_zone(Name="example.com", CallerReference=name)["HostedZone"]["Id"]
+    record = {
+        "Name": f"{name}.example.com",
+        "Type": "A",
+        "SetIdentifier": "blue",
+        "Weight": 100,
+        "AliasTarget": {
+            "DNSName": told["DNSName"],
+            "HostedZoneId": told["CanonicalHostedZoneId"],
+            "EvaluateTargetHealth": True,
+        },
+    }
+    batch = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+    return f"arn:aws:route53:::{zone.removeprefix('/')}/{record['Name']}"
 
 
 def _group(

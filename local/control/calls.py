@@ -17,7 +17,6 @@ from moto.core.responses import BaseResponse
 from moto.core.utils import get_service_model
 from moto.dynamodb.models import dynamodb_backends
 from moto.elbv2.models import elbv2_backends
-from moto.route53.models import route53_backends
 
 from local.clocks.clock import Clock
 from local.plane import zones
@@ -27,8 +26,7 @@ READS = re.compile(r"^(Describe|Get|List|Search|Lookup|Query|Scan|BatchGet|Trans
 GROUP_WRITES = re.compile(
     r"^(Create|Update|Delete)AutoScalingGroup$|^SetDesiredCapacity$|InAutoScalingGroup$"
 )
-ROUTE_WRITES = re.compile(r"^(Create|Modify|Delete)(Rule|Listener)$")
-NAME_WRITE = "ChangeResourceRecordSets"
+ROUTE_WRITES = re.compile(r"^(Create|Modify|Delete)(Rule|Listener)$|^ChangeResourceRecordSets$")
 LONG = 300
 
 _principal: ContextVar[str] = ContextVar("principal", default=PERSON)
@@ -157,29 +155,20 @@ class Calls:
         """What a route's weights, or a group's sizes, are at this moment."""
         if ROUTE_WRITES.match(call):
             return {key: self._weights(request)}
-        if call == NAME_WRITE:
-            return {key: self._answered(request)}
         if GROUP_WRITES.search(call):
             return {key: self._group(request)}
         return {}
 
     def _weights(self, request: dict[str, Any]) -> dict[str, int] | None:
-        arn = request.get("RuleArn") or request.get("ListenerArn")
+        arn = route_of(request)
+        if arn and ":route53:" in arn:
+            return zones.routes(self._account).get(arn, {})
         for balancer in elbv2_backends[self._account][self._region].load_balancers.values():
             for listener in balancer.listeners.values():
                 for route in [listener, *getattr(listener, "rules", {}).values()]:
                     if getattr(route, "arn", None) == arn:
                         return _forwarded(getattr(route, "actions", None) or route.default_actions)
         return None
-
-    def _answered(self, request: dict[str, Any]) -> dict[str, int] | None:
-        zone: Any = route53_backends[self._account]["aws"].zones.get(request.get("HostedZoneId", ""))
-        changes = request.get("ChangeBatch", {}).get("Changes", [])
-        return (
-            zones.weights(zone.rrsets, (each["ResourceRecordSet"]["Name"] for each in changes))
-            if zone
-            else None
-        )
 
     def _group(self, request: dict[str, Any]) -> dict[str, int] | None:
         name = request.get("AutoScalingGroupName")
@@ -192,11 +181,19 @@ class Calls:
         """The epoch in the ledger of the route that this execution holds, or that the request names."""
         table: Any = dynamodb_backends[self._account][self._region].tables.get(_ledger.get() or "")
         locks = list(_locks(table)) if table else []
-        named = {request.get("RuleArn"), request.get("ListenerArn")}
+        named = {request.get("RuleArn"), request.get("ListenerArn"), route_of(request)}
         mine = [lock for lock in locks if lock["pk"].removeprefix("route#") in named]
         mine = mine or [lock for lock in locks if lock.get("execution") in (_execution.get(),)]
         mine = mine or (locks if len(locks) == 1 else [])
         return int(mine[0]["epoch"]) if mine and mine[0].get("epoch") is not None else None
+
+
+def route_of(request: dict[str, Any]) -> str | None:
+    """The ARN of the route that a request writes: a rule, a listener, or the name whose records a batch changes."""
+    for change in (request.get("ChangeBatch") or {}).get("Changes", []):
+        zone, name = request["HostedZoneId"].split("/")[-1], change["ResourceRecordSet"]["Name"]
+        return f"arn:aws:route53:::hostedzone/{zone}/{name.rstrip('.')}"
+    return request.get("RuleArn") or request.get("ListenerArn")
 
 
 def _locks(table: Any) -> Iterator[dict[str, Any]]:

@@ -191,7 +191,7 @@ def service(cloud: Any, rate: float, speed: float, launched: dict[str, Any] | No
 def named(cloud: Any, seeded: seed.Seeded) -> seed.Seeded:
     """The same service as its clients know it, by a name, with a certificate for that and one for another."""
     seed.certified(cloud, seeded, NAME, f"www.{NAME}")
-    return seed.named(cloud, seeded, NAME)
+    return seed.named(cloud, seeded)
 
 
 def is_named(seeded: seed.Seeded) -> bool:

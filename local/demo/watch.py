@@ -8,7 +8,6 @@ from typing import Any
 from moto.autoscaling.models import autoscaling_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.elbv2.models import elbv2_backends
-from moto.route53.models import route53_backends
 
 from local.control.session import ACCOUNT, REGION
 from local.plane import zones
@@ -70,8 +69,7 @@ class Watch:
     def weights(route: str) -> dict[str, int]:
         """The weights of a rule, a listener or a name, by target group."""
         if ":route53:" in route:
-            _, zone, name = route.split("/")
-            return zones.weights(route53_backends[ACCOUNT]["aws"].zones[zone].rrsets, [name])
+            return zones.routes(ACCOUNT).get(route, {})
         listeners = read(elbv2_backends[ACCOUNT][REGION])
         rules = (rule for each in listeners for rule in each.rules if route in (rule.arn, each.arn))
         return next((dict(rule.weights) for rule in rules), {})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from moto.elbv2.models import elbv2_backends
+from moto.route53.models import route53_backends
 
 BALANCERS = ".elb.amazonaws.com."
 BALANCER_SECONDS = 60  # the TTL of a load balancer's own name, and so of an alias to it
@@ -73,19 +74,27 @@ def balancer_of(name: str) -> Any | None:
     return None
 
 
+def routes(account: str) -> dict[str, dict[str, int]]:
+    """The weights of every weighted name, by the ARNs of its target groups; a record that leads to none by what it says."""
+    found: dict[str, dict[str, int]] = {}
+    zones: dict[str, Any] = route53_backends[account]["aws"].zones
+    for zone in zones.values():
+        for record in read(zone.rrsets):
+            if record.weight is not None:
+                route = f"arn:aws:route53:::hostedzone/{zone.id.split('/')[-1]}/{record.name.rstrip('.')}"
+                balancer = balancer_of(record.target)
+                groups = sorted(_groups(balancer)) if balancer else []
+                key = groups[0] if len(groups) == 1 else f"record to {record.target}"
+                found.setdefault(route, {})[key] = record.weight
+    return found
+
+
 def is_healthy(backend: Any, balancer: Any) -> bool:
     """As EvaluateTargetHealth finds it: every group that its rules name has a healthy target (H1).
 
     https://docs.aws.amazon.com/Route53/latest/APIReference/API_AliasTarget.html
     """
     return all(_has_healthy(backend, group) for group in _groups(balancer))
-
-
-def weights(record_sets: Iterable[Any], names: Iterable[str]) -> dict[str, int]:
-    """What records of these names give to each target group, by the load balancers that they lead to."""
-    wanted = set(map(normal, names))
-    found = [(balancer_of(each.target), each.weight) for each in read(record_sets) if each.name in wanted]
-    return {group: weight or 0 for balancer, weight in found if balancer for group in _groups(balancer)}
 
 
 def _groups(balancer: Any) -> set[str]:

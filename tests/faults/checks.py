@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from local.control.calls import CLOUD, STATES
+from local.control.calls import CLOUD, STATES, route_of
 from local.demo.orphans import GONE, KEPT, RETIRING_SECONDS, WAY_BACK
 from tests import ledger
 from tests.faults import sight
@@ -24,8 +24,9 @@ OURS, PERSON, FAULT = "viridian", "person", "fault"
 MOST_GROUPS, MOST_WEIGHT = 5, 999
 KEEPS_LOCK = ("Held", "RollbackIncomplete")
 LEDGER = ("TransactWriteItems", "UpdateItem", "PutItem", "DeleteItem", "BatchWriteItem")
-LOOKS = ("DescribeRules", "DescribeListeners")
-READS_ROUTE = ("DescribeRules", "DescribeListeners")
+BATCH = "ChangeResourceRecordSets"
+ROUTE_WRITES = ("ModifyRule", "ModifyListener", BATCH)
+READS_ROUTE = ("DescribeRules", "DescribeListeners", "ListResourceRecordSets")
 LOOK_SECONDS = (
     15.0  # what a function that writes routes may work: what it read longer ago, it must read again
 )
@@ -47,6 +48,12 @@ DELETES = {
     "DeleteRule": "RuleArn",
     "DeleteListener": "ListenerArn",
     "DeleteTargetGroup": "TargetGroupArn",
+    "DeleteLoadBalancer": "LoadBalancerArn",
+    "ModifyLoadBalancerAttributes": "LoadBalancerArn",
+    "CreateListener": "LoadBalancerArn",
+    "ModifyListenerAttributes": "ListenerArn",
+    "AddListenerCertificates": "ListenerArn",
+    "AssociateWebACL": "ResourceArn",
     "DeleteAutoScalingGroup": "AutoScalingGroupName",
     "DeleteAlarms": "AlarmNames",
     "DeregisterImage": "ImageId",
@@ -151,8 +158,11 @@ class Checks:
         groups, routes = sight.groups(), sight.routes()
         if entry["mutating"] and not entry["error"] and entry["call"] not in LEDGER:
             self._last_writer = writer
-        reads = entry["call"] in READS_ROUTE and self.world.shop.route_arn in str(entry["request"])
-        if reads and entry["invocation"]:
+        if (
+            entry["call"] in READS_ROUTE
+            and _names(entry["request"], self.world.shop.route_arn)
+            and entry["invocation"]
+        ):
             weights = dict(routes.get(self.world.shop.route_arn, {}))
             self._read[entry["invocation"]] = (entry["at"], weights)
         self._c1(writer, routes)
@@ -172,7 +182,7 @@ class Checks:
 
     def _overtaken(self, entry: Mapping[str, Any]) -> str:
         self._excused.discard(entry["invocation"])
-        if entry["call"] in ("ModifyRule", "ModifyListener"):
+        if entry["call"] in ROUTE_WRITES:
             self._written.append(entry["after"] or {})  # late, but what our own writer had meant to write
         return FAULT
 
@@ -208,12 +218,13 @@ class Checks:
         self, entry: dict[str, Any], routes: dict[str, dict[str, int]], groups: dict[str, Sizes]
     ) -> None:
         request = entry["request"]
-        arn = request.get("RuleArn") or request.get("ListenerArn")
-        if entry["call"] not in ("ModifyRule", "ModifyListener") or arn != self.world.shop.route_arn:
+        if entry["call"] not in ROUTE_WRITES or route_of(request) != self.world.shop.route_arn:
             return
         before, after = entry["before"] or {}, entry["after"] or {}
         self._c2(after, groups)
-        self._c7(before, after, self._looked(entry, before))
+        # A batch may be sent again to learn when all are told of it: who leaves each share as it is overwrites nobody.
+        if entry["call"] != BATCH or _parts(before) != _parts(after):
+            self._c7(before, after, self._looked(entry, before))
         self._written.append(after)
         asked = _asked(request)
         if asked is not None:
@@ -238,6 +249,8 @@ class Checks:
 
     def _looked(self, entry: Mapping[str, Any], now: dict[str, int]) -> dict[str, int]:
         """The production route's weights as this invocation read them last; as they are if that was long ago."""
+        if entry["call"] == BATCH:
+            return now  # a batch that says what it replaces can't be late
         at, weights = self._read.get(entry["invocation"] or "", (-math.inf, now))
         return weights if entry["at"] - at <= LOOK_SECONDS else now
 
@@ -368,6 +381,12 @@ class Checks:
             name, fields = request.get(named), {key for key, value in request.items() if value is not None}
             if name not in self._ours and not fields <= allowed:
                 self.add("C6", OURS, f"{call} of {name} changes {', '.join(sorted(fields - allowed))}")
+        elif call == BATCH:
+            for change in request["ChangeBatch"]["Changes"]:
+                record = change["ResourceRecordSet"]
+                name = record["Name"].rstrip(".")
+                if (name, record["Type"]) != (sight.name_of(self.world.shop.route_arn), "A"):
+                    self.add("C6", OURS, f"{change['Action']} of {record['Type']} {name}, which nobody lent")
 
     # --- DNS ----------------------------------------------------------------------------------------------
 
@@ -465,7 +484,7 @@ class Checks:
         about = [
             each
             for each in entries
-            if any(name in str(each["request"]) for name in named) and each["call"] not in LEDGER
+            if any(_names(each["request"], name) for name in named) and each["call"] not in LEDGER
         ]
         writes = [each for each in about if each["mutating"]]
         if not writes or _charged(writes[-1]["principal"]) == OURS:
@@ -473,7 +492,9 @@ class Checks:
         since = [
             each for each in entries if each["n"] > writes[-1]["n"] and _charged(each["principal"]) == OURS
         ]
-        looked = [each for each in since if each in about and each["call"] in LOOKS and each["at"] <= ended]
+        looked = [
+            each for each in since if each in about and each["call"] in READS_ROUTE and each["at"] <= ended
+        ]
         paged = any(each["call"] == "Publish" for each in since)
         return OURS if looked and not paged else _charged(writes[-1]["principal"])
 
@@ -542,6 +563,14 @@ def _names_epoch(asked: Mapping[str, Any]) -> bool:
     return any(names.get(word, word) == "epoch" for word in re.findall(r"(#?\w+)\s*=\s*:\w+", condition))
 
 
+def _names(request: Mapping[str, Any], route: str) -> bool:
+    """Whether a request is about a route: it has the ARN of a rule or a listener, or the hosted zone and the name."""
+    zone, name = [*route.split("/"), ""][1:3]
+    return route in str(request) or (
+        ":route53:" in route and zone in str(request.get("HostedZoneId")) and name in str(request)
+    )
+
+
 def _several(value: Any) -> list[str]:
     if value is None:
         return []
@@ -553,6 +582,11 @@ def _asked(request: Mapping[str, Any]) -> dict[str, int] | None:
         if groups := (action.get("ForwardConfig") or {}).get("TargetGroups"):
             return {group["TargetGroupArn"]: int(group.get("Weight", 1)) for group in groups}
     return None
+
+
+def _parts(weights: Mapping[str, int]) -> dict[str, float]:
+    """Who gets which part of the traffic."""
+    return {group: weight / sum(weights.values()) for group, weight in weights.items() if weight > 0}
 
 
 def _share(weights: Mapping[str, int], blue: str, green: str) -> float:

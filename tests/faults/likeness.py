@@ -10,6 +10,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.ec2.models import ec2_backends
 
 from local.control.session import ACCOUNT, REGION
+from tests.faults import sight
 from tests.faults.interpreter import machine_in
 from tests.faults.kinds import kind
 from tests.faults.place import Place
@@ -29,6 +30,11 @@ def left(world: Place, release: Release) -> dict[str, Any]:
     groups = {group.arn: name(group.name) for group in elb.target_groups.values()}
     return {
         "routes": [_route(rule, groups) for rule in _rules(elb)],
+        "names": [
+            sorted((groups.get(group, group), weight) for group, weight in weights.items())
+            for route, weights in sight.routes().items()
+            if sight.name_of(route)
+        ],
         "target groups": sorted(_target_group(group, name) for group in elb.target_groups.values()),
         "groups": sorted(_group(group, name) for group in scaling().autoscaling_groups.values()),
         "alarms": sorted(name(alarm.name) for alarm in cloudwatch_backends[ACCOUNT][REGION].alarms.values()),

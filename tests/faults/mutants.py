@@ -143,6 +143,7 @@ SECOND_WEIGHT = Point("ShiftTrafficFunction", "ModifyRule", 2)
 POLL = Point("JudgeGreenFunction", "DescribeRules", 1)
 POLLED = Point("JudgeGreenFunction", "DescribeAlarms", 1)
 CREATED = Point("CreateGreenFunction", "DescribeAutoScalingGroups", 1)
+FIRST_BATCH = Point("ShiftTrafficFunction", "ChangeResourceRecordSets", 1)
 RETIRING = Point("RetireBlueFunction", "GetItem", 1)
 
 
@@ -691,6 +692,37 @@ MUTANTS: list[Mutant] = [
             ),
             ends=BACK,
         ),
+        "end",
+    ),
+    Mutant(
+        "a batch that replaces whatever is there",
+        "weights of a name are set without a word of what they were",
+        altered(
+            "viridian.dns:batch",
+            "for record in old.values())",
+            "for key, record in old.items() if key not in wanted.weights)",
+            ('"CREATE"', '"UPSERT"'),
+        ),
+        run(
+            "F33",
+            "named",
+            fault("person_changes_records", FIRST_BATCH, blue=80, green=20),
+            ends=DISTURBED,
+        ),
+        "C7",
+    ),
+    Mutant(
+        "observed before it is told",
+        "a step of a name counts from its write, whoever still has the old answer",
+        altered("viridian.acts.spreading:since", "if not dns.is_name(record.plan.route):", "if True:"),
+        run("F33", "named", fault("slow_names", seconds=120), ends=PROMOTED),
+        "F33",
+    ),
+    Mutant(
+        "green's load balancer left behind",
+        "a release by name that is over leaves what it alone has",
+        altered("viridian.acts.green:find_balancer", "if not dns.is_name(record.plan.route):", "if True:"),
+        run("F01", "named_bad", ends=BACK),
         "end",
     ),
     Mutant(

@@ -9,7 +9,7 @@ from tests.faults.points import Clean, Point
 T = TypeVar("T")
 
 LEDGER = ("GetItem", "BatchGetItem", "TransactWriteItems", "UpdateItem", "Query", "PutItem")
-ROUTE = ("ModifyRule", "ModifyListener")
+ROUTE = ("ModifyRule", "ModifyListener", "ChangeResourceRecordSets")
 BACK = ("RestoreBlueFunction", "ConvergeFunction", "BrakeFunction", "GuardFunction")
 SHIFTING = ("ShiftTrafficFunction", "JudgeGreenFunction", "HoldFloorsFunction", "PromoteFunction")
 
@@ -33,12 +33,27 @@ _OWN = {
     "packed": ("BakeImageFunction", "ConvergeFunction"),
     "gated": ("PassGateFunction", "AwaitApprovalFunction", "AnswerApprovalFunction"),
 }
+# Those by a name differ in single calls: each of them, and the two of the ledger by which it is written down.
+_BY_NAME = (
+    "ChangeResourceRecordSets",
+    "CreateLoadBalancer",
+    "CreateListener",
+    "DeleteLoadBalancer",
+)
 
 
 def crashing(clean: Clean, scenario: str) -> list[Point]:
     """The changing calls at which a scenario is crashed."""
     points = clean.mutating(scenario)
+    if scenario.startswith("named"):
+        return [point for at, point in enumerate(points) if _by_name(points[max(0, at - 2) : at + 1])]
     return of(points, *_OWN[scenario]) if scenario in _OWN else points
+
+
+def _by_name(last: Sequence[Point]) -> bool:
+    return last[-1].call in _BY_NAME or (
+        last[-1].call in LEDGER and any(each.call in _BY_NAME for each in last)
+    )
 
 
 def changes(clean: Clean, scenario: str) -> list[Point]:
@@ -87,4 +102,4 @@ def after_weight(clean: Clean, scenario: str = "release") -> list[Point]:
 
 
 def _first(point: Point) -> bool:
-    return point.call == "DescribeRules"
+    return point.call in ("DescribeRules", "ListResourceRecordSets")

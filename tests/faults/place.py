@@ -19,6 +19,7 @@ from local.control.session import ACCOUNT, REGION
 from local.reality import Reality
 from tests import ledger
 from tests.faults import calls as calls
+from tests.faults import sight
 from tests.faults.checks import CANARY, Checks
 from tests.faults.injector import Injector
 from tests.faults.points import Fault, Run
@@ -34,6 +35,10 @@ MINUTE = 60.0
 STEPS = ({"weight": 50, "observe_minutes": 2}, {"weight": 100, "observe_minutes": 2})
 REALITY: Mapping[str, Any] = {}
 SERVICE: Mapping[str, Any] = {"deregistration_delay": 30, "keep_minutes": 2, "retain_days": 0}
+BY_NAME = {"route": "name"}
+# What the service of a scenario is, if it isn't like the others'.
+SEEDED: Mapping[str, Mapping[str, Any]] = dict.fromkeys(("named", "named_bad", "named_ordered"), BY_NAME)
+RESOLVERS = 50  # clients that look a name up
 
 
 class Place(World):
@@ -231,7 +236,8 @@ _SEEDED = {
 def world_of(run: Run) -> str:
     """Runs of which this is equal can share a prepared world."""
     switches = {name: value for name, value in run.reality.items() if isinstance(value, bool)}
-    seeded = {name: value for name, value in run.service.items() if name in _SEEDED}
+    service = {**SEEDED.get(run.scenario, {}), **run.service}
+    seeded = {name: value for name, value in service.items() if name in _SEEDED}
     return json.dumps([switches, seeded], sort_keys=True)
 
 
@@ -247,10 +253,13 @@ def prepared(run: Run) -> Iterator[Prepared]:
             shop = seed.service(cloud, register=True, **service)
         stack = cloud.deploy(
             ROOT / "template.yaml",
-            parameters={"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/shop-instance"},
+            parameters={
+                "InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/shop-instance",
+                **({"RecordNames": name} if (name := sight.name_of(shop.route_arn)) else {}),
+            },
         )
         cloud.clock.sleep(1.5 * MINUTE)
-        cloud.plane.traffic(traffic.pop("rate", 20.0), **traffic)
+        cloud.plane.traffic(traffic.pop("rate", 20.0), name, resolvers=RESOLVERS if name else 0, **traffic)
         cloud.clock.sleep(past * MINUTE + 2.5)  # half a tick off: nothing of ours is at work just now
         yield Prepared(cloud, faults, shop, stack.outputs)
 

@@ -5,7 +5,9 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from local.control.calls import route_of
 from tests.faults import floors
+from tests.faults.checks import ROUTE_WRITES
 from tests.faults.place import Place
 from tests.faults.sides import record, scaling, weights
 from tests.workflow.world import Release
@@ -81,11 +83,7 @@ def ours(world: Place, *calls: str) -> list[dict[str, Any]]:
 def route_writes(world: Place) -> list[dict[str, Any]]:
     """Our writes of the production route."""
     arn = world.shop.route_arn
-    return [
-        entry
-        for entry in ours(world, "ModifyRule", "ModifyListener")
-        if arn in (entry["request"].get("RuleArn"), entry["request"].get("ListenerArn"))
-    ]
+    return [entry for entry in ours(world, *ROUTE_WRITES) if route_of(entry["request"]) == arn]
 
 
 def alone(shown: dict[str, int] | None, arn: str) -> bool:
@@ -388,6 +386,8 @@ CLEAN_ENDS = {
     "taken": "RolledBack",
     "revived": "RolledBack",
     "stepped": "RolledBack",
+    "named_bad": "RolledBack",
+    "named_ordered": "RolledBack",
 }
 
 

@@ -132,6 +132,21 @@ def gated(world: Place) -> Release:
     return release(world)
 
 
+def named(world: Place) -> Release:
+    """A good one of a service whose route is a name."""
+    return release(world)
+
+
+def named_bad(world: Place) -> Release:
+    """A bad one of such a service."""
+    return bad(world)
+
+
+def named_ordered(world: Place) -> Release:
+    """A person orders such a service's rollback at 50%."""
+    return ordered(world)
+
+
 def _unwanted(world: Place, source: Mapping[str, Any]) -> Release:
     return world.start(source=source, smoke_tests=[{"path": "/", "contains": "nothing of the kind"}])
 
@@ -168,6 +183,9 @@ SCENARIOS: dict[str, Scenario] = {
     "piped": piped,
     "packed": packed,
     "gated": gated,
+    "named": named,
+    "named_bad": named_bad,
+    "named_ordered": named_ordered,
 }
 # One release each, which ends well by itself; rows add crowds and sequels to the scenarios.
 PLAIN = tuple(SCENARIOS)

@@ -9,6 +9,7 @@ from moto.elbv2.models import elbv2_backends
 
 from local.control.session import ACCOUNT, REGION
 from tests import ledger
+from tests.faults import sight
 from tests.faults.place import Place
 
 STANDS = ("InService", "Pending")
@@ -72,22 +73,7 @@ def version_of(world: Place, side: str) -> str:
 
 def weights(world: Place) -> dict[str, int]:
     """The production route's weights by ARN, as the API would show them."""
-    for balancer in balancing().load_balancers.values():
-        for listener in balancer.listeners.values():
-            for rule in [listener, *listener.rules.values()]:
-                if rule.arn == world.shop.route_arn:
-                    actions = getattr(rule, "actions", None) or rule.default_actions
-                    return _weights(actions)
-    return {}
-
-
-def _weights(actions: Any) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for action in actions:
-        data = action.data if hasattr(action, "data") else action
-        for group in data.get("ForwardConfig", {}).get("TargetGroups", []):
-            found[group["TargetGroupArn"]] = int(group.get("Weight", 1))
-    return found
+    return sight.routes().get(world.shop.route_arn, {})
 
 
 def records(world: Place) -> list[dict[str, Any]]:

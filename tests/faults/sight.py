@@ -10,6 +10,7 @@ from moto.ec2.models import ec2_backends
 from moto.elbv2.models import elbv2_backends
 
 from local.control.session import ACCOUNT, REGION
+from local.plane import zones
 
 RELEASE = "viridian:release"
 SERVICE = "viridian:service"
@@ -56,9 +57,14 @@ def _routes() -> Iterator[tuple[Any, Any]]:
 
 
 def routes() -> dict[str, dict[str, int]]:
-    """The weights of every listener and rule that forwards, by ARN."""
+    """The weights of every listener and rule that forwards, and of every weighted name, by ARN."""
     found = {route.arn: _weights(actions) for route, actions in _routes()}
-    return {arn: weights for arn, weights in found.items() if weights is not None}
+    return {arn: weights for arn, weights in found.items() if weights is not None} | zones.routes(ACCOUNT)
+
+
+def name_of(route: str) -> str | None:
+    """The name that a route is, or None for a listener or a rule."""
+    return route.split("/")[-1] if ":route53:" in route else None
 
 
 def _weights(actions: Any) -> dict[str, int] | None:
@@ -145,6 +151,7 @@ def standing() -> Iterator[tuple[str, str, str]]:
     """Kind, name and release of everything a release made that is still there."""
     given = tags()
     kinds = {
+        "load balancer": list(elb().load_balancers),
         "listener": [route.arn for route, _ in _routes() if ":listener/" in route.arn],
         "rule": [route.arn for route, _ in _routes() if ":listener-rule/" in route.arn],
         "target group": list(elb().target_groups),
@@ -169,10 +176,29 @@ def standing() -> Iterator[tuple[str, str, str]]:
 def carried(cloud: Any) -> dict[str, int]:
     """What the data plane really does now: each target group's weight in the rules that users reach."""
     found: dict[str, int] = {}
+    reached = _reached(cloud)
     for listener in cloud.plane._listeners.values():
+        if reached is not None and listener.dns_name not in reached:
+            continue
         for rule in listener.rules:
             if any(condition.header.lower() == STANDBY for condition in rule.conditions):
                 continue
             for group, weight in rule.weights:
                 found[group] = max(found.get(group, 0), weight)
     return found
+
+
+def _reached(cloud: Any) -> set[str] | None:
+    """The load balancers to which the users of a name are sent, or may still go; None where users ask all of them."""
+    flows = list(cloud.plane._flows.values())
+    if not all(flow.resolvers for flow in flows):
+        return None
+    cloud.names._arrive()
+    told = {record.target for records in cloud.names._zones.values() for record in records if record.weight}
+    held = {
+        each.target
+        for flow in flows
+        for each in flow.resolvers
+        if each.target and each.until > cloud.clock.now()
+    }
+    return held | {target.rstrip(".") for target in told}

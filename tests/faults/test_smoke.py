@@ -118,6 +118,7 @@ LITTLE = [
     Run("F01", "ordered", (at("crash_before", "RestoreBlueFunction", "TransactWriteItems"),), ends=WENT_BACK),
     Run("F02", "retired", (at("crash_after", "RetireBlueFunction", "UpdateAutoScalingGroup"),)),
     Run("F21", "release", (at("lost_update", "ShiftTrafficFunction", "ModifyRule"),)),
+    Run("F02", "named", (at("crash_after", "ShiftTrafficFunction", "ChangeResourceRecordSets"),)),
     Run("smoke", "bad", (Fault("throttle", None, {"p": 0.3}),), ends=WENT_BACK),
     Run("F71", "release", (Fault("outage", None, {"service": "elbv2", "after": 150, "minutes": 2}),)),
 ]

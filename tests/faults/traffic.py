@@ -3,7 +3,9 @@
 from random import Random
 from typing import TYPE_CHECKING
 
+from local.control.calls import route_of
 from tests.faults import sight
+from tests.faults.checks import ROUTE_WRITES
 from tests.faults.points import Traffic
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ class Traffics:
         self._hopeless: set[str] = set()
         self._given: tuple[float, set[str]] = (0.0, set())
         self._random = Random(f"lag {world.run.seed}")
-        self._route_writer = OURS
+        self._wrote: list[tuple[float, str]] = []
+        self._unnamed: dict[str, str] = {}
 
     def begin(self) -> None:
         """From here on it counts, and each change of a rule reaches the data plane in its own time."""
@@ -62,14 +65,16 @@ class Traffics:
 
     def _saw(self, entry: dict[str, object]) -> None:
         """Who wrote the production route last, and whether the weight it gave had anybody behind it."""
-        if entry["call"] not in ("ModifyRule", "ModifyListener") or entry["error"]:
-            return
         request = entry["request"]
         assert isinstance(request, dict)
-        if (request.get("RuleArn") or request.get("ListenerArn")) != self.world.shop.route_arn:
-            return
         function = str(entry["principal"]).endswith("Function")
-        self._route_writer = OURS if function else FAULT
+        if entry["call"] == "DeleteLoadBalancer" and not entry["error"]:
+            self._unnamed[str(request["LoadBalancerArn"])] = OURS if function else FAULT
+        if entry["call"] not in ROUTE_WRITES or entry["error"]:
+            return
+        if route_of(request) != self.world.shop.route_arn:
+            return
+        self._wrote.append((self._told(), OURS if function else FAULT))
         before, after = entry.get("before") or {}, entry.get("after") or {}
         assert isinstance(before, dict)
         assert isinstance(after, dict)
@@ -91,8 +96,10 @@ class Traffics:
         self.told[words] = self.told.get(words, 0.0) + requests
 
     def _blame(self, how: str, group: str, target: str) -> str:
+        if how == "unresolved":  # the name leads nowhere, or to a load balancer that is gone
+            return next(reversed(self._unnamed.values()), self._writer())
         if how == "unrouted":
-            return self._route_writer
+            return self._writer()
         if how == "cut" and self._drained(group, target):
             return FAULT  # its owner gave it no more time than that
         if group in self._hopeless:
@@ -101,6 +108,16 @@ class Traffics:
         if group in given and self.world.cloud.clock.now() - at <= FORGIVEN:
             return FAULT  # somebody else sent them there, and nobody could have mended it yet
         return self._by_order(group, target)
+
+    def _told(self) -> float:
+        """When users hear of what is written now: a rule's as soon as anybody counts it, a name's from its DNS servers."""
+        coming = self.world.cloud.names._coming if sight.name_of(self.world.shop.route_arn) else ()
+        return max((due for due, _, _ in coming), default=0.0)
+
+    def _writer(self) -> str:
+        """Whose weights those are that users go by."""
+        now = self.world.cloud.clock.now()
+        return next((writer for due, writer in reversed(self._wrote) if due <= now), OURS)
 
     def _by_order(self, group: str, target: str) -> str:
         """Whose order took an instance, or all of them, from the fleet behind a target group."""

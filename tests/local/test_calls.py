@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from local import seed
 from local.cloud import Cloud
+from local.control.calls import route_of
 
 LEDGER = {
     "Type": "AWS::DynamoDB::Table",
@@ -124,7 +125,7 @@ def test_writes_of_routes_show_the_weights_before_and_after(cloud: Cloud) -> Non
 
 
 def test_writes_of_a_name_show_the_weights_of_what_its_load_balancers_forward_to(cloud: Cloud) -> None:
-    shop = seed.named(cloud, seed.service(cloud), "shop.example.com")
+    shop = seed.named(cloud, seed.service(cloud))
     made = cloud.calls.entries[-2]
     assert (made["call"], made["before"], made["after"]) == (
         "ChangeResourceRecordSets",
@@ -137,6 +138,21 @@ def test_writes_of_a_name_show_the_weights_of_what_its_load_balancers_forward_to
     cloud.clock.sleep(1)
     cloud.client("route53").change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
     assert (cloud.calls.entries[-1]["before"], cloud.calls.entries[-1]["after"]) == ({}, {})
+
+
+def test_writes_of_a_name_show_which_target_groups_its_records_lead_to(cloud: Cloud) -> None:
+    shop = seed.service(cloud, route="name")
+    first = next(call for call in cloud.calls.entries if call["call"] == "ChangeResourceRecordSets")
+    assert (first["before"], first["after"]) == ({}, {shop.target_group_arn: 100})
+    assert route_of(first["request"]) == shop.route_arn
+    cloud.clock.sleep(1)
+    _, zone, name = shop.route_arn.split("/")
+    route53 = cloud.client("route53")
+    listed = route53.list_resource_record_sets(HostedZoneId=zone, StartRecordName=name, StartRecordType="A")
+    record = listed["ResourceRecordSets"][0]
+    half = {"Action": "UPSERT", "ResourceRecordSet": {**record, "Weight": 50}}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [half]})
+    assert cloud.calls.entries[-1]["after"] == {shop.target_group_arn: 50}
 
 
 def test_writes_of_groups_show_the_sizes_before_and_after(cloud: Cloud) -> None:

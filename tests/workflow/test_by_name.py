@@ -87,8 +87,8 @@ class World:
 @contextmanager
 def opened(**profile: Any) -> Iterator[World]:
     with fast(), Cloud.virtual() as cloud:
-        shop = seed.service(cloud, deregistration_delay=30)
-        shop = seed.named(cloud, shop, NAME, **{"steps": STEPS, "settle_seconds": 0, **profile})
+        named = {"route": "name", "steps": STEPS, "settle_seconds": 0, **profile}
+        shop = seed.service(cloud, deregistration_delay=30, register=True, **named)
         role = f"arn:aws:iam::{ACCOUNT}:role/shop-instance"
         stack = cloud.deploy(
             ROOT / "template.yaml", parameters={"InstanceRoleArns": role, "RecordNames": NAME}
@@ -111,9 +111,8 @@ def world() -> Iterator[World]:
 def test_people_are_shown_greens_own_load_balancer_and_a_hook_hears_of_the_rollback() -> None:
     with opened() as world:
         told = hook.stands(world.cloud, {"verdict": "Successful"})
-        route = f"arn:aws:route53:::{world.zone.removeprefix('/')}/{NAME}"
         gates = {"approval": {"before_traffic": True}, "hooks": {"after_rollback": {"arn": told}}}
-        profile = {**world.shop.profile, "route": route, "steps": STEPS, "settle_seconds": 0, **gates}
+        profile = {**world.shop.profile, **gates}
         seed.registered(world.cloud, "shop", profile)
         execution = world.start("2.0.0")
         pages = world.cloud.published

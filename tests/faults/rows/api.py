@@ -14,6 +14,7 @@ GOOD = frozenset({"Promoted", "Retired"})
 NEEDY = SAFE | {"RollbackIncomplete"}
 SCENARIOS = ("release", "bad", "ordered", "retired", "revived")
 SHORT = {"deadlines": {"healthy_minutes": 5, "image_minutes": 5, "rollback_minutes": 15}}
+BY_NAME = {"deadlines": {**SHORT["deadlines"], "rollback_minutes": 20}}  # its way back waits for DNS, too
 
 
 def throttled(clean: Clean) -> Iterator[Run]:
@@ -70,7 +71,7 @@ def away(clean: Clean) -> Iterator[Run]:
 def _scenarios_that_use(clean: Clean, calls: tuple[str, ...]) -> list[str]:
     return [
         scenario
-        for scenario in (*SCENARIOS, "baked", "stepped")
+        for scenario in (*SCENARIOS, "baked", "stepped", "named", "named_bad")
         if any(point.call in calls for point in (*clean.reads(scenario), *clean.mutating(scenario)))
     ]
 
@@ -83,7 +84,8 @@ def forbidden(clean: Clean) -> Iterator[Run]:
             # A retirement that can't be started waits until it can, and the silent sweeper's alarm pages meanwhile.
             mended = {"minutes": 20} if scenario == "retired" and action.startswith("states:") else {}
             fault = Fault("forbidden", None, {"action": action, **mended})
-            yield Run("F72", scenario, (fault,), service=SHORT, ends=NEEDY)
+            short = BY_NAME if scenario.startswith("named") else SHORT
+            yield Run("F72", scenario, (fault,), service=short, ends=NEEDY)
 
 
 RELEASING = (

@@ -39,6 +39,9 @@ ENDS = {
     "patched": BACK | UNTOUCHED,
     "piped": BACK | UNTOUCHED,
     "packed": BACK | UNTOUCHED,
+    "named": EITHER | UNTOUCHED,
+    "named_bad": BACK | UNTOUCHED,
+    "named_ordered": BACK | UNTOUCHED,
 }
 ALL = tuple(ENDS)
 
@@ -105,13 +108,15 @@ def crashes_on_the_way_back(clean: Clean) -> Iterator[Run]:
 
 
 def tasks(clean: Clean, scenario: str) -> list[str]:
-    """The states of a scenario that call a function, in the order it enters them."""
+    """The states of a scenario that call a function, in the order it enters them; by name, those that do otherwise."""
     calling = {task.name for task in stack.tasks()}
+    if scenario.startswith("named"):
+        calling &= {point.function.removesuffix("Function") for point in crashing(clean, scenario)}
     return [state for state in dict.fromkeys(clean.states(scenario)) if state in calling]
 
 
 def twice(clean: Clean) -> Iterator[Run]:
-    for scenario in ("release", "baked", "bad", "ordered", "retired"):
+    for scenario in ("release", "baked", "bad", "ordered", "retired", "named"):
         like = fault("like_clean", left=expected(scenario))
         for state in tasks(clean, scenario):
             double = fault("duplicate", state=state, how="serial")
@@ -135,7 +140,10 @@ def interleaved(clean: Clean) -> Iterator[Run]:
 
 def zombies(clean: Clean) -> Iterator[Run]:
     """F06: the machine gives a task up; its function goes on later, before the fence or between fence and write."""
-    for scenario, ends in (("release", EITHER), ("baked", EITHER), ("bad", BACK), ("ordered", BACK)):
+    by_name = (("named", EITHER), ("named_ordered", BACK))
+    for scenario, ends in (
+        ("release", EITHER), ("baked", EITHER), ("bad", BACK), ("ordered", BACK), *by_name
+    ):  # fmt: skip
         for state in tasks(clean, scenario):
             calls = {point.call for point in clean.mutating(scenario) if point.function == f"{state}Function"}
             if not calls:

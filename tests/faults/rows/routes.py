@@ -213,10 +213,6 @@ def full_rules(clean: Clean) -> Iterator[Run]:
         yield Run("F32", "release", (Fault("person_lists_groups", None, args),), ends=frozenset({"Refused"}))
 
 
-def none(clean: Clean) -> Iterator[Run]:
-    return iter(())
-
-
 ROWS = [
     Row("F20", "Rule reaches the data plane 0-120 s late", late_rules),
     Row("F21", "Update lost, or taken back", lost_updates),
@@ -231,6 +227,4 @@ ROWS = [
     Row("F30", "Long requests at retirement", long_requests),
     Row("F31", "Green fails while blue is retiring", green_fails_while_blue_retires),
     Row("F32", "Five-group limit, third groups", full_rules),
-    Row("F33", "Route 53 throttles, pends, or has a bad record", none, False, "weights in Route 53"),
-    Row("F34", "Route 53 all-zero plan, empty green behind an alias", none, False, "weights in Route 53"),
 ]
