@@ -63,7 +63,24 @@ def ago(seconds: float) -> datetime:
     return NOW - timedelta(seconds=seconds)
 
 
+UNTOLD = "all weight is blue's, and Route 53 has not told all its servers"
+
 MOVES: list[tuple[str, Picture, Move]] = [
+    (
+        "what was written is not told yet: it is waited for",
+        seen(restored_at=None, told=False),
+        Move(act="RestoreTraffic", reason="blue serves alone", again_in=60),
+    ),
+    (
+        "and a person is needed once that takes longer than the way back may",
+        seen(restored_at=None, told=False, **LATE),
+        Move(act="End", end="RollbackIncomplete", reason=UNTOLD),
+    ),
+    (
+        "a way back that begins late, and is told at once, goes on",
+        seen(restored_at=None, **LATE),
+        Move(act="RestoreTraffic", reason="blue serves alone", again_in=60),
+    ),
     (
         "a promoted green serves until blue, which was at zero, has all its capacity",
         seen(2, weights={"green": 100}, restored_at=None, taken_back=True),
