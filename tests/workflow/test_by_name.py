@@ -20,11 +20,9 @@ from tests.speed import fast
 from tests.stack import ROOT
 
 NAME = "shop.example.com"
-STEPS = [
-    {"weight": 10, "observe_minutes": 5},
-    {"weight": 50, "observe_minutes": 5},
-    {"weight": 100, "observe_minutes": 5},
-]
+PAGE = (ROOT / "docs" / "route53.md").read_text(encoding="utf-8")
+(PROFILE,) = map(json.loads, re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
+STEPS = PROFILE["steps"]
 
 
 @dataclass
@@ -130,6 +128,8 @@ def test_people_are_shown_greens_own_load_balancer_and_a_hook_hears_of_the_rollb
 
 
 def test_a_good_release_by_name_is_promoted_and_loses_nobody(world: World) -> None:
+    """Its profile is the page's, but for the zone's id."""
+    assert PROFILE["route"].replace("Z0123456789ABC", world.zone) == world.shop.route_arn
     ended = world.release("2.0.0")
     assert (ended.status, ended.error, ended.cause) == ("SUCCEEDED", None, None)
     (own,) = world.own()
