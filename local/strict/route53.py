@@ -1,6 +1,7 @@
 """What Route 53 refuses and moto accepts: halves of a batch, weights, aliases, haste (aws-facts.md R1, R2, R4, R5, R6)."""
 
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -24,6 +25,8 @@ Key = tuple[str, str, str | None]  # name, type, set identifier
 
 
 def install(hooks: Hooks) -> None:
+    # Throttling is an error of every service, and in few models: moto warns of each.
+    warnings.filterwarnings("ignore", ".*with code Throttling does not match an error shape", UserWarning)
     for name, method in list(vars(Route53).items()):
         if not name.startswith("_") and callable(method):
             hooks.wrap(Route53, name, _in_turn)
