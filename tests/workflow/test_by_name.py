@@ -117,6 +117,7 @@ def test_people_are_shown_greens_own_load_balancer_and_a_hook_hears_of_the_rollb
         assert world.cloud.until(lambda: any("waits for a yes" in each.subject for each in pages()), 3600)
         (page,) = (each for each in pages() if "waits for a yes" in each.subject)
         assert f"at {world.own()[0]}" in page.message
+        assert "--aws-sigv4 aws:amz:us-east-1:lambda" in page.message
         reply = json.loads(re.findall(r"-d '(\{.*?\})'", page.message)[0])
         mara = Person.named(world.cloud, "mara")
         world.rest(30)

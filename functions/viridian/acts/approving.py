@@ -21,7 +21,7 @@ def wait(record: Record, id_: str, token: str) -> None:
     if question is None or not approvals.attach(id_, token):
         raise AlreadyAnswered(f"question {id_} is closed")
     if not question.told:
-        url, region = os.environ["APPROVALS_URL"], arns.region(record.plan.route)
+        url, region = os.environ["APPROVALS_URL"], arns.region(record.plan.execution)
         words = approval.message(question, plan.preview(record.plan, green.endpoint(record)), url, region)
         what = f"waits for a yes {where(question.gate)}"
         pages.ask(question.service, question.release, what, words)
