@@ -62,14 +62,14 @@ def begins(wanted: Request, profile: Profile, asked_at: datetime, now: datetime)
         _ensure_lives(profile, asked_at, now)
         return Beginning(asked_at=asked_at, at=now)
     if override := wanted.override_window:
+        _ensure_lives(profile, asked_at, now)
         words = f"begins all the same: {shut.reason}; overridden because: {override.reason}"
         return Beginning(asked_at=asked_at, at=now, words=words)
     how = "give override_window with a reason."
     if shut.opens_at is None:
         raise Refusal("window", shut.reason, f"It opens at no time within a year: {how}")
     waits = profile.windows.outside == "wait"
-    over = plan.times(profile, shut.opens_at) + timedelta(minutes=profile.deadlines.rollback_minutes)
-    if waits and over <= asked_at + EXECUTION:
+    if waits and _longest(profile, asked_at, shut.opens_at) <= EXECUTION:
         words = f"waits until {at(shut.opens_at)}: {shut.reason}"
         return Beginning(asked_at=asked_at, at=shut.opens_at, words=words)
     why = "An execution can't wait so long: start" if waits else "Start"
@@ -78,11 +78,16 @@ def begins(wanted: Request, profile: Profile, asked_at: datetime, now: datetime)
 
 def _ensure_lives(profile: Profile, asked_at: datetime, now: datetime) -> None:
     """Refuses what may take longer than its execution lives: that would be stopped with no Catch."""
-    longest = plan.times(profile, now) + timedelta(minutes=profile.deadlines.rollback_minutes) - asked_at
-    if longest > EXECUTION:
+    if (longest := _longest(profile, asked_at, now)) > EXECUTION:
         hours = longest.total_seconds() / 3600
         fix = f"An execution lives {EXECUTION.days} days: shorten deadlines, inconclusive.minutes, hooks or approval."
         raise Refusal("deadlines", f"up to {hours:.0f} hours in all", fix)
+
+
+def _longest(profile: Profile, asked_at: datetime, begins_at: datetime) -> timedelta:
+    """How long an execution must live: its wait, then the release and its way back at their longest."""
+    back = timedelta(minutes=profile.deadlines.rollback_minutes)
+    return plan.times(profile, begins_at) + back - asked_at
 
 
 def waiting(planned: Plan, now: datetime) -> Waiting | None:
