@@ -22,11 +22,12 @@ def lambda_handler(ask: CheckGreen) -> GreenChecked:
     record.ensure_green_in_time(
         datetime.now(UTC), lack or ("a floor doesn't hold" if state == "short" else "")
     )
+    endpoint = green.endpoint(record)
     return GreenChecked(
         state=state,
         reason=lack or f"{candidate.healthy()} of {need} healthy",
-        endpoint=green.endpoint(record),
+        endpoint=endpoint,
         standby=record.plan.standby.value,
         tests=record.plan.profile.smoke_tests,
-        preview=plan.preview(record.plan, green.endpoint(record)),
+        preview=plan.preview(record.plan, endpoint),
     )

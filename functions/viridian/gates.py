@@ -142,13 +142,8 @@ def outcome(execution: Mapping[str, Any]) -> Heard:
                 told = msgspec.json.decode(execution.get("output", "{}"))
             except msgspec.DecodeError:
                 told = {}
-            verdict = told.get("verdict", "Successful") if isinstance(told, dict) else "Successful"
-            return heard(
-                {"verdict": verdict, "reason": told.get("reason")}
-                if isinstance(told, dict)
-                else {"verdict": verdict},
-                "",
-            )
+            said = told if isinstance(told, dict) else {}
+            return heard({"verdict": "Successful", **said}, "")
     words = f"{execution.get('error') or execution['status']}: {execution.get('cause') or ''}"
     return Heard(verdict="Failed", reason=words[:500].rstrip(": "))
 

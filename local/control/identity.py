@@ -4,7 +4,6 @@ import hmac
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -74,8 +73,3 @@ def signer(method: str, url: str, headers: dict[str, str], body: bytes) -> Calle
     canonical = auth.canonical_request(request)
     signature = auth.signature(auth.string_to_sign(request, canonical), request)
     return who if hmac.compare_digest(signature, found[6]) else None
-
-
-def host(url: str) -> str:
-    """The Host header that a request to this URL carries."""
-    return urlsplit(url).netloc

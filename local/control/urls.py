@@ -52,7 +52,7 @@ class Urls:
         """One request, as AWS takes it: signed by somebody of the account, or forbidden."""
         parts = urlsplit(url)
         door = parts.path.strip("/").split("/")[0] if self._served else str(parts.hostname).split(".")[0]
-        told = {"host": identity.host(url), **{name.lower(): value for name, value in headers.items()}}
+        told = {"host": parts.netloc, **{name.lower(): value for name, value in headers.items()}}
         who = identity.signer(method, url, told, body)
         if door not in self._doors or who is None:
             return Answer(403, json.dumps({"Message": "Forbidden"}))

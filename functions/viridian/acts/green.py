@@ -46,8 +46,7 @@ def find_balancer(record: Record) -> str | None:
     """Green's own load balancer by its name, if it is there and this release's."""
     if not dns.is_name(record.plan.route):
         return None
-    arn = balancers.find_by_name(names.balancer(record.plan.service, record.plan.release))
-    return arn if arn and tags(record).items() <= load_balancer.tags(arn).items() else None
+    return _ours(record, balancers.find_by_name(names.balancer(record.plan.service, record.plan.release)))
 
 
 def endpoint(record: Record) -> Endpoint:
@@ -67,7 +66,11 @@ def entry_lacks(record: Record) -> str:
 
 def find_target_group(record: Record) -> str | None:
     """Green's target group by its name, if it is there and this release's: a try that died may not have noted it."""
-    arn = target_groups.find_by_name(record.plan.green_target_group)
+    return _ours(record, target_groups.find_by_name(record.plan.green_target_group))
+
+
+def _ours(record: Record, arn: str | None) -> str | None:
+    """The same ARN, if what it names carries this release's tags."""
     return arn if arn and tags(record).items() <= load_balancer.tags(arn).items() else None
 
 

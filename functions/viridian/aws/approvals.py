@@ -1,7 +1,6 @@
 """Approvals in the ledger: one item for each question that people are asked, found by its one-time id."""
 
 import secrets
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -37,7 +36,7 @@ def find(id_: str) -> Question | None:
     if not item:
         return None
     answered = msgspec.json.decode(item["answered"]) if "answered" in item else None
-    return msgspec.convert({"id": id_, **_known(item), "answered": answered}, Question)
+    return msgspec.convert({**item, "id": id_, "answered": answered}, Question)
 
 
 def attach(id_: str, token: str) -> bool:
@@ -71,7 +70,3 @@ def close(record: Record, question: Question, answered: Answered) -> bool:
 
 def _question(id_: str) -> Key:
     return {"pk": f"approval#{id_}", "sk": "approval"}
-
-
-def _known(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: item[name] for name in Question.__struct_fields__ if name in item}

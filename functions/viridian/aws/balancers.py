@@ -41,7 +41,7 @@ def of(target_group: str) -> Balancer:
     arns = [arn for group in groups for arn in group["LoadBalancerArns"]]
     if not arns:
         raise Drifted(f"no load balancer forwards to {target_group}")
-    return _balancer(client.describe_load_balancers(LoadBalancerArns=arns[:1])["LoadBalancers"][0])
+    return _balancer(_told(arns[0]))
 
 
 def left() -> list[Thing]:
@@ -64,11 +64,10 @@ def groups_of(arn: str) -> tuple[str, ...]:
 def shape(arn: str) -> Shape:
     """A load balancer with all that hangs on it."""
     client = clients.reader("elbv2")
-    told = client.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
     capacity = client.describe_capacity_reservation(LoadBalancerArn=arn)
     acl = clients.reader("wafv2").get_web_acl_for_resource(ResourceArn=arn).get("WebACL")
     return Shape(
-        description=told,
+        description=_told(arn),
         attributes=_pairs(client.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]),
         tags=load_balancer.tags(arn),
         listeners=tuple(_listening(listener) for listener in _listeners(arn)),
@@ -128,15 +127,12 @@ def standing(arn: str) -> str | None:
 
 def dns_name(arn: str) -> str:
     """The name by which a load balancer is reached."""
-    client = clients.reader("elbv2")
-    return str(client.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]["DNSName"])
+    return str(_told(arn)["DNSName"])
 
 
 def state(arn: str) -> str:
     """`active` once it takes requests; until then its name may lead nowhere."""
-    client = clients.reader("elbv2")
-    found = client.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0]
-    return str(found["State"]["Code"])
+    return str(_told(arn)["State"]["Code"])
 
 
 def delete(arn: str, fence: Fence) -> None:
@@ -234,6 +230,11 @@ def _balancer(told: dict[str, Any]) -> Balancer:
         zone=told["CanonicalHostedZoneId"],
         target_groups=groups_of(told["LoadBalancerArn"]),
     )
+
+
+def _told(arn: str) -> dict[str, Any]:
+    found = clients.reader("elbv2").describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"]
+    return dict(found[0])
 
 
 def _all() -> Iterator[dict[str, Any]]:
