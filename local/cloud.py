@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from email.utils import formatdate
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +16,7 @@ from unittest.mock import patch
 import boto3
 from moto import mock_aws
 from moto.core.base_backend import BackendDict
+from moto.moto_server.werkzeug_app import MotoRequestHandler
 from moto.server import ThreadedMotoServer
 from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
@@ -199,6 +201,11 @@ class Cloud:
 
     def _serve(self, port: int) -> None:
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        # An answer carries the cloud's own time, as AWS's do: whoever counts by it needs no clock of this cloud.
+        told = patch.object(
+            MotoRequestHandler, "date_time_string", lambda *_: formatdate(self.clock.now(), usegmt=True)
+        )
+        self._stack.enter_context(told)
         server = ThreadedMotoServer(ip_address=HOST, port=port, verbose=False)
         server.start()
         self._stack.callback(server.stop)

@@ -82,7 +82,14 @@ class Deployment:
             if self._wanted(output):
                 self._stack.outputs[name] = str(self._values.resolve(output["Value"]))
         self._stack.resources = {logical_id: made.ref for logical_id, made in self._made.items()}
+        self._show()
         return self._stack
+
+    def _show(self) -> None:
+        """CloudFormation knows the stack by its outputs; what it is made of was made here."""
+        outputs = {name: {"Value": value} for name, value in self._stack.outputs.items()}
+        shown = json.dumps({"Resources": {}, "Outputs": outputs})
+        client("cloudformation").create_stack(StackName=self._stack.name, TemplateBody=shown)
 
     def _wanted(self, item: Mapping[str, Any]) -> bool:
         return "Condition" not in item or self._values.condition(item["Condition"])

@@ -92,6 +92,7 @@ class Functions:
         sandbox.install(self._hooks, self._clock)
         self._queue.install()
         self._hooks.callback(self._queue.uninstall)
+        self.urls.open()
         self._hooks.callback(self.urls.close)
 
     def uninstall(self) -> None:

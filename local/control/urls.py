@@ -14,12 +14,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.httpsession import URLLib3Session
 from moto.awslambda.utils import get_backend as lambda_backend
+from moto.core.botocore_stubber import MockRawResponse
 
 from local.control import identity
 from local.control.event_queue import Throttled
 from local.control.identity import Caller
 from local.control.session import ACCOUNT, REGION
+from local.hooks import Hooks
 
 _TEXT = re.compile(r"^(text/.*|application/(json|javascript|xml|.*\+json|.*\+xml))(;.*)?$")
 
@@ -33,12 +38,18 @@ class Answer:
 
 
 class Urls:
-    """The function URLs of one cloud. Served, they are reached by HTTP on this host; else by `ask` alone."""
+    """The function URLs of one cloud. Served, they are reached by HTTP on this host; else by `ask`, or by botocore."""
 
     def __init__(self, functions: Any, *, served: bool) -> None:
         self._functions, self._served = functions, served
         self._doors: dict[str, tuple[str, str]] = {}
         self._server: ThreadingHTTPServer | None = None
+        self._hooks = Hooks()
+
+    def open(self) -> None:
+        """What botocore sends to a URL of this process arrives here."""
+        if not self._served:
+            self._hooks.wrap(URLLib3Session, "send", self._send)
 
     def make(self, name: str, qualifier: str) -> str:
         """The URL of a function's version or alias, the same in each deployment."""
@@ -66,7 +77,16 @@ class Urls:
             return Answer(502, "Internal Server Error")
         return Answer(int(answer.get("statusCode", 200)), str(answer.get("body", "")))
 
+    def _send(self, original: Any, session: Any, request: AWSPreparedRequest) -> Any:
+        if str(urlsplit(request.url).hostname).split(".")[0] not in self._doors:
+            return original(session, request)
+        headers = {str(name): str(value) for name, value in request.headers.items()}
+        body = bytes(request.body or b"")  # type: ignore[arg-type]  # what signs it here is given bytes
+        answer = self.ask(request.method, request.url, headers, body)
+        return AWSResponse(request.url, answer.status, HTTPHeaders(), MockRawResponse(answer.body))
+
     def close(self) -> None:
+        self._hooks.undo()
         if self._server:
             self._server.shutdown()
             self._server.server_close()

@@ -28,7 +28,7 @@ THROTTLED = frozenset(
         "PriorRequestNotComplete",  # Route 53's, for one hosted zone
     }
 )
-_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
 _SENDINGS = 3
 
 _READ = Config(
@@ -84,7 +84,7 @@ def spared() -> Iterator[None]:
 def ensure_permitted(error: ClientError) -> None:
     """Raises NotPermitted with the name of the call, if AWS did not allow it."""
     told = error.response["Error"]
-    if told.get("Code") in _DENIED:
+    if told.get("Code") in DENIED:
         raise NotPermitted(f"{error.operation_name}: {told.get('Message', told['Code'])}") from error
 
 

@@ -23,18 +23,18 @@ class Cancelled(Exception):
 
 def get(key: Key) -> dict[str, Any]:
     """One item, read consistently; empty if it isn't there."""
-    found = clients.reader("dynamodb").get_item(TableName=_table(), Key=pack(key), ConsistentRead=True)
+    found = clients.reader("dynamodb").get_item(TableName=table(), Key=pack(key), ConsistentRead=True)
     return unpack(found.get("Item", {}))
 
 
 def get_both(first: Key, second: Key) -> tuple[dict[str, Any], dict[str, Any]]:
     """Two items in one call, each read consistently."""
     keys = [pack(first), pack(second)]
-    asked = {_table(): {"Keys": keys, "ConsistentRead": True}}
+    asked = {table(): {"Keys": keys, "ConsistentRead": True}}
     answer = clients.reader("dynamodb").batch_get_item(RequestItems=asked)
     if answer.get("UnprocessedKeys"):
         raise Busy("the ledger answered a part of what it was asked")
-    found = {(item["pk"]["S"], item["sk"]["S"]): unpack(item) for item in answer["Responses"][_table()]}
+    found = {(item["pk"]["S"], item["sk"]["S"]): unpack(item) for item in answer["Responses"][table()]}
     return found.get((first["pk"], first["sk"]), {}), found.get((second["pk"], second["sk"]), {})
 
 
@@ -44,7 +44,7 @@ def listed(index: str, name: str, value: str) -> list[dict[str, Any]]:
         clients.reader("dynamodb")
         .get_paginator("query")
         .paginate(
-            TableName=_table(),
+            TableName=table(),
             IndexName=index,
             KeyConditionExpression="#name = :value",
             ExpressionAttributeNames={"#name": name},
@@ -54,10 +54,41 @@ def listed(index: str, name: str, value: str) -> list[dict[str, Any]]:
     return [unpack(item) for page in pages for item in page["Items"]]
 
 
+def under(pk: str, prefix: str) -> list[dict[str, Any]]:
+    """Every item of a partition whose sort key begins so, in the order of those keys, read consistently."""
+    pages = (
+        clients.reader("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=table(),
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues=pack({":pk": pk, ":prefix": prefix}),
+            ConsistentRead=True,
+        )
+    )
+    return [unpack(item) for page in pages for item in page["Items"]]
+
+
+def newest(index: str, name: str, value: str, count: int) -> list[dict[str, Any]]:
+    """The last so many that an index holds under one value, by its sort key, the last first."""
+    return [
+        unpack(item)
+        for item in clients.reader("dynamodb").query(
+            TableName=table(),
+            IndexName=index,
+            KeyConditionExpression="#name = :value",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues=pack({":value": value}),
+            ScanIndexForward=False,
+            Limit=count,
+        )["Items"]
+    ]
+
+
 def put(item: dict[str, Any], condition: str = "") -> Write:
     """Part of a transaction: the whole item, if the condition holds."""
     conditional = {"ConditionExpression": condition} if condition else {}
-    return {"Put": {"TableName": _table(), "Item": pack(item), **conditional}}
+    return {"Put": {"TableName": table(), "Item": pack(item), **conditional}}
 
 
 def check(key: Key, condition: str, values: dict[str, Any]) -> Write:
@@ -128,7 +159,7 @@ def unpack(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _conditional(key: Key, condition: str, values: dict[str, Any]) -> dict[str, Any]:
-    write: dict[str, Any] = {"TableName": _table(), "Key": pack(key)}
+    write: dict[str, Any] = {"TableName": table(), "Key": pack(key)}
     if condition:
         write["ConditionExpression"] = condition
         named = {f"#{name}": name for name in re.findall(r"#(\w+)", condition)}
@@ -136,5 +167,6 @@ def _conditional(key: Key, condition: str, values: dict[str, Any]) -> dict[str, 
     return {**write, "ExpressionAttributeValues": pack(values)} if values else write
 
 
-def _table() -> str:
+def table() -> str:
+    """The one table."""
     return os.environ["RELEASES_TABLE"]

@@ -25,7 +25,7 @@ from viridian.watch import Watch
 
 OPEN = "open"  # the key of the index that lists what isn't over yet
 _FREE = "(attribute_not_exists(#release) OR #release = :release)"
-_EVERY_ROUTE = "*"  # hands off all of them
+EVERY_ROUTE = "*"  # hands off all of them
 _DOCUMENTS = ("plan", "written", "overtaken", "passages", "steps")
 
 
@@ -90,7 +90,13 @@ def take_lock(plan: Plan, now: datetime) -> int:
     record = Record(plan=plan, status="Releasing", epoch=epoch, taken_at=now)
     record = msgspec.structs.replace(record, need=plan.blue.desired, written=(plan.before,))
     opened = items.put(
-        {**_record(plan.service, plan.release), **_packed(record), "open": OPEN}, "attribute_not_exists(pk)"
+        {
+            **_record(plan.service, plan.release),
+            **_packed(record),
+            "open": OPEN,
+            "service": plan.service,  # the key of the index that lists a service's releases
+        },
+        "attribute_not_exists(pk)",
     )
     if plan.resumed is not None and (held := find(plan.service, plan.release)):
         record = held.resumed(plan, epoch, now)
@@ -192,7 +198,7 @@ def is_news(words: str) -> bool:
 
 def watches(alarm: str) -> tuple[list[Watch], str | None]:
     """Who is to be told of an alarm, and why people want nothing written anywhere; one call."""
-    row, every = items.get_both(_alarm(alarm), _route(_EVERY_ROUTE))
+    row, every = items.get_both(_alarm(alarm), _route(EVERY_ROUTE))
     told = [value for name, value in sorted(row.items()) if name.startswith("service#")]
     return [msgspec.json.decode(value, type=Watch) for value in told], every.get("hands_off")
 
@@ -404,7 +410,7 @@ def _ours(fence: Fence, also: str = "") -> tuple[str, dict[str, Any]]:
 
 def _lock(route: str) -> dict[str, Any]:
     """A route's lock; `hands_off` is its own, or that of every route, or None."""
-    lock, every = items.get_both(_route(route), _route(_EVERY_ROUTE))
+    lock, every = items.get_both(_route(route), _route(EVERY_ROUTE))
     return {**lock, "hands_off": lock.get("hands_off") or every.get("hands_off")}
 
 

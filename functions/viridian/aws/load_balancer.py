@@ -74,9 +74,7 @@ def set_forward(rule: Rule, wanted: Forward, fence: Fence, **notes: Any) -> Forw
     """
     if rule.forward == wanted:
         return wanted
-    actions = [
-        _kept(action) if action["Type"] != "forward" else _action(wanted, action) for action in rule.actions
-    ]
+    actions = whole(rule, wanted)
     client, listens = clients.writer("elbv2"), ":listener/" in rule.arn
     written = (rule.forward, wanted)
     with ledger.mutation(
@@ -91,6 +89,13 @@ def set_forward(rule: Rule, wanted: Forward, fence: Fence, **notes: Any) -> Forw
     if shown.weights != wanted.weights:
         raise NotKept(f"wrote {traffic.describe(wanted)}, the rule shows {traffic.describe(shown)}")
     return shown
+
+
+def whole(rule: Rule, wanted: Forward) -> list[dict[str, Any]]:
+    """All the actions of a rule as they are to be: a rule's are replaced as a whole, and only where it forwards changes."""
+    return [
+        _kept(action) if action["Type"] != "forward" else _action(wanted, action) for action in rule.actions
+    ]
 
 
 def tags(arn: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The `viridian` command: what people type, and what they see."""

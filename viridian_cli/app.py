@@ -1,0 +1,68 @@
+"""The command line: one module of `commands` per command, and one line for whatever goes wrong in any."""
+
+import importlib
+import os
+import pkgutil
+import sys
+from typing import Annotated
+
+import typer
+
+from viridian_cli import commands, failures, say
+from viridian_cli.exits import Exit
+
+app = typer.Typer(
+    name="viridian",
+    help="Blue/green releases of EC2 fleets: start one, watch it, stop it, understand it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _stack(
+    context: typer.Context,
+    stack: Annotated[
+        str, typer.Option(envvar="VIRIDIAN_STACK", help="The CloudFormation stack that Viridian is.")
+    ] = "viridian",
+) -> None:
+    context.obj = stack
+
+
+PANELS = ("Release", "Look", "Decide", "Stop", "Keep house")
+
+_found = {
+    name.replace("_", "-"): importlib.import_module(f"{commands.__name__}.{name}")
+    for _, name, _ in pkgutil.iter_modules(commands.__path__)
+}
+for name, module in sorted(_found.items(), key=lambda each: PANELS.index(each[1].PANEL)):
+    app.command(name, rich_help_panel=module.PANEL)(module.command)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command, and answers with the code to end with; nothing that goes wrong shows a traceback."""
+    if region := os.environ.get("AWS_REGION"):  # boto3 reads its other name alone
+        os.environ["AWS_DEFAULT_REGION"] = region
+    try:
+        return int(app(arguments, standalone_mode=False) or Exit.PROMOTED)
+    except typer.TyperException as error:
+        say.complain(error.format_message())
+        return Exit.REFUSED
+    except (KeyboardInterrupt, typer.Abort):
+        say.complain("Stopped looking. What was begun in AWS goes on.")
+        return Exit.UNKNOWN
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.UNKNOWN
+    except Exception as error:
+        if os.environ.get("VIRIDIAN_DEBUG"):
+            raise
+        stop = failures.told(error)
+        say.complain(str(stop))
+        return stop.exit
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the command asks of AWS that no function does; the rest is in viridian.aws."""

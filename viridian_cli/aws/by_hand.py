@@ -1,0 +1,68 @@
+"""A route as a person writes it, with their own credentials: no fence, no ledger, no function of Viridian's."""
+
+import time
+from datetime import timedelta
+
+import msgspec
+
+from viridian import dns, traffic
+from viridian.aws import auto_scaling, clients, load_balancer, router
+from viridian.converge import LATE_WRITER_SECONDS
+from viridian.dns import Answers
+from viridian.fleet import Side
+from viridian.traffic import Forward
+from viridian_cli.aws import clock
+from viridian_cli.exits import Stop
+
+LOOK_SECONDS = 5
+
+
+class Sides(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is behind a route: of two fleets the older one is blue; `green` is None where one serves alone."""
+
+    forward: Forward
+    blue: Side
+    green: Side | None = None
+
+
+def sides(route: str) -> Sides:
+    """The fleets that a route names now."""
+    now = router.forward(route)
+    groups = {target: auto_scaling.attached(target) for target in now.weights}
+    if not 1 <= len(groups) <= 2:
+        raise Stop(
+            f"route: {route} shows {traffic.describe(now)}. Set it by hand: docs/break-glass.md has the calls."
+        )
+    found = [
+        auto_scaling.side(group, target)
+        for target, group in sorted(groups.items(), key=lambda each: each[1]["CreatedTime"])
+    ]
+    return Sides(forward=now, blue=found[0], green=found[1] if found[1:] else None)
+
+
+def restore(route: str, found: Sides) -> None:
+    """Gives blue everything, and reads it back until the last writer that may still be on its way has had its time."""
+    _write(route, found)
+    until = clock.now() + timedelta(seconds=LATE_WRITER_SECONDS)
+    while not (alone := router.forward(route).alone(found.blue.target_group)) or clock.now() < until:
+        if not alone:
+            _write(route, found)
+        time.sleep(LOOK_SECONDS)
+
+
+def _write(route: str, found: Sides) -> None:
+    now = router.find(route)
+    green = found.green.target_group if found.green else ""
+    sticky = now.forward.sticky_seconds
+    wanted = traffic.split(found.blue.target_group, green, 0, now.forward, sticky=sticky, sticky_targets=0)
+    if isinstance(now, Answers):
+        if changes := dns.batch(now, wanted, {}):
+            zone, _ = dns.place(route)
+            client = clients.writer("route53")
+            client.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+        return
+    client, actions = clients.writer("elbv2"), load_balancer.whole(now, wanted)
+    if ":listener/" in route:
+        client.modify_listener(ListenerArn=route, DefaultActions=actions)
+    else:
+        client.modify_rule(RuleArn=route, Actions=actions)

@@ -1,0 +1,87 @@
+"""`viridian brake`: all traffic to blue, now."""
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from viridian import traffic
+from viridian.aws import executions, ledger, profiles
+from viridian_cli import options, ordering, say, waiting
+from viridian_cli.aws import by_hand, clock, stack
+from viridian_cli.exits import OF_END, Exit, Stop
+
+PANEL = "Stop"
+
+
+def command(
+    context: typer.Context,
+    service: options.Service,
+    reason: options.Reason,
+    without_ledger: Annotated[
+        bool,
+        typer.Option(
+            "--without-ledger", help="With your own credentials: nothing of Viridian's has to work."
+        ),
+    ] = False,
+    route: Annotated[
+        str, typer.Option(help="With --without-ledger, if the profile can't be read either.")
+    ] = "",
+    yes: options.Yes = False,
+    json: options.Json = False,
+) -> Exit:
+    """Gives blue all traffic, and stays until it has it; what else there is to do, the rollback machine does."""
+    done = (
+        _alone(context.obj, service, route, yes) if without_ledger else _ordered(context.obj, service, reason)
+    )
+    if json:
+        say.document(done)
+    else:
+        say.line(f"{done['blue']} serves alone, {done['seconds']} s after the order.", style="green")
+        say.line(done["next"])
+    return Exit.PROMOTED
+
+
+def _ordered(stack_: str, service: str, reason: str) -> dict[str, Any]:
+    stack.find(stack_)
+    began = clock.now()
+    started = ordering.rollback(service, "", reason)
+    while True:
+        stands = executions.outcome(started["execution"])
+        record = ledger.find(service, started["release"])
+        if record and record.restored_at and record.restored_at >= began:
+            seconds = round((record.restored_at - began).total_seconds())
+            follow = f"`viridian watch {service}` shows how green is removed."
+            return {**started, "blue": record.plan.blue.group, "seconds": seconds, "next": follow}
+        if stands["status"] != "RUNNING":
+            raise Stop(
+                f"{stands.get('error') or stands['status']}: {stands.get('cause', '')} "
+                f"If traffic must move all the same: `viridian brake {service} --without-ledger`.",
+                OF_END.get(stands.get("error", ""), Exit.UNKNOWN),
+            )
+        time.sleep(waiting.LOOK_SECONDS)
+
+
+def _alone(stack_: str, service: str, route: str, yes: bool) -> dict[str, Any]:
+    if not route:
+        stack.find(stack_)
+        route = str(profiles.find(service)[0]["route"])
+    found = by_hand.sides(route)
+    healthy, standing = found.blue.healthy(), found.blue.standing()
+    if not healthy:
+        raise Stop(
+            f"{found.blue.group} has nobody healthy: scale it out first (docs/break-glass.md, step 2)."
+        )
+    if not yes:
+        say.line(f"{route} shows {traffic.describe(found.forward)}.")
+        typer.confirm(
+            f"Give everything to {found.blue.group}, {healthy} of {standing} healthy?", abort=True, err=True
+        )
+    began = clock.now()
+    by_hand.restore(route, found)
+    seconds = round((clock.now() - began).total_seconds())
+    follow = (
+        f"Nothing else was touched: green stands, and a release that runs may write again. `viridian hands-off {service}` "
+        f"prevents that; `viridian resolve {service}` then ends the release."
+    )
+    return {"service": service, "blue": found.blue.group, "seconds": seconds, "next": follow}

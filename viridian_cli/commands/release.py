@@ -1,0 +1,46 @@
+"""`viridian release`: begins a release."""
+
+from typing import Annotated
+
+import typer
+
+from viridian import names
+from viridian_cli import asking, following, options
+from viridian_cli.aws import machines, stack
+from viridian_cli.exits import Exit
+
+PANEL = "Release"
+
+
+def command(
+    context: typer.Context,
+    service: options.Service,
+    version: asking.Version,
+    ami: asking.Ami = None,
+    instance: asking.Instance = None,
+    ami_parameter: asking.Parameter = None,
+    pipeline: asking.Pipeline = None,
+    commit: asking.Commit = None,
+    fields: asking.Fields = None,
+    key: Annotated[
+        str | None, typer.Option(help="Asked again with the same key, the release is joined, not begun anew.")
+    ] = None,
+    wait: options.Wait = False,
+    json: options.Json = False,
+) -> Exit:
+    """Begins a release of a new version."""
+    asked = asking.document(
+        service,
+        version,
+        fields,
+        commit,
+        ami=ami,
+        instance=instance,
+        ami_parameter=ami_parameter,
+        pipeline=pipeline,
+    )
+    asked |= {"key": key} if key else {}
+    stack.find(context.obj)
+    execution = machines.start("release", asked)
+    started = {"service": service, "release": names.release(version, execution), "execution": execution}
+    return following.follow(started, wait, json)

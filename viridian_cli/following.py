@@ -1,0 +1,40 @@
+"""What follows an order: what was started, and, for those who wait, each phase and the end."""
+
+from typing import Any
+
+import msgspec
+
+from viridian import tellings
+from viridian.tellings import Telling
+from viridian_cli import say, waiting
+from viridian_cli.exits import Exit
+
+
+def follow(started: dict[str, Any], wait: bool, json: bool) -> Exit:
+    """Says what was started; with `wait`, stays until it is over and ends with its code."""
+    execution = str(started["execution"])
+    shown = {**started, "link": tellings.link(execution)}
+    if not json:
+        for name, value in shown.items():
+            say.line(f"{name:10} {value}")
+    if not wait:
+        if json:
+            say.document(shown)
+        return Exit.PROMOTED
+    phases: list[Telling] = []
+
+    def heard(telling: Telling) -> None:
+        phases.append(telling)
+        if not json:
+            say.line(f"{say.moment(telling.at)}  {telling.what}: {telling.why}")
+
+    end, cause = waiting.until_over(execution, heard)
+    if json:
+        told = [
+            {name: getattr(phase, name) for name in ("at", "phase", "what", "why", "next")}
+            for phase in phases
+        ]
+        say.document({**shown, "end": end, "cause": cause, "phases": msgspec.to_builtins(told)})
+    else:
+        say.line(f"{end}. {cause}".strip(), style="green" if waiting.code(end) == Exit.PROMOTED else "red")
+    return waiting.code(end)

@@ -1,0 +1,41 @@
+"""What the command prints: text for people, or one JSON document for programs."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+console = Console(highlight=False, soft_wrap=True)
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def document(value: Any) -> None:
+    """The one JSON document of a `--json`."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def line(text: str = "", style: str | None = None) -> None:
+    """A line of text, as it is."""
+    console.print(text, style=style, markup=False)
+
+
+def complain(text: str) -> None:
+    """Why it could not be done, on the error stream."""
+    _errors.print(text, style="red", markup=False)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows under their names; columns that fit are not cut."""
+    shown = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    for row in rows:
+        shown.add_row(*row)
+    console.print(shown)
+
+
+def moment(value: datetime | None) -> str:
+    """A moment as AWS's console shows it, to the second, in UTC."""
+    return f"{value:%Y-%m-%d %H:%M:%S}" if value else ""
