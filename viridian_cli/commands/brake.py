@@ -8,7 +8,7 @@ import typer
 from viridian import traffic
 from viridian.aws import executions, ledger, profiles
 from viridian_cli import options, ordering, say, waiting
-from viridian_cli.aws import by_hand, clock, stack
+from viridian_cli.aws import by_hand, clock, releases, stack
 from viridian_cli.exits import OF_END, Exit, Stop
 
 PANEL = "Stop"
@@ -45,14 +45,22 @@ def command(
 def _ordered(stack_: str, service: str, reason: str) -> dict[str, Any]:
     stack.find(stack_)
     began = clock.now()
-    started = ordering.rollback(service, "", reason)
+    ordered = releases.pick(service)
+    execution = ordering.rollback(ordered, reason)
     while True:
-        stands = executions.outcome(started["execution"])
-        record = ledger.find(service, started["release"])
+        stands = executions.outcome(execution)
+        record = ledger.find(service, ordered.plan.release)
         if record and record.restored_at and record.restored_at >= began:
             seconds = round((record.restored_at - began).total_seconds())
             follow = f"`viridian watch {service}` shows how green is removed."
-            return {**started, "blue": record.plan.blue.group, "seconds": seconds, "next": follow}
+            return {
+                "service": service,
+                "release": record.plan.release,
+                "execution": execution,
+                "blue": record.plan.blue.group,
+                "seconds": seconds,
+                "next": follow,
+            }
         if stands["status"] != "RUNNING":
             raise Stop(
                 f"{stands.get('error') or stands['status']}: {stands.get('cause', '')} "

@@ -5,7 +5,7 @@ import time
 
 import typer
 
-from viridian.aws import executions
+from viridian.aws import executions, profiles
 from viridian_cli import asking, options, say
 from viridian_cli.aws import machines, stack
 from viridian_cli.exits import OF_END, Exit, Stop
@@ -23,7 +23,7 @@ def command(
     instance: asking.Instance = None,
     ami_parameter: asking.Parameter = None,
     pipeline: asking.Pipeline = None,
-    fields: asking.Fields = None,
+    fields: asking.Fields = "{}",
     json: options.Json = False,
 ) -> Exit:
     """Shows the whole plan of a release; nothing is touched."""
@@ -31,6 +31,7 @@ def command(
         service, version, fields, ami=ami, instance=instance, ami_parameter=ami_parameter, pipeline=pipeline
     )
     stack.find(context.obj)
+    profiles.find(service)  # refuses one that isn't registered, before anything is started
     execution = machines.start("release", {**asked, "dry_run": True})
     while (stands := executions.outcome(execution))["status"] == "RUNNING":
         time.sleep(LOOK_SECONDS)

@@ -1,0 +1,50 @@
+"""What a person decides about a release that waits, is held, or goes on."""
+
+import pytest
+
+from tests.cli.conftest import Command
+from tests.workflow.world import World, opened
+
+WHY = ("--reason", "looked at the checkout by hand")
+
+
+def test_a_held_release_is_resumed_or_resolved(world: World, viridian: Command) -> None:
+    world.traffic(0)
+    release = world.release(inconclusive={"minutes": 1, "then": "hold"}, source=world.ami())
+    assert release.end == "Held"
+    world.traffic(20)
+    ran = viridian("resume", "shop", *WHY, "--wait")
+    assert ran.code == 0, ran.err
+    assert ran.out.endswith("Promoted.\n")
+
+
+def test_resolve_declares_a_held_release_over(world: World, viridian: Command) -> None:
+    world.traffic(0)
+    release = world.release(inconclusive={"minutes": 1, "then": "hold"}, source=world.ami())
+    ran = viridian("resolve", "shop", release.id, *WHY, "--wait")
+    assert ran.code == 1, ran.err
+    assert release.record["status"] == "RolledBack"
+
+
+@pytest.mark.parametrize(("word", "end", "code"), [("approve", "Promoted", 0), ("reject", "RolledBack", 1)])
+def test_people_answer_without_knowing_the_questions_id(
+    viridian: Command, word: str, end: str, code: int
+) -> None:
+    with opened(approval={"before_traffic": True, "minutes": 60}) as world:
+        release = world.start(source=world.ami()).until("AwaitApproval")
+        world.pass_minutes(1)
+        ran = viridian(word, "shop", *WHY)
+        assert ran.code == 0, ran.err
+        assert release.id in ran.out
+        again = viridian(word, "shop", *WHY)
+        assert again.code in (0, 3)
+        assert release.wait().end == end
+
+
+def test_nobody_is_asked_anything(world: World, viridian: Command) -> None:
+    release = world.half_way()
+    ran = viridian("approve", "shop", *WHY)
+    assert (ran.code, ran.err) == (
+        3,
+        f"release: {release.id} waits for nobody: `viridian status shop` says what it does.\n",
+    )
