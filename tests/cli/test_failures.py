@@ -41,7 +41,9 @@ def test_every_command_is_tried_here() -> None:
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[pytest.MonkeyPatch]:
+def elsewhere(
+    viridian: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[pytest.MonkeyPatch]:
     """A machine of its own: nothing is configured, and nothing can be reached."""
     for name in (
         "AWS_PROFILE",
