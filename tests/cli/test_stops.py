@@ -52,6 +52,15 @@ def test_the_brake_works_without_the_ledger_and_without_any_function(world: Worl
     assert release.running, "nothing else was touched"
 
 
+def test_without_the_ledger_blue_is_found_where_green_serves_alone(world: World, viridian: Command) -> None:
+    release = world.start(source=world.ami()).until("ShiftTraffic", times=2)
+    world.pass_minutes(1)
+    assert world.weights() == {release.green: 100}
+    ran = viridian("brake", "shop", *WHY, "--without-ledger", "--route", world.shop.route_arn, "--yes")
+    assert ran.code == 0, ran.err
+    assert world.weights() == {"shop-1": 100}
+
+
 def test_without_the_ledger_it_asks_first(world: World, viridian: Command) -> None:
     world.half_way()
     before = world.weights()

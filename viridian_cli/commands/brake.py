@@ -74,17 +74,15 @@ def _alone(stack_: str, service: str, route: str, yes: bool) -> dict[str, Any]:
     if not route:
         stack.find(stack_)
         route = str(profiles.find(service)[0]["route"])
-    found = by_hand.sides(route)
-    healthy, standing = found.blue.healthy(), found.blue.standing()
-    if not healthy:
-        raise Stop(
-            f"{found.blue.group} has nobody healthy: scale it out first (docs/break-glass.md, step 2)."
-        )
+    found = by_hand.sides(route, service)
+    blue, green = found.blue, found.green
+    if not blue.healthy():
+        raise Stop(f"{blue.group} has nobody healthy: scale it out first (docs/break-glass.md, step 2).")
     if not yes:
         say.line(f"{route} shows {traffic.describe(found.forward)}.")
-        typer.confirm(
-            f"Give everything to {found.blue.group}, {healthy} of {standing} healthy?", abort=True, err=True
-        )
+        other = f"; {green.group} has {green.healthy()}" if green else ""
+        has = f"{blue.group}, the older fleet, which has {blue.healthy()} of {blue.standing()} healthy{other}"
+        typer.confirm(f"Give everything to {has}?", abort=True, err=True)
     began = clock.now()
     by_hand.restore(route, found)
     seconds = round((clock.now() - began).total_seconds())
@@ -92,4 +90,4 @@ def _alone(stack_: str, service: str, route: str, yes: bool) -> dict[str, Any]:
         f"Nothing else was touched: green stands, and a release that runs may write again. `viridian hands-off {service}` "
         f"prevents that; `viridian resolve {service}` then ends the release."
     )
-    return {"service": service, "blue": found.blue.group, "seconds": seconds, "next": follow}
+    return {"service": service, "blue": blue.group, "seconds": seconds, "next": follow}
