@@ -5,12 +5,13 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from viridian.request import Document, Reason, Release, ServiceName
 from viridian.timetable import at
 
 # All pauses of a release together: it is judged each minute all the while, and a history has room for 25,000 events.
-LONGEST = timedelta(hours=12)
+LONGEST_MINUTES = 720
 _USUAL_MINUTES = 60
 
 Kind = Literal["pause", "resume", "promote"]
@@ -23,7 +24,7 @@ class Given(Document, frozen=True):
     release: Release
     order: Kind
     reason: Reason
-    minutes: Annotated[int, Meta(ge=1, le=LONGEST.total_seconds() // 60)] | None = None
+    minutes: Annotated[int, Meta(ge=1, le=LONGEST_MINUTES)] | None = None
 
     def taken(self, by: str, now: datetime) -> "Taken":
         """The same as the ledger keeps it."""
@@ -45,19 +46,17 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it keeps the release where it is."""
         return self.until is not None and now < self.until
 
-    def repeats(self, last: "Taken | None") -> bool:
+    def repeats(self, last: "Taken") -> bool:
         """Whether the same person has said it before, and it still holds."""
-        holds = last is not None and (last.until is None or last.pauses(self.at))
-        return holds and last is not None and self._said() == last._said()
+        until = last.until + (self.at - last.at) if last.until else None
+        holds = last.until is None or last.pauses(self.at)
+        return holds and self == replace(last, at=self.at, until=until)
 
     def in_words(self) -> str:
         """As the history tells it."""
         until = f" until {at(self.until)}" if self.until else ""
         done = {"pause": "paused", "resume": "resumed", "promote": "observing skipped"}[self.order]
         return f"{done} by {self.by}{until}: {self.reason}"
-
-    def _said(self) -> tuple[object, ...]:
-        return self.order, self.by, self.reason, self.until and self.until - self.at
 
 
 def since(order: Taken | None, shifted_at: datetime, observe_minutes: int, now: datetime) -> datetime:

@@ -20,6 +20,8 @@ def take(given: Given, by: str, now: datetime) -> Replied:
 
     Raises Refusal where the order itself can't be meant.
     """
+    if given.minutes and given.order != "pause":
+        raise Refusal("minutes", given.minutes, "Leave it out: only a pause has an end.")
     record, order = ledger.find(given.service, given.release), given.taken(by, now)
     if record is None:
         fix = "Use the id of a release that has taken its route, as its record and its output have it."
@@ -60,9 +62,7 @@ def keeps(record: Record, step: int, now: datetime) -> str:
 def judge(record: Record, signals: Signals, step: int, now: datetime) -> tuple[Verdict, Next]:
     """The verdict on green, and what it means for the plot, by the last order that a person gave."""
     found, begun = verdict.judge(signals), record.step is not None
-    told, move = verdict.heed(
-        found, signals, record.plan.profile, step, record.last_order, now, begun=begun
-    )
+    told, move = verdict.heed(found, signals, record.plan.profile, step, record.last_order, now, begun=begun)
     if move == "look_again":  # its time to become healthy begins anew, as at a gate
         ledger.note(record.fence(), green_at=now)
     return told, move
@@ -75,7 +75,9 @@ def _not_now(record: Record) -> Refusal | None:
         return Refusal("hands_off", record.hands_off, "Take it off the route's item in the ledger.")
     if record.status == "Held":
         resume = f'{{"service": "{service}", "resume": "{id_}", "reason": "..."}}'
-        return Refusal("release", f"{id_} is Held", f"To let it go on, start the release machine with {resume}.")
+        return Refusal(
+            "release", f"{id_} is Held", f"To let it go on, start the release machine with {resume}."
+        )
     if record.status != "Releasing":
         return Refusal("release", f"{id_} is {record.status}", "Give orders to a release that runs.")
     return None
@@ -90,9 +92,13 @@ def _extended(record: Record, until: datetime, now: datetime) -> datetime:
     standing = record.last_order.until if record.last_order and _paused(record, now) else None
     counted = standing or now
     deadline = record.deadline + max(timedelta(), until - counted)
-    latest = min(windows.lives_until(record.plan), record.plan.deadline + orders.LONGEST)
+    latest = min(
+        windows.lives_until(record.plan), record.plan.deadline + timedelta(minutes=orders.LONGEST_MINUTES)
+    )
     if deadline > latest:
-        minutes, room = ((moment - now) // timedelta(minutes=1) for moment in (until, latest - deadline + until))
+        minutes, room = (
+            (moment - now) // timedelta(minutes=1) for moment in (until, latest - deadline + until)
+        )
         fix = f"Pause it for {max(0, room)} at most: its execution has room for no more."
         raise Refusal("minutes", minutes, fix)
     return deadline
