@@ -661,7 +661,10 @@ MUTANTS: list[Mutant] = [
     Mutant(
         "deaf to a pause",
         "a paused release goes on",
-        altered("viridian.orders:Taken.pauses", "now < self.until", "False"),
+        all_of(
+            altered("viridian.orders:Taken.pauses", "now < self.until", "False"),
+            altered("viridian.orders:since", "if order is None:", "if True:"),
+        ),
         run("F01", "paused", ends=PROMOTED),
         "C7",
     ),

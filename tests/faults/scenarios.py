@@ -5,11 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from local import seed
-from local.control.calls import PERSON, made_by, of_execution
 from local.control.delivery import Delivery
-from tests.faults import sight
+from tests.faults import orders, sight
 from tests.faults.place import Place
-from tests.person import Person
 from tests.workflow.world import Release
 
 Scenario = Callable[[Place], Release]
@@ -74,7 +72,7 @@ def paused(world: Place) -> Release:
     """A person pauses a good one at 50%: it goes on when the pause is over."""
     started = release(world)
     if at_half(world, started):
-        _order(world, started, "pause", minutes=5)
+        orders.give(world, "pause", minutes=5)
     return started
 
 
@@ -84,26 +82,8 @@ def hastened(world: Place) -> Release:
         source=ami(world), steps=[{**_share(weight), "observe_minutes": 20} for weight in (25, 50, 100)]
     )
     if at_half(world, started):
-        _order(world, started, "promote")
+        orders.give(world, "promote")
     return started
-
-
-def _order(world: Place, started: Release, order: str, **more: Any) -> None:
-    """A person gives an order, and gives it again where it failed on the way."""
-    mara, id_ = Person.named(world.cloud, "mara"), world.record_of(started)["pk"].rpartition("#")[2]
-    asked = {
-        "service": world.shop.service,
-        "release": id_,
-        "order": order,
-        "reason": "as it was agreed",
-        **more,
-    }
-    while world.running(started):
-        with of_execution(None), made_by(PERSON):
-            answer = mara.post(world.outputs["OrdersUrl"], asked)
-        if answer.status < 500:
-            return
-        world.cloud.clock.sleep(10)
 
 
 def retired(world: Place) -> Release:
