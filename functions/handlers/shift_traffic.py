@@ -16,8 +16,8 @@ def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
     record = ordering.look(ledger.read(ask.service, ask.release, ask.epoch), now)
     record.ensure_in_time(now)
     if kept := ordering.keeps(record, ask.step, now):
-        shown = router.forward(record.plan.route)
-        return TrafficShifted(step=record.step or 0, weights=shown.weights, shifted_at=now, kept=kept)
+        stands = router.forward(record.plan.route).weights
+        return TrafficShifted(step=record.step or 0, weights=stands, shifted_at=now, kept=kept)
     record.ensure_through(*gates.before(ask.step))
     others.ensure_still_idle(record)
     green.count_in_dns(record)

@@ -78,5 +78,5 @@ def test_an_order_is_told_with_who_gave_it_and_why(order: str, words: str) -> No
 def test_a_step_that_was_paused_has_been_observed_and_what_was_seen_of_it_is_old(
     order: Taken | None, shifted: float, now: float, counts: float
 ) -> None:
-    after = lambda minutes: NOW + timedelta(minutes=minutes)  # noqa: E731
-    assert orders.since(order, after(shifted), 10, after(now)) == after(counts)
+    at, looked, wanted = (NOW + timedelta(minutes=minutes) for minutes in (shifted, now, counts))
+    assert orders.since(order, at, 10, looked) == wanted

@@ -30,14 +30,14 @@ def take(given: Given, by: str, now: datetime) -> Replied:
         return _refused(409, refusal)
     if record.last_order and order.repeats(record.last_order):
         return _taken(record, record.last_order)
-    if order.order == "resume" and not _paused(record, now):
+    if order.order == "resume" and _paused_until(record, now) == now:
         fix = f"Leave it out: {given.release} is not paused, and goes on by itself."
         return _refused(409, Refusal("order", "resume", fix))
-    longer = {"extended_to": _extended(record, order.until, now)} if order.until else {}
+    until = _extended(record, order, now)
     what = {"by": by, "why": order.reason, "until": order.until}
     entry = ledger.said(record.fence(), f"Order:{order.order}", given.release, what)
     try:
-        ledger.note(record.fence(), entry, last_order=order, **longer)
+        ledger.note(record.fence(), entry, last_order=order, extended_to=until)
     except Fenced as fenced:
         return _refused(409, Refusal("release", given.release, f"It runs no more: {fenced}."))
     return _taken(record, order)
@@ -70,37 +70,36 @@ def judge(record: Record, signals: Signals, step: int, now: datetime) -> tuple[V
 
 def _not_now(record: Record) -> Refusal | None:
     """Why the release takes no orders as it stands."""
-    service, id_ = record.plan.service, record.plan.release
+    id_ = record.plan.release
     if record.hands_off:
         return Refusal("hands_off", record.hands_off, "Take it off the route's item in the ledger.")
     if record.status == "Held":
-        resume = f'{{"service": "{service}", "resume": "{id_}", "reason": "..."}}'
-        return Refusal(
-            "release", f"{id_} is Held", f"To let it go on, start the release machine with {resume}."
-        )
+        fix = 'To let it go on, start the release machine with {"service", "resume", "reason"}.'
+        return Refusal("release", f"{id_} is Held", fix)
     if record.status != "Releasing":
         return Refusal("release", f"{id_} is {record.status}", "Give orders to a release that runs.")
     return None
 
 
-def _paused(record: Record, now: datetime) -> bool:
-    return record.last_order is not None and record.last_order.pauses(now)
+def _paused_until(record: Record, now: datetime) -> datetime:
+    """The end of the pause that holds; now if none does."""
+    until = record.last_order.until if record.last_order else None
+    return max(until or now, now)
 
 
-def _extended(record: Record, until: datetime, now: datetime) -> datetime:
-    """The release's deadline with a pause added to it; a Refusal if its execution has no room for one so long."""
-    standing = record.last_order.until if record.last_order and _paused(record, now) else None
-    counted = standing or now
-    deadline = record.deadline + max(timedelta(), until - counted)
-    latest = min(
-        windows.lives_until(record.plan), record.plan.deadline + timedelta(minutes=orders.LONGEST_MINUTES)
-    )
-    if deadline > latest:
-        minutes, room = (
-            (moment - now) // timedelta(minutes=1) for moment in (until, latest - deadline + until)
-        )
-        fix = f"Pause it for {max(0, room)} at most: its execution has room for no more."
-        raise Refusal("minutes", minutes, fix)
+def _extended(record: Record, order: Taken, now: datetime) -> datetime:
+    """The release's deadline with a pause added to it, or what is left of one taken off.
+
+    Refuses a pause for which the execution has no room.
+    """
+    until = order.until or now
+    deadline = record.deadline + (until - _paused_until(record, now))
+    longest = record.plan.deadline + timedelta(minutes=orders.LONGEST_MINUTES)
+    room = min(windows.lives_until(record.plan), longest) - deadline
+    if order.until and room < timedelta():
+        asked, left = ((moment - now) // timedelta(minutes=1) for moment in (until, until + room))
+        fix = f"Pause it for {max(0, left)} at most: its execution has room for no more."
+        raise Refusal("minutes", asked, fix)
     return deadline
 
 
