@@ -52,7 +52,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     image; `passages` are the gates it has come to; `change` is Route 53's id of the last change of weights, None until it is
     known, and `told_at` when all its servers were first seen to have it; `told` is what people were paged about last,
     `hands_off` why they want no writes. `last_order` is what a person told it last while it ran, `extended_to` its deadline
-    since it was paused, and `ran_out` the end of the last pause that nobody ended.
+    since then, and `ran_out` the end of the last pause that nobody ended.
     """
 
     plan: Plan

@@ -185,7 +185,7 @@ def answered(clean: Clean) -> Iterator[Run]:
 
 def ordered(clean: Clean) -> Iterator[Run]:
     """F67: a person pauses or hastens a release in the middle of a step of it; and an order comes with an alarm."""
-    for scenario, ends in (("release", GOOD), ("bad", BACK), ("gated", GOOD)):
+    for scenario, ends in (("release", GOOD), ("bad", BACK), ("gated", GOOD), ("named", GOOD)):
         calls = [*clean.reads(scenario), *clean.mutating(scenario)]
         points = of(
             calls, "ShiftTrafficFunction", "JudgeGreenFunction", "PassGateFunction", "PromoteFunction"
