@@ -48,3 +48,26 @@ def test_nobody_is_asked_anything(world: World, viridian: Command) -> None:
         3,
         f"release: {release.id} waits for nobody: `viridian status shop` says what it does.\n",
     )
+
+
+def test_a_paused_release_stays_until_it_is_resumed(world: World, viridian: Command) -> None:
+    release = world.half_way()
+    ran = viridian("pause", "shop", *WHY, "--minutes", "30")
+    assert (ran.code, ran.out.startswith("shop 2.0.0: paused by ")) == (0, True), ran.err
+    world.pass_minutes(15)
+    assert world.weights()[release.green] == 50
+    resumed = viridian("resume", "shop", *WHY, "--json")
+    assert (resumed.code, resumed.json["order"]) == (0, "resume"), resumed.err
+    assert release.wait().end == "Promoted"
+
+
+def test_a_person_promotes_what_was_observed_enough(world: World, viridian: Command) -> None:
+    release = world.start(
+        source=world.ami(),
+        steps=[{"weight": 50, "observe_minutes": 300}, {"weight": 100, "observe_minutes": 300}],
+    ).until("JudgeGreen")
+    began = world.cloud.clock.now()
+    ran = viridian("promote", "shop", *WHY)
+    assert ran.code == 0, ran.err
+    assert release.wait().end == "Promoted"
+    assert world.cloud.clock.now() - began < 60 * 60
