@@ -112,6 +112,7 @@ def make_plan(
         asked_at=begins.asked_at,
         override_window=request.override_window or None,
         window=window,
+        judge_seconds=timetable.judge_seconds(profile),
     )
     return replace(made, preview=plan.preview(made))
 
