@@ -115,10 +115,12 @@ def _requirements() -> list[str]:
         "botocore",
         "dateutil",
         "jmespath",
+        "jsonata",
         "msgspec",
         "s3transfer",
         "six.py",
         "typing_extensions.py",
+        "tzdata",
         "urllib3",
     ]
 

@@ -230,7 +230,7 @@ def test_all_pages_of_rules_and_target_groups_are_read(standing: Account) -> Non
     last = [standing.target_group(f"t{number}") for number in range(60)][-1]
     elb.register_targets(TargetGroupArn=last, Targets=[{"Id": standing.builder}])
     with paged(standing, "DescribeRules"), paged(standing, "DescribeTargetGroups"):
-        taken = load_balancer.priorities(standing.shop.listener_arn, "store")
+        taken, _ = load_balancer.place(standing.shop.listener_arn, "store")
         assert {99, 100, *range(1000, 1030)} == taken
         assert target_groups.serving(standing.builder, {}) == "t59"
 
@@ -245,7 +245,7 @@ def paged(account: Account, call: str) -> Any:
 
 
 def test_a_services_own_standby_rule_does_not_take_its_own_place(standing: Account) -> None:
-    taken = load_balancer.priorities(standing.shop.listener_arn, "shop")
+    taken, _ = load_balancer.place(standing.shop.listener_arn, "shop")
     assert 99 not in taken
     assert 100 in taken
 

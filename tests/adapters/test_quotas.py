@@ -128,14 +128,6 @@ def _ok() -> Any:
     return type("Response", (), {"status_code": 200})()
 
 
-def test_what_an_image_is_billed_as_is_linux_unless_it_says_otherwise(account: Account) -> None:
-    ec2 = account.client("ec2")
-    assert images.usage_operation(None) == "RunInstances"
-    assert images.usage_operation("ami-00000000000000000") == "RunInstances"
-    found = ec2.describe_images(ImageIds=[account.shop.image_id])["Images"][0]
-    assert images.usage_operation(account.shop.image_id) == found.get("UsageOperation", "RunInstances")
-
-
 @pytest.mark.parametrize("service", ["pricing", "service-quotas", "ec2", "cloudwatch"])
 def test_what_a_plan_can_do_without_is_asked_for_once_and_not_for_long(service: str) -> None:
     config = clients.brief(service).meta.config

@@ -239,7 +239,9 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         lambda a: a.client("autoscaling").delete_policy(
             AutoScalingGroupName=a.record().plan.green_group, PolicyName="requests"
         ),
-        lambda a, f: auto_scaling.copy_policies(a.record().plan.green_group, "shop-1", _swap(a), f),
+        lambda a, f: auto_scaling.copy_policies(
+            a.record().plan.green_group, auto_scaling.policies("shop-1"), _swap(a), f
+        ),
         ["PutScalingPolicy"],
     ),
     "auto_scaling.copy_notifications": (

@@ -122,14 +122,14 @@ def _vcpu_quota(code: str | None, more: int) -> Quota:
 
 
 def dollars(
-    near: str, blue: Mapping[str, Any], image: str | None, phases: tuple[Phase, ...]
+    near: str, blue: Mapping[str, Any], image: Mapping[str, Any], phases: tuple[Phase, ...]
 ) -> tuple[str, ...]:
     """What both fleets cost while both run, or why that isn't known; `near` is anything of their Region."""
     instances, last = auto_scaling.instance_types(blue), phases[-1]
     try:
         if len(instances) > _PRICED:
             raise NotKnown(f"blue has {len(instances)} instance types")
-        operation = images.usage_operation(image)
+        operation = cost.usage_operation(image)
         priced = {kind: prices.hourly(kind, arns.region(near), operation) for kind in instances}
     except NotKnown as unknown:
         return (f"not known: {unknown}",)

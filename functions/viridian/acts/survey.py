@@ -41,7 +41,8 @@ def make_plan(
     template = images.template_data(launches)
     blue_image = template.get("ImageId")
     preflight.ensure_pinned_image(blue_image, launches)
-    auto_scaling.ensure_clonable(group, blue_arn, service)
+    policies = auto_scaling.policies(group["AutoScalingGroupName"])
+    auto_scaling.ensure_clonable(group, policies, blue_arn, service)
     health = target_groups.health(blue_arn)
     blue = auto_scaling.side(group, blue_arn, health)
     _ensure_hooks_lent(profile, execution, service)
@@ -51,7 +52,7 @@ def make_plan(
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
     image = (images.find(blue_image) if blue_image else None) or {}
     ready = sources.survey(request, group, execution, {blue_arn: health})
-    setup = auto_scaling.setup(group, template)
+    setup = cloning.setup(group, template, policies)
     vpc = target_group.description["VpcId"]
     wanted = overrides.check(request.fleet, setup, blue, vpc, image, ready.found)
     standby, standby_before = entry.standby(route, service, profile.smoke_tests)
@@ -103,7 +104,7 @@ def make_plan(
         ),
         timetable=(*((window,) if window else ()), *timetable.in_words(phases, profile, deadline)),
         head_room=tuple(quota.in_words() for quota in quotas),
-        cost=budget.dollars(route.load_balancer, group, blue_image, phases),
+        cost=budget.dollars(route.load_balancer, group, image, phases),
         image=ready.image,
         unchecked=ready.unchecked,
         rate=rate,

@@ -13,7 +13,7 @@ from viridian.errors import Busy, Refusal
 from viridian.fence import Fence
 from viridian.fleet import Member, Side
 from viridian.leftovers import Thing, thing
-from viridian.overrides import Setup, targets
+from viridian.overrides import targets
 from viridian.request import Overrides
 
 _AS_BLUE = Overrides()
@@ -105,11 +105,6 @@ def find_sides(target_groups: dict[str, str]) -> dict[str, Side]:
     return {name: side(group, target_groups[name]) for name, group in groups.items()}
 
 
-def setup(group: dict[str, Any], template: dict[str, Any]) -> Setup:
-    """What a group launches from, given its launch template version, and how it scales."""
-    return clone.setup(group, template, policies(group["AutoScalingGroupName"]))
-
-
 def instance_types(group: Mapping[str, Any]) -> dict[str, int]:
     """How many instances of each type a group has."""
     return dict(Counter(instance["InstanceType"] for instance in group.get("Instances", [])))
@@ -126,7 +121,9 @@ def tags(group: dict[str, Any]) -> dict[str, str]:
     return names.tags_on(group)
 
 
-def ensure_clonable(group: dict[str, Any], target_group: str, service: str) -> None:
+def ensure_clonable(
+    group: dict[str, Any], policies: list[dict[str, Any]], target_group: str, service: str
+) -> None:
     """Refuses a group that green couldn't be like: each refusal has its reason in docs/clone.md."""
     name, operator = group["AutoScalingGroupName"], group.get("Operator", {}).get("Principal")
     sources = [source["Identifier"] for source in group.get("TrafficSources", [])]
@@ -140,7 +137,7 @@ def ensure_clonable(group: dict[str, Any], target_group: str, service: str) -> N
             "an operator": [operator] if operator else [],
         },
     )
-    forecast.ensure_shared(policies(name), (name, suffix(target_group)), name, service)
+    forecast.ensure_shared(policies, (name, suffix(target_group)), name, service)
 
 
 def make_green(
@@ -180,7 +177,7 @@ def make_green(
 def copy_metrics(name: str, blue: dict[str, Any], fence: Fence) -> None:
     """Blue's group metrics on green."""
     wanted = clone.metrics(blue)
-    if missing := sorted(set(wanted) - set(clone.metrics(find(name) or {}))):
+    if wanted and (missing := sorted(set(wanted) - set(clone.metrics(find(name) or {})))):
         with ledger.mutation(fence, "EnableMetricsCollection", name, after=missing):
             clients.writer("autoscaling").enable_metrics_collection(
                 AutoScalingGroupName=name, Metrics=missing, Granularity="1Minute"
@@ -188,11 +185,11 @@ def copy_metrics(name: str, blue: dict[str, Any], fence: Fence) -> None:
 
 
 def copy_policies(
-    name: str, blue: str, swap: dict[str, str], fence: Fence, fleet: Overrides = _AS_BLUE
+    name: str, blue: list[dict[str, Any]], swap: dict[str, str], fence: Fence, fleet: Overrides = _AS_BLUE
 ) -> None:
     """Blue's scaling policies on green, at the targets that are asked for; one that is there already is left."""
-    standing = {policy["PolicyName"] for policy in policies(name)}
-    for policy in clone.policies(policies(blue), swap, targets(fleet)):
+    standing = {policy["PolicyName"] for policy in policies(name)} if blue else set()
+    for policy in clone.policies(blue, swap, targets(fleet)):
         if policy["PolicyName"] not in standing:
             with ledger.mutation(fence, "PutScalingPolicy", f"{name}/{policy['PolicyName']}"):
                 clients.writer("autoscaling").put_scaling_policy(AutoScalingGroupName=name, **policy)
@@ -200,8 +197,9 @@ def copy_policies(
 
 def copy_notifications(name: str, blue: str, fence: Fence) -> None:
     """Who is told of blue is told of green."""
-    standing = _notifications(name)
-    for topic, types in _notifications(blue).items():
+    told = _notifications(blue)
+    standing = _notifications(name) if told else {}
+    for topic, types in told.items():
         if standing.get(topic) != types:
             with ledger.mutation(fence, "PutNotificationConfiguration", name, after={topic: types}):
                 clients.writer("autoscaling").put_notification_configuration(
@@ -211,7 +209,8 @@ def copy_notifications(name: str, blue: str, fence: Fence) -> None:
 
 def copy_suspensions(name: str, blue: dict[str, Any], fence: Fence) -> None:
     """What blue's owner has suspended is suspended on green."""
-    if missing := sorted(set(clone.resting(blue)) - set(clone.suspended(find(name) or {}))):
+    resting = clone.resting(blue)
+    if resting and (missing := sorted(set(resting) - set(clone.suspended(find(name) or {})))):
         with ledger.mutation(fence, "SuspendProcesses", name, after=missing):
             clients.writer("autoscaling").suspend_processes(
                 AutoScalingGroupName=name, ScalingProcesses=missing
@@ -220,8 +219,9 @@ def copy_suspensions(name: str, blue: dict[str, Any], fence: Fence) -> None:
 
 def copy_schedule(name: str, blue: str, now: datetime, fence: Fence) -> None:
     """Blue's scheduled actions on green; one that is there already is left."""
-    standing = {action["ScheduledActionName"] for action in scheduled(name)}
-    for action in clone.actions(scheduled(blue), now):
+    wanted = clone.actions(scheduled(blue), now)
+    standing = {action["ScheduledActionName"] for action in scheduled(name)} if wanted else set()
+    for action in wanted:
         if action["ScheduledActionName"] not in standing:
             resource = f"{name}/{action['ScheduledActionName']}"
             with ledger.mutation(fence, "PutScheduledUpdateGroupAction", resource):

@@ -37,11 +37,6 @@ def find_by_name(name: str) -> dict[str, Any] | None:
     return dict(found[0]) if found else None
 
 
-def usage_operation(image: str | None) -> str:
-    """What instances of an image are billed as; Linux without more, if the image isn't to be seen."""
-    return str(((image and find(image)) or {}).get("UsageOperation", "RunInstances"))
-
-
 def is_of(image: dict[str, Any], wanted: dict[str, str]) -> bool:
     """Whether an image carries these tags."""
     return wanted.items() <= names.tags_on(image).items()
