@@ -55,9 +55,7 @@ def wanted_alarms(account: Account) -> Any:
 
 def make_group(account: Account, fence: Fence) -> None:
     record = account.record()
-    auto_scaling.make_green(
-        record.plan.green_group, account.group("blue"), "1", target_group(account), 3, OURS, fence
-    )
+    auto_scaling.make_green(record.plan.green_group, "shop-1", "1", target_group(account), 3, OURS, fence)
 
 
 def set_forward(account: Account, fence: Fence) -> object:

@@ -122,16 +122,13 @@ def make_group(record: Record, target_group: str) -> None:
     asked for instead.
     """
     plan, fence = record.plan, record.fence()
-    blue = auto_scaling.find(plan.blue.group)
-    if blue is None:
-        raise Drifted(f"blue's group {plan.blue.group} is gone")
     version = images.version_for(
         plan.blue_launch_template, record.image or "", plan.release, fence, plan.fleet
     )
     if record.launch_template_version != version:
         ledger.note(fence, launch_template_version=version, green_at=datetime.now(UTC))
-    auto_scaling.make_green(
-        plan.green_group, blue, version, target_group, record.need, tags(record), fence, plan.fleet
+    blue = auto_scaling.make_green(
+        plan.green_group, plan.blue.group, version, target_group, record.need, tags(record), fence, plan.fleet
     )
     auto_scaling.copy_suspensions(plan.green_group, blue, fence)
     auto_scaling.copy_metrics(plan.green_group, blue, fence)

@@ -9,7 +9,7 @@ from viridian import clone, forecast, leftovers, names
 from viridian.arns import suffix
 from viridian.aws import alarms, clients, ledger, target_groups
 from viridian.aws.target_groups import Health
-from viridian.errors import Busy, Refusal
+from viridian.errors import Busy, Drifted, Refusal
 from viridian.fence import Fence
 from viridian.fleet import Member, Side
 from viridian.leftovers import Thing, thing
@@ -67,8 +67,13 @@ def left() -> list[Thing]:
 
 def find(name: str) -> dict[str, Any] | None:
     """A group by name, as AWS shows it."""
-    found = clients.reader("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
-    return dict(found["AutoScalingGroups"][0]) if found["AutoScalingGroups"] else None
+    return by_name(name).get(name)
+
+
+def by_name(*wanted: str) -> dict[str, dict[str, Any]]:
+    """Those of these groups that stand, as AWS shows them."""
+    found = clients.reader("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=list(wanted))
+    return {group["AutoScalingGroupName"]: dict(group) for group in found["AutoScalingGroups"]}
 
 
 def side(group: dict[str, Any], target_group: str, health: Health | None = None) -> Side:
@@ -98,11 +103,7 @@ def side(group: dict[str, Any], target_group: str, health: Health | None = None)
 
 def find_sides(target_groups: dict[str, str]) -> dict[str, Side]:
     """Fleets by the names of their groups, each with its target group; a group that is gone is left out."""
-    found = clients.reader("autoscaling").describe_auto_scaling_groups(
-        AutoScalingGroupNames=list(target_groups)
-    )
-    groups = {group["AutoScalingGroupName"]: dict(group) for group in found["AutoScalingGroups"]}
-    return {name: side(group, target_groups[name]) for name, group in groups.items()}
+    return {name: side(group, target_groups[name]) for name, group in by_name(*target_groups).items()}
 
 
 def instance_types(group: Mapping[str, Any]) -> dict[str, int]:
@@ -142,20 +143,22 @@ def ensure_clonable(
 
 def make_green(
     name: str,
-    blue: dict[str, Any],
+    blue_name: str,
     version: str,
     target_group: str,
     need: int,
     tags: dict[str, str],
     fence: Fence,
     fleet: Overrides = _AS_BLUE,
-) -> None:
+) -> dict[str, Any]:
     """Green's group: blue's clone on its own target group, at the need from the first hour; an earlier try's is kept.
 
-    While the release runs its MaxSize is blue's at least, since so far the need may rise.
+    While the release runs its MaxSize is blue's at least, since so far the need may rise. Answers with blue's group.
     """
-    if (found := find(name)) is None:
-        blue_name = blue["AutoScalingGroupName"]
+    standing = by_name(blue_name, name)
+    if (blue := standing.get(blue_name)) is None:
+        raise Drifted(f"blue's group {blue_name} is gone")
+    if (found := standing.get(name)) is None:
         hooks = clients.reader("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=blue_name)
         with ledger.mutation(
             fence, "CreateAutoScalingGroup", name, after={"MinSize": need, "DesiredCapacity": need}
@@ -172,6 +175,7 @@ def make_green(
             )
     else:
         _ensure_tagged(found, tags, "It stands where green is to be made: delete it.")
+    return blue
 
 
 def copy_metrics(name: str, blue: dict[str, Any], fence: Fence) -> None:

@@ -96,9 +96,9 @@ def left() -> list[Thing]:
     return leftovers.things(thing("target group", arn, told) for arn, told in tags.items())
 
 
-def serving(instance: str, known: Mapping[str, Health]) -> str | None:
-    """A target group in which an instance is registered, if any; EC2 can't tell, so all are asked but the known ones."""
-    for group in everywhere():
+def serving(instance: str, groups: list[dict[str, Any]], known: Mapping[str, Health]) -> str | None:
+    """One of these target groups in which an instance is registered, if any; EC2 can't tell, so all are asked but the known."""
+    for group in groups:
         arn = group["TargetGroupArn"]
         if group.get("TargetType", "instance") == "instance" and instance in (known.get(arn) or health(arn)):
             return str(group["TargetGroupName"])

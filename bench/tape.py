@@ -1,0 +1,87 @@
+"""What each function was asked and answered in a played release, how long its own code took, and what AWS told it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+from botocore.session import Session
+
+from local.control import sandbox
+from local.control.calls import current_execution
+from local.control.functions import Functions
+
+
+@dataclass
+class Invocation:
+    """One invocation; `seconds` is processor time outside botocore, `answers` what AWS told, each with its call."""
+
+    function: str
+    module: str
+    execution: str | None
+    event: Any
+    variables: dict[str, str]
+    seconds: float = 0.0
+    payload_bytes: int = 0
+    answers: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    @property
+    def services(self) -> list[str]:
+        return sorted({service for service, _, _ in self.answers})
+
+
+@contextmanager
+def recorded() -> Iterator[list[Invocation]]:
+    """Every invocation of a function while inside."""
+    made: list[Invocation] = []
+    current: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
+    call, send, create = Functions._call, BaseClient._make_api_call, Session.create_client
+
+    def _call(self: Any, code: Any, event: Any, context: Any) -> Any:
+        name, module = code.logical_id.removesuffix("Function"), code.handler.rpartition(".")[0]
+        variables = dict(sandbox._environment.get() or {})
+        invocation = Invocation(name, module, current_execution(), event, variables)
+        token, began = current.set(invocation), time.thread_time()
+        try:
+            result, failed = call(self, code, event, context)
+        finally:
+            current.reset(token)
+        invocation.seconds += time.thread_time() - began
+        invocation.payload_bytes = len(json.dumps(event)) + len(json.dumps(result))
+        made.append(invocation)
+        return result, failed
+
+    def aside(work: Callable[..., Any]) -> Callable[..., Any]:
+        def apart(*given: Any, **named: Any) -> Any:
+            invocation, began = current.get(), time.thread_time()
+            try:
+                return work(*given, **named)
+            finally:
+                if invocation:
+                    invocation.seconds -= time.thread_time() - began
+
+        return apart
+
+    def _make_api_call(self: Any, operation: str, params: Any) -> Any:
+        invocation, service = current.get(), self.meta.service_model.service_name
+        try:
+            answer = send(self, operation, params)
+        except ClientError as error:
+            if invocation:
+                invocation.answers.append((service, operation, error.response))
+            raise
+        if invocation:
+            invocation.answers.append((service, operation, answer))
+        return answer
+
+    with ExitStack() as hooks:
+        hooks.enter_context(patch.object(Functions, "_call", _call))
+        hooks.enter_context(patch.object(BaseClient, "_make_api_call", aside(_make_api_call)))
+        hooks.enter_context(patch.object(Session, "create_client", aside(create)))
+        yield made
