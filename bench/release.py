@@ -94,9 +94,7 @@ def at_once(number: int) -> tuple[AtOnce, dict[str, float]]:
         quotas.grant("L-1216C47A", 64 * number + 256)
         names = ["shop", *(f"shop{index}" for index in range(2, number + 1))]
         for name in names[1:]:
-            seed.service(
-                world.cloud, name, register=True, steps=_profile(SHORT), deregistration_delay=30
-            )
+            seed.service(world.cloud, name, register=True, steps=_profile(SHORT), deregistration_delay=30)
         world.pass_minutes(4)
         builders = {name: seed.builder(world.cloud, "2.0.0", service=name) for name in names}
         world.pass_minutes(1)
@@ -112,7 +110,9 @@ def at_once(number: int) -> tuple[AtOnce, dict[str, float]]:
         ]
         ends = Counter(release.wait().end for release in releases)
         arns = {release.arn for release in releases}
-        asked = [entry for entry in world.cloud.calls.entries if entry["execution"] in arns and _by_function(entry)]
+        asked = [
+            entry for entry in world.cloud.calls.entries if entry["execution"] in arns and _by_function(entry)
+        ]
         minutes = Counter(int(entry["at"] // MINUTE) for entry in asked)
         outside = [entry for entry in asked if entry["service"] != LEDGER]
         found = AtOnce(
@@ -145,13 +145,11 @@ def _counted(world: World, release: Release, invocations: list[Invocation]) -> C
         calls=len(asked) - len(ledger),
         ledger_calls=len(ledger),
         payload_bytes=sum(each.payload_bytes for each in invocations),
-        dollars=prices.dollars(_used(world, release, asked, invocations)),
+        dollars=prices.dollars(_used(release, asked, invocations)),
     )
 
 
-def _used(
-    world: World, release: Release, asked: list[dict[str, Any]], invocations: list[Invocation]
-) -> dict[str, float]:
+def _used(release: Release, asked: list[dict[str, Any]], invocations: list[Invocation]) -> dict[str, float]:
     """What of it AWS charges for; of the ledger the most that it can be: as if each item were as large as the record."""
     ledger = [entry for entry in asked if entry["service"] == LEDGER]
     writes = [entry for entry in ledger if entry["mutating"]]

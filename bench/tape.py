@@ -28,6 +28,7 @@ class Invocation:
     module: str
     execution: str | None
     event: Any
+    at: float
     variables: dict[str, str]
     seconds: float = 0.0
     payload_bytes: int = 0
@@ -49,7 +50,7 @@ def recorded() -> Iterator[list[Invocation]]:
     def _call(self: Any, code: Any, event: Any, context: Any) -> Any:
         name, module = code.logical_id.removesuffix("Function"), code.handler.rpartition(".")[0]
         variables = dict(sandbox._environment.get() or {})
-        invocation = Invocation(name, module, current_execution(), event, variables)
+        invocation = Invocation(name, module, current_execution(), event, time.time(), variables)
         gc.disable()  # what it would look through is the emulated cloud
         token, began = current.set(invocation), time.thread_time()
         try:
