@@ -1,5 +1,6 @@
 """Measures a release, writes one table to docs/performance.md and out/bench/summary.json, and fails where a bound is missed."""
 
+import argparse
 import json
 import re
 import statistics
@@ -34,12 +35,12 @@ class Row:
         return self.most is not None and self.value > self.most
 
 
-def measure() -> list[Row]:
+def measure(at_once: Sequence[int], runs: int) -> list[Row]:
     """Every figure, in one run."""
     one, invocations = release.count(release.STEPS)
     longer, _ = release.count(release.HOUR_MORE)
     day, _ = release.count(release.DAY, rate=1.0)
-    least, *more = [release.at_once(number) for number in AT_ONCE]
+    together = [release.at_once(number) for number in at_once]
     script, bare = release.by_script(), release.by_bare_script()
     zipped, source = package.size()
     return [
@@ -53,9 +54,9 @@ def measure() -> list[Row]:
             "AWS calls in those of a script that only makes green and shifts", one.calls / bare,
             how=f"counted: {bare}, bench/straight_line.py",
         ),
-        *started(package.cold(firsts(invocations))),
-        *worked(more[0][1]),
-        *(row for found, _ in (least, *more) for row in together(found, least[0])),
+        *started(package.cold(firsts(invocations), runs)),
+        *worked(together[1][1]),
+        *(beside(found, together[0][0]) for found, _ in together),
         Row(
             "dollars of a release", one.dollars,
             how=f"counted, at list prices of {prices.READ} (bench/prices.py); {release.Assumed.call} s a call assumed",
@@ -108,7 +109,7 @@ def started(cold: Mapping[str, package.Cold]) -> list[Row]:
 
 def worked(states: Mapping[str, float]) -> list[Row]:
     """What a state's own code takes, boto3's calls and clients apart."""
-    how = "measured: processor time without botocore, the median of ten releases"
+    how = "measured: processor time without botocore, each state's median in releases at once"
     slowest = max(states, key=lambda name: states[name])
     return [
         Row("milliseconds of a state's own code, at the median of the states", statistics.median(states.values()), 5, how),
@@ -116,14 +117,14 @@ def worked(states: Mapping[str, float]) -> list[Row]:
     ]  # fmt: skip
 
 
-def together(found: AtOnce, alone: AtOnce) -> list[Row]:
+def beside(found: AtOnce, alone: AtOnce) -> Row:
     """Releases of different services, begun in the same moment."""
     if (found.promoted, found.throttled) != (found.releases, 0):
         told = f"{found.promoted} were promoted, {found.throttled} throttled"
         raise RuntimeError(f"of {found.releases} releases at once {told}")
     which = f"{found.releases} release{'s' if found.releases > 1 else ''} at once"
     how = f"counted: all promoted; {found.busiest_minute} calls in the busiest minute, the ledger's too"
-    return [Row(f"AWS calls of each of {which}, those of one = 1", found.calls / alone.calls, how=how)]
+    return Row(f"AWS calls of each of {which}, those of one = 1", found.calls / alone.calls, how=how)
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -160,7 +161,13 @@ def _name(module: str) -> str:
 
 
 def main() -> int:
-    rows = measure()
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--at-once", type=int, nargs="+", default=AT_ONCE, help="how many releases at once, rising from 1"
+    )
+    parser.add_argument("--runs", type=int, default=3, help="fresh processes for each handler's start")
+    given = parser.parse_args()
+    rows = measure(given.at_once, given.runs)
     text = json.dumps({"figures": [asdict(row) for row in rows]}, indent=2) + "\n"
     for path in (OUT, KEPT):
         path.parent.mkdir(parents=True, exist_ok=True)

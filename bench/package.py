@@ -107,7 +107,7 @@ def measure(module: str, clients: list[tuple[str, str]], runs: int = 5) -> Start
     return Start(statistics.median(t[0] for t in times), statistics.median(t[1] for t in times), source)
 
 
-def cold(firsts: Mapping[str, Invocation | None], runs: int = 3) -> dict[str, Cold]:
+def cold(firsts: Mapping[str, Invocation | None], runs: int) -> dict[str, Cold]:
     """Each handler against the bare clients, in fresh processes by turns, so that what else runs here slows both alike.
 
     Where no first invocation is known, a handler is only imported, and the ledger's client is all that it is held against.
@@ -130,9 +130,7 @@ def _begun(
     paths: list[str], module: str, services: list[str], first: Invocation | None
 ) -> tuple[float, float]:
     given = json.dumps([paths, module, services, first.variables if first else {}])
-    tools = sysconfig.get_paths()[
-        "purelib"
-    ]  # beside the package, for the clock that is put back to when it was
+    tools = sysconfig.get_paths()["purelib"]  # it has what puts the clock back to when it was
     played = (first.event, first.answers, first.at, tools) if first else (None, [], 0.0, tools)
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", COLD, given],
@@ -147,9 +145,11 @@ def _begun(
 
 def size() -> tuple[int, str]:
     """The bytes that Lambda is given for a function, zipped, and what was zipped, in words."""
+    built = BUILT / "BrakeFunction"
     with _package() as (paths, source), tempfile.TemporaryFile() as file:
+        roots = [built] if is_current(built) else list(map(Path, paths))
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
-            for root in map(Path, paths):
+            for root in roots:
                 for path in sorted(root.rglob("*")):
                     if path.is_file() and "__pycache__" not in path.parts:
                         package.write(path, path.relative_to(root))

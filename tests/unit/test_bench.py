@@ -62,12 +62,11 @@ def test_dollars_are_units_by_their_prices() -> None:
 def test_releases_at_once_that_fail_or_are_throttled_are_no_figures() -> None:
     alone = AtOnce(releases=1, promoted=1, calls=100, busiest_minute=50, throttled=0)
     twice = AtOnce(releases=10, promoted=10, calls=105, busiest_minute=500, throttled=0)
-    (row,) = bench.together(twice, alone)
-    assert row.value == 1.05
+    assert bench.beside(twice, alone).value == 1.05
     with pytest.raises(RuntimeError, match="9 were promoted"):
-        bench.together(AtOnce(releases=10, promoted=9, calls=1, busiest_minute=1, throttled=0), alone)
+        bench.beside(AtOnce(releases=10, promoted=9, calls=1, busiest_minute=1, throttled=0), alone)
     with pytest.raises(RuntimeError, match="1 throttled"):
-        bench.together(AtOnce(releases=10, promoted=10, calls=1, busiest_minute=1, throttled=1), alone)
+        bench.beside(AtOnce(releases=10, promoted=10, calls=1, busiest_minute=1, throttled=1), alone)
 
 
 def test_every_handler_is_started_cold_with_its_first_invocation_where_there_is_one() -> None:
