@@ -73,7 +73,7 @@ def counted(one: Counted, longer: Counted, day: Counted) -> list[Row]:
         "transitions": "state transitions",
         "events": "history events",
         "invocations": "Lambda invocations",
-        "calls": "AWS calls, without the ledger's",
+        "calls": "AWS calls (the ledger's apart)",
         "ledger_calls": "calls of the ledger",
         "payload_bytes": "bytes of payload",
     }
@@ -153,7 +153,7 @@ def read(summary: Mapping[str, Any]) -> list[Row]:
 def _figure(value: float) -> str:
     if value == int(value):
         return f"{int(value):,}"
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+    return f"{value:.3f}" if value >= 0.1 else f"{value:.4f}"
 
 
 def _name(module: str) -> str:
