@@ -11,6 +11,7 @@ from typing import Any
 
 from bench import package, prices, release
 from bench.release import AtOnce, Counted
+from bench.rollback import Assumed
 from bench.tape import Invocation
 from tests.workflow.world import ROOT
 
@@ -59,7 +60,7 @@ def measure(at_once: Sequence[int], runs: int) -> list[Row]:
         *(beside(found, together[0][0]) for found, _ in together),
         Row(
             "dollars of a release", one.dollars,
-            how=f"counted, at list prices of {prices.READ} (bench/prices.py); {release.Assumed.call} s a call assumed",
+            how=f"counted, at list prices of {prices.READ} (bench/prices.py); {Assumed.call} s a call assumed",
         ),
     ]  # fmt: skip
 

@@ -45,7 +45,8 @@ def recorded() -> Iterator[list[Invocation]]:
     """Every invocation of a function while inside."""
     made: list[Invocation] = []
     current: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
-    call, send, each_page = Functions._call, BaseClient._make_api_call, PageIterator.__iter__
+    client: Any = BaseClient
+    call, send, each_page = Functions._call, client._make_api_call, PageIterator.__iter__
 
     def _call(self: Any, code: Any, event: Any, context: Any) -> Any:
         name, module = code.logical_id.removesuffix("Function"), code.handler.rpartition(".")[0]
