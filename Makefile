@@ -13,7 +13,7 @@ PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-control demo-upgrade demo-route53 local test check faults mutate bench-rollback bench-scale clean
+.PHONY: help demo demo-control demo-upgrade demo-route53 local test check faults mutate bench bench-rollback bench-scale clean
 
 help:
 	@echo "make demo          releases good, bad, broken and aborted, under live traffic (SPEED=$(SPEED))"
@@ -25,6 +25,7 @@ help:
 	@echo "make check         linters, types, and the build of the stack"
 	@echo "make faults        everything that can go wrong, at every call, and what came of it; half an hour (JOBS=$(JOBS))"
 	@echo "make mutate        the modules that decide, each line of them broken in turn: a test must see it"
+	@echo "make bench         what a release takes: calls, states, events, bytes, time, dollars; some ten minutes"
 	@echo "make bench-rollback  from a red alarm to blue: the seconds, part by part"
 	@echo "make bench-scale   AWS calls of a release, for 3, 100 and 1,000 instances; some minutes"
 	@echo "make clean         remove everything that was made"
@@ -71,6 +72,9 @@ faults: .venv/.stamp
 
 mutate: .tools/mutate/.stamp
 	@.tools/mutate/bin/python -m tests.mutate
+
+bench: .venv/.stamp
+	@.venv/bin/python -m bench
 
 bench-rollback: .venv/.stamp
 	@.venv/bin/python -m bench.rollback

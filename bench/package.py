@@ -3,6 +3,7 @@
 import filecmp
 import json
 import os
+import pickle
 import platform
 import shutil
 import statistics
@@ -10,10 +11,13 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench.tape import Invocation
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILT = ROOT / ".aws-sam" / "build"
@@ -39,6 +43,49 @@ for kind, service in clients:
 print(json.dumps([imported - began, time.process_time() - imported]))
 """
 
+# The same twice: a handler with its first invocation, AWS's answers played back to it; and boto3 with the clients alone.
+COLD = """
+import importlib, json, os, pickle, sys, time, types
+paths, module, services, variables = json.loads(sys.argv[1])
+sys.path[:0] = paths
+os.environ.update(variables)
+began = time.process_time()
+if services:
+    import boto3
+    for service in services:
+        boto3.client(service)
+else:
+    handler = importlib.import_module(module)
+imported = time.process_time() - began
+event, answers, at, tools = pickle.load(sys.stdin.buffer)
+if services or event is None:
+    print(json.dumps([imported, 0]))
+    sys.exit()
+sys.path.append(tools)
+import time_machine
+from botocore.client import BaseClient
+def played(self, operation, params):
+    asked = (self.meta.service_model.service_name, operation)
+    answer = answers.pop([call[:2] for call in answers].index(asked))[2]
+    if "Error" in answer:
+        raise self.exceptions.from_code(answer["Error"]["Code"])(answer, operation)
+    return answer
+BaseClient._make_api_call = played
+time_machine.travel(at, tick=True).start()
+context = types.SimpleNamespace(aws_request_id="first")
+began = time.process_time()
+handler.lambda_handler(event, context)
+print(json.dumps([imported, time.process_time() - began]))
+"""
+
+
+@dataclass(frozen=True)
+class Cold:
+    """A handler's import, and that and its first invocation, in those of boto3 with a client of each same service."""
+
+    importing: float
+    first: float | None
+
 
 @dataclass(frozen=True)
 class Start:
@@ -58,6 +105,55 @@ def measure(module: str, clients: list[tuple[str, str]], runs: int = 5) -> Start
     with _package() as (paths, source):
         times = [_ready(paths, module, clients) for _ in range(runs)]
     return Start(statistics.median(t[0] for t in times), statistics.median(t[1] for t in times), source)
+
+
+def cold(firsts: Mapping[str, Invocation | None], runs: int) -> dict[str, Cold]:
+    """Each handler against the bare clients, in fresh processes by turns, so that what else runs here slows both alike.
+
+    Where no first invocation is known, a handler is only imported, and the ledger's client is all that it is held against.
+    """
+    found = {}
+    with _package() as (paths, _):
+        for module, first in firsts.items():
+            services = (first and first.services) or ["dynamodb"]
+            bare, ours = [], []
+            for _ in range(runs):
+                bare.append(_begun(paths, module, services, None))
+                ours.append(_begun(paths, module, [], first))
+            least = statistics.median(map(sum, bare))
+            importing, whole = statistics.median(t[0] for t in ours), statistics.median(map(sum, ours))
+            found[module] = Cold(importing / least, whole / least if first else None)
+    return found
+
+
+def _begun(
+    paths: list[str], module: str, services: list[str], first: Invocation | None
+) -> tuple[float, float]:
+    given = json.dumps([paths, module, services, first.variables if first else {}])
+    tools = sysconfig.get_paths()["purelib"]  # it has what puts the clock back to when it was
+    played = (first.event, first.answers, first.at, tools) if first else (None, [], 0.0, tools)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", COLD, given],
+        input=pickle.dumps(played),
+        env={**os.environ, **ENVIRONMENT},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    importing, invoked = json.loads(done.stdout.splitlines()[-1])  # the log comes before
+    return float(importing), float(invoked)
+
+
+def size() -> tuple[int, str]:
+    """The bytes that Lambda is given for a function, zipped, and what was zipped, in words."""
+    built = BUILT / "BrakeFunction"
+    with _package() as (paths, source), tempfile.TemporaryFile() as file:
+        roots = [built] if is_current(built) else list(map(Path, paths))
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as package:
+            for root in roots:
+                for path in sorted(root.rglob("*")):
+                    if path.is_file() and "__pycache__" not in path.parts:
+                        package.write(path, path.relative_to(root))
+        return file.tell(), source
 
 
 def _ready(paths: list[str], module: str, clients: list[tuple[str, str]]) -> tuple[float, float]:
@@ -115,10 +211,12 @@ def _requirements() -> list[str]:
         "botocore",
         "dateutil",
         "jmespath",
+        "jsonata",
         "msgspec",
         "s3transfer",
         "six.py",
         "typing_extensions.py",
+        "tzdata",
         "urllib3",
     ]
 

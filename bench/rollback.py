@@ -10,10 +10,10 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from bench import package
-from tests.workflow.world import ROOT, World, opened
+from tests.workflow.world import ROOT, Release, World, opened
 
 OUT = ROOT / "out" / "bench" / "rollback.json"
 VCPU_MEGABYTES = 1769.0
@@ -67,23 +67,23 @@ def count() -> Counted:
     with opened() as world:
         for rule in world.cloud.client("events").list_rules()["Rules"]:
             world.cloud.client("events").disable_rule(Name=rule["Name"])
-        take_back_bad_green(world)
-        definition = json.loads((ROOT / "statemachine" / "release.asl.json").read_text(encoding="utf-8"))
+        release = take_back_bad_green(world)
         return Counted(
             brake=braked,
             judge_green=calls(world, "JudgeGreenFunction"),
             restore_blue=until_read_back(calls(world, "RestoreBlueFunction")),
-            poll_seconds=float(_find(definition, "Observe")["Seconds"]),
+            poll_seconds=float(release.plan["judge_seconds"]),
             memory_megabytes=float(memory(world, "BrakeFunction")),
         )
 
 
-def take_back_bad_green(world: World) -> None:
+def take_back_bad_green(world: World) -> Release:
     """A green that fails a third of its requests gets half of them, until an alarm goes red and blue has all again."""
     release = world.start(fault="third").until("JudgeGreen")
     assert world.weights() == {"shop-1": 50, release.green: 50}
     assert world.cloud.until(lambda: world.weights() == {"shop-1": 100}, 900)
     world.pass_minutes(2)
+    return release
 
 
 def calls(world: World, function: str) -> tuple[str, ...]:
@@ -119,7 +119,7 @@ def parts(
     poll = counted.poll_seconds
     return [
         Part("the event is delivered", assumed.delivery, None, None, f"assumed: {Assumed.SOURCES['delivery']}"),
-        Part("the next poll comes", None, poll / 2, poll, "counted: Seconds of the state Observe"),
+        Part("the next poll comes", None, poll / 2, poll, "counted: judge_seconds in the plan"),
         Part(
             "JudgeGreen starts, warm, and asks", None, assumed.transition + judging, assumed.transition + judging,
             f"counted: {len(counted.judge_green)} calls, x {assumed.call} s assumed",
@@ -165,17 +165,6 @@ def table(rows: Sequence[Part]) -> str:
         )
         lines.append(f"{row.name:<36}{cells}")
     return "\n".join([*lines, "", *(f"{row.name}: {row.source}" for row in rows)])
-
-
-def _find(definition: Any, state: str) -> dict[str, Any]:
-    """A state of a machine, in whatever box it stands."""
-    for name, body in definition["States"].items():
-        if name == state:
-            return dict(body)
-        for branch in body.get("Branches", ()):
-            if found := _find(branch, state):
-                return found
-    return {}
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """The release script that many teams have: plain boto3 from top to bottom, no ledger, no fence, no way back.
 
-It is the yardstick for the number of API calls, and, with `settle_seconds=0` and `scale_in_first=True`, the control
-that shows what the local cloud's clients see when a release is done badly.
+It is the least that a release can be. With `settle_seconds=0` and `scale_in_first=True` it is the control that shows what
+the local cloud's clients see when a release is done badly. bench/same_job.py is the yardstick for AWS calls.
 """
 
 from collections.abc import Callable
@@ -32,14 +32,14 @@ def release(
     blue = blue_group["TargetGroupARNs"][0]
     image = _image(client("ec2"), sleep, instance, version)
     green = _target_group(elbv2, blue, version)
-    _keep_in_use(elbv2, route, green)
+    keep_in_use(elbv2, route, green)
     name = _green_group(client, blue_group, green, image, version)
     _await_health(elbv2, sleep, green, blue_group["DesiredCapacity"])
     for weight in weights:
         if scale_in_first and weight == weights[-1]:
             _scale_in(scaling, group)
             sleep(observe_seconds)
-        _weigh(elbv2, route, {blue: 100 - weight, green: weight})
+        weigh(elbv2, route, {blue: 100 - weight, green: weight})
         sleep(observe_seconds)
     sleep(settle_seconds)
     if not scale_in_first:
@@ -69,16 +69,17 @@ def _target_group(elbv2: Any, blue: str, version: str) -> str:
     return str(elbv2.create_target_group(Name=name, **members)["TargetGroups"][0]["TargetGroupArn"])
 
 
-def _keep_in_use(elbv2: Any, route: str, green: str) -> None:
-    """A group that no rule uses is never healthy."""
+def keep_in_use(elbv2: Any, route: str, green: str) -> str:
+    """A group that no rule uses is never healthy; answers with the rule that uses it."""
     listener = "/".join(route.replace(":listener-rule/", ":listener/").split("/")[:-1])
     header = {"HttpHeaderName": "x-straight-line", "Values": ["green"]}
-    elbv2.create_rule(
+    made = elbv2.create_rule(
         ListenerArn=listener,
         Priority=1,
         Conditions=[{"Field": "http-header", "HttpHeaderConfig": header}],
         Actions=[{"Type": "forward", "TargetGroupArn": green}],
     )
+    return str(made["Rules"][0]["RuleArn"])
 
 
 def _green_group(client: Client, blue: dict[str, Any], green: str, image: str, version: str) -> str:
@@ -114,7 +115,7 @@ def _await_health(elbv2: Any, sleep: Callable[[float], None], green: str, wanted
         sleep(30)
 
 
-def _weigh(elbv2: Any, route: str, weights: dict[str, int]) -> None:
+def weigh(elbv2: Any, route: str, weights: dict[str, int]) -> None:
     groups = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights.items()]
     elbv2.modify_rule(RuleArn=route, Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}])
 

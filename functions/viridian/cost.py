@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 Fleet = Mapping[str, int]  # how many instances of each type
 Prices = Mapping[str, float]  # dollars an hour, by type
+
+
+def usage_operation(image: Mapping[str, Any]) -> str:
+    """What instances of an image are billed as; Linux without more, if the image isn't to be seen."""
+    return str(image.get("UsageOperation", "RunInstances"))
 
 
 def in_words(

@@ -59,7 +59,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     asks for this release again names it by. `gates` are those at which something stands. `preview` says how a person
     reaches green before anybody else. `window` is what the service's windows said as it was planned, if it was
     outside of them; then `started_at` is when they open, unless they are overridden. `asked_at` is when its execution was
-    started.
+    started. `judge_seconds` lie between two looks at a green that carries its share.
     """
 
     service: str
@@ -108,6 +108,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     asked_at: datetime | None = None
     override_window: OverrideWindow | None = None
     window: str = ""
+    judge_seconds: int = 60
 
     @property
     def ready(self) -> str:

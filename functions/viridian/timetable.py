@@ -1,5 +1,6 @@
 """When each part of a release is over, at the soonest and at the latest."""
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
@@ -7,6 +8,11 @@ import msgspec
 
 from viridian import gates
 from viridian.request import Profile
+
+# What an execution's history has room for, at nine events a look: under 5,000 of them for all that green is observed, and
+# under AWS's 25,000 (aws-facts) if every verdict stays open for as long as it may.
+_LOOKS = 480
+_LOOKS_IF_OPEN = 2_400
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +49,13 @@ def _until_promoted(
         yield Phase(what=f"{step.weight}% observed", soonest=soonest, latest=latest)
         latest += timedelta(minutes=gates.minutes_at(profile, "after_step") if step.weight < 100 else 0)
     yield Phase(what="promoted", soonest=soonest, latest=deadline)
+
+
+def judge_seconds(profile: Profile) -> int:
+    """How long green carries its share between two looks at it: a minute, longer only where looks would be too many."""
+    observed = sum(step.observe_minutes for step in profile.steps)
+    longest = observed + len(profile.steps) * profile.inconclusive.minutes
+    return max(60, math.ceil(60 * observed / _LOOKS), math.ceil(60 * longest / _LOOKS_IF_OPEN))
 
 
 def in_words(phases: Sequence[Phase], profile: Profile, deadline: datetime) -> tuple[str, ...]:

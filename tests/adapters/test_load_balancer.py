@@ -172,10 +172,10 @@ def test_health_is_told_by_instance_with_its_reason(account: Account) -> None:
 
 
 def test_an_instance_that_serves_is_found_in_whichever_group(account: Account) -> None:
-    assert target_groups.serving(account.builder, {}) is None
+    assert target_groups.serving(account.builder, target_groups.everywhere(), {}) is None
     third = account.target_group("third")
     account.client("elbv2").register_targets(TargetGroupArn=third, Targets=[{"Id": account.builder}])
-    assert target_groups.serving(account.builder, {}) == "third"
+    assert target_groups.serving(account.builder, target_groups.everywhere(), {}) == "third"
 
 
 def test_a_target_group_is_cloned_with_its_settings_attributes_and_tags(standing: Account) -> None:
@@ -230,9 +230,9 @@ def test_all_pages_of_rules_and_target_groups_are_read(standing: Account) -> Non
     last = [standing.target_group(f"t{number}") for number in range(60)][-1]
     elb.register_targets(TargetGroupArn=last, Targets=[{"Id": standing.builder}])
     with paged(standing, "DescribeRules"), paged(standing, "DescribeTargetGroups"):
-        taken = load_balancer.priorities(standing.shop.listener_arn, "store")
+        taken, _ = load_balancer.place(standing.shop.listener_arn, "store")
         assert {99, 100, *range(1000, 1030)} == taken
-        assert target_groups.serving(standing.builder, {}) == "t59"
+        assert target_groups.serving(standing.builder, target_groups.everywhere(), {}) == "t59"
 
 
 def paged(account: Account, call: str) -> Any:
@@ -245,7 +245,7 @@ def paged(account: Account, call: str) -> Any:
 
 
 def test_a_services_own_standby_rule_does_not_take_its_own_place(standing: Account) -> None:
-    taken = load_balancer.priorities(standing.shop.listener_arn, "shop")
+    taken, _ = load_balancer.place(standing.shop.listener_arn, "shop")
     assert 99 not in taken
     assert 100 in taken
 

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
+from msgspec.structs import replace
 
 from local.metrics.usage import Usage
 from local.reality import Reality
 from local.strict import quotas as granted
 from tests.account import Account
+from viridian.acts import survey
 from viridian.aws import auto_scaling, clients, images, instance_types, load_balancer, prices, quotas
 from viridian.errors import NotKnown
 
@@ -53,14 +55,16 @@ def test_a_groups_instances_are_counted_by_type(account: Account) -> None:
     assert auto_scaling.instance_types({}) == {}
 
 
-def test_all_versions_of_a_launch_template_are_counted(account: Account) -> None:
+def test_all_versions_of_a_launch_template_are_counted_beside_what_blues_says(account: Account) -> None:
     for number in range(20):
         account.client("ec2").create_launch_template_version(
             LaunchTemplateId=account.shop.launch_template_id,
             VersionDescription=str(number),
             LaunchTemplateData={"InstanceType": "t3.small"},
         )
-    assert images.count_versions(account.shop.launch_template_id) == 21
+    blue = survey.launches_of(account.group("blue"))
+    assert images.launched(blue) == (images.template_data(blue), 21)
+    assert images.launched(replace(blue, version="22")) == ({}, 21)
 
 
 def test_the_vcpus_of_types_are_known(account: Account) -> None:
@@ -126,14 +130,6 @@ def test_two_prices_for_one_thing_are_no_price(account: Account) -> None:
 
 def _ok() -> Any:
     return type("Response", (), {"status_code": 200})()
-
-
-def test_what_an_image_is_billed_as_is_linux_unless_it_says_otherwise(account: Account) -> None:
-    ec2 = account.client("ec2")
-    assert images.usage_operation(None) == "RunInstances"
-    assert images.usage_operation("ami-00000000000000000") == "RunInstances"
-    found = ec2.describe_images(ImageIds=[account.shop.image_id])["Images"][0]
-    assert images.usage_operation(account.shop.image_id) == found.get("UsageOperation", "RunInstances")
 
 
 @pytest.mark.parametrize("service", ["pricing", "service-quotas", "ec2", "cloudwatch"])

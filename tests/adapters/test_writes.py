@@ -55,9 +55,7 @@ def wanted_alarms(account: Account) -> Any:
 
 def make_group(account: Account, fence: Fence) -> None:
     record = account.record()
-    auto_scaling.make_green(
-        record.plan.green_group, account.group("blue"), "1", target_group(account), 3, OURS, fence
-    )
+    auto_scaling.make_green(record.plan.green_group, "shop-1", "1", target_group(account), 3, OURS, fence)
 
 
 def set_forward(account: Account, fence: Fence) -> object:
@@ -239,7 +237,9 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         lambda a: a.client("autoscaling").delete_policy(
             AutoScalingGroupName=a.record().plan.green_group, PolicyName="requests"
         ),
-        lambda a, f: auto_scaling.copy_policies(a.record().plan.green_group, "shop-1", _swap(a), f),
+        lambda a, f: auto_scaling.copy_policies(
+            a.record().plan.green_group, auto_scaling.policies("shop-1"), _swap(a), f
+        ),
         ["PutScalingPolicy"],
     ),
     "auto_scaling.copy_notifications": (

@@ -18,3 +18,8 @@ def test_both_fleets_are_priced_alone_and_together() -> None:
         "both for 10 h 0 min, the longest: $2.07",
     )
     assert "without volumes" in told[4]
+
+
+def test_what_an_image_is_billed_as_is_linux_unless_it_says_otherwise() -> None:
+    assert cost.usage_operation({}) == "RunInstances"
+    assert cost.usage_operation({"UsageOperation": "RunInstances:0002"}) == "RunInstances:0002"

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from viridian import plan, timetable
 from viridian.request import Deadlines, Inconclusive, Profile, Step
@@ -59,3 +60,24 @@ def test_it_is_told_in_moments_with_what_becomes_of_a_release_that_is_late() -> 
     assert told[-2] == "blue retires: 2026-01-05T10:25:00Z at the soonest, 2026-01-05T12:05:00Z at the latest"
     late = "not promoted by 2026-01-05T11:05:00Z: it goes back to blue, and by 2026-01-05T11:45:00Z a person is paged"
     assert told[-1] == late
+
+
+@pytest.mark.parametrize(
+    ("steps", "observe", "open_for", "seconds"),
+    [
+        (4, 10, 15, 60),
+        (1, 480, 15, 60),
+        (1, 1440, 15, 180),
+        (20, 72, 15, 180),
+        (4, 10, 1400, 141),  # four days, as long as an execution may take
+    ],
+)
+def test_green_is_judged_once_a_minute_unless_the_history_has_no_room_for_it(
+    steps: int, observe: int, open_for: int, seconds: int
+) -> None:
+    """Nine events a look: under 5,000 for what is observed, under AWS's 25,000 however long verdicts stay open."""
+    asked = tuple(Step(weight=min(100, 5 + n * 5), observe_minutes=observe) for n in range(steps))
+    profile = replace(PROFILE, steps=asked, inconclusive=Inconclusive(minutes=open_for))
+    assert timetable.judge_seconds(profile) == seconds
+    assert 9 * 60 * steps * observe / seconds < 4_500
+    assert 9 * 60 * steps * (observe + open_for) / seconds < 22_000

@@ -7,12 +7,10 @@ from viridian import arns, cost, dns
 from viridian.aws import (
     auto_scaling,
     balancers,
-    images,
     instance_types,
     load_balancer,
     prices,
     quotas,
-    target_groups,
 )
 from viridian.aws.load_balancer import Route
 from viridian.errors import NotKnown
@@ -28,11 +26,16 @@ def head_room(
     blue: Mapping[str, Any],
     launches: LaunchTemplate,
     data: Mapping[str, Any],
+    groups: list[dict[str, Any]],
     *,
+    versions: int,
     has_standby: bool,
 ) -> Iterator[Quota]:
-    """What a release makes, against what AWS allows; `blue` is blue's group, green will have as many instances."""
-    limits, groups = load_balancer.limits(), target_groups.everywhere()
+    """What a release makes, against what AWS allows; `blue` is blue's group, green will have as many instances.
+
+    `groups` are the Region's target groups, `versions` those of the launch template.
+    """
+    limits = load_balancer.limits()
     instances = auto_scaling.instance_types(blue)
     count, in_use = sum(instances.values()), auto_scaling.limits()
     if dns.is_name(route.arn):
@@ -57,7 +60,7 @@ def head_room(
     yield Quota(name="Auto Scaling groups in the Region", used=in_use[0], more=1, limit=in_use[1])
     yield Quota(
         name=f"versions of launch template {launches.template}",
-        used=images.count_versions(launches.template),
+        used=versions,
         more=1,
         limit=TEMPLATE_VERSIONS,
         fix="Delete versions that no group launches.",
@@ -122,14 +125,14 @@ def _vcpu_quota(code: str | None, more: int) -> Quota:
 
 
 def dollars(
-    near: str, blue: Mapping[str, Any], image: str | None, phases: tuple[Phase, ...]
+    near: str, blue: Mapping[str, Any], image: Mapping[str, Any], phases: tuple[Phase, ...]
 ) -> tuple[str, ...]:
     """What both fleets cost while both run, or why that isn't known; `near` is anything of their Region."""
     instances, last = auto_scaling.instance_types(blue), phases[-1]
     try:
         if len(instances) > _PRICED:
             raise NotKnown(f"blue has {len(instances)} instance types")
-        operation = images.usage_operation(image)
+        operation = cost.usage_operation(image)
         priced = {kind: prices.hourly(kind, arns.region(near), operation) for kind in instances}
     except NotKnown as unknown:
         return (f"not known: {unknown}",)

@@ -3,9 +3,8 @@
 import secrets
 
 from viridian import balancer, dns, preflight, traffic
-from viridian.aws import balancers, load_balancer, router
+from viridian.aws import balancers, load_balancer, route53
 from viridian.aws.load_balancer import Route
-from viridian.dns import Answers
 from viridian.errors import Refusal
 from viridian.plan import Endpoint, Standby
 from viridian.preflight import Lent
@@ -15,9 +14,9 @@ from viridian.traffic import Forward
 
 def find(route: str) -> Route:
     """The route as it stands; a Refusal if there is none, or none that can be released."""
-    shown = router.find(route)
-    if not isinstance(shown, Answers):
+    if not dns.is_name(route):
         return load_balancer.find_route(route)
+    shown = route53.find(route)
     dns.ensure_weighted(route, list(shown.records.values()))
     blue = traffic.find_blue(shown.forward)
     if not blue.startswith("arn:"):
@@ -46,10 +45,10 @@ def standby(route: Route, service: str, tests: tuple[SmokeTest, ...]) -> tuple[S
     if dns.is_name(route.arn):
         return Standby(value=token, priority=0, conditions=()), None
     preflight.ensure_plain(route.arn, route.conditions, route.transforms)
-    taken = load_balancer.priorities(route.listener, service)
+    taken, before = load_balancer.place(route.listener, service)
     rule = preflight.standby(route.conditions, route.priority, taken, token)
     preflight.ensure_reached(tests, route.conditions)
-    return rule, load_balancer.standby_forward(route.listener, service)
+    return rule, before
 
 
 def endpoint(route: Route) -> Endpoint:
@@ -64,6 +63,7 @@ def lent(route: Route) -> tuple[Lent, ...]:
     """What of it its owner must have lent; whose weights may be set, the stack's RecordNames say."""
     if dns.is_name(route.arn):
         return (Lent(kind="elbv2", id=route.load_balancer, tags=load_balancer.tags(route.load_balancer)),)
-    listener = Lent(kind="elbv2", id=route.listener, tags=load_balancer.tags(route.listener), shared=True)
-    rule = Lent(kind="elbv2", id=route.arn, tags=load_balancer.tags(route.arn))
+    tags = load_balancer.tags_of([route.listener, route.arn])
+    listener = Lent(kind="elbv2", id=route.listener, tags=tags[route.listener], shared=True)
+    rule = Lent(kind="elbv2", id=route.arn, tags=tags[route.arn])
     return (rule, listener) if route.priority else (rule,)

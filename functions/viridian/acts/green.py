@@ -122,16 +122,13 @@ def make_group(record: Record, target_group: str) -> None:
     asked for instead.
     """
     plan, fence = record.plan, record.fence()
-    blue = auto_scaling.find(plan.blue.group)
-    if blue is None:
-        raise Drifted(f"blue's group {plan.blue.group} is gone")
     version = images.version_for(
         plan.blue_launch_template, record.image or "", plan.release, fence, plan.fleet
     )
     if record.launch_template_version != version:
         ledger.note(fence, launch_template_version=version, green_at=datetime.now(UTC))
-    auto_scaling.make_green(
-        plan.green_group, blue, version, target_group, record.need, tags(record), fence, plan.fleet
+    blue = auto_scaling.make_green(
+        plan.green_group, plan.blue.group, version, target_group, record.need, tags(record), fence, plan.fleet
     )
     auto_scaling.copy_suspensions(plan.green_group, blue, fence)
     auto_scaling.copy_metrics(plan.green_group, blue, fence)
@@ -143,8 +140,8 @@ def _make_scaling(record: Record, target_group: str) -> None:
     """Blue's scaling policies on green, and alarms of its own that drive them."""
     plan, fence = record.plan, record.fence()
     swap = _swap(record, target_group)
-    auto_scaling.copy_policies(plan.green_group, plan.blue.group, swap, fence, plan.fleet)
     blue = auto_scaling.policies(plan.blue.group)
+    auto_scaling.copy_policies(plan.green_group, blue, swap, fence, plan.fleet)
     if told := clone.driving(blue):
         arns = {
             policy["PolicyName"]: policy["PolicyARN"] for policy in auto_scaling.policies(plan.green_group)
@@ -183,8 +180,8 @@ def wanted_alarms(record: Record, target_group: str) -> list[Alarm]:
 def count_in_dns(record: Record) -> None:
     """From its first weight on green counts for the load balancer's place in DNS as blue does (aws-facts H1)."""
     if record.first_weight_at is None and record.green_target_group:
-        blue = target_groups.find(record.plan.blue.target_group)
-        failover = {k: v for k, v in blue.attributes.items() if k.startswith(target_groups.DNS_FAILOVER)}
+        blue = target_groups.attributes(record.plan.blue.target_group)
+        failover = {key: value for key, value in blue.items() if key.startswith(target_groups.DNS_FAILOVER)}
         target_groups.set_attributes(record.green_target_group, failover, record.fence())
         ledger.note(record.fence(), first_weight_at=datetime.now(UTC))
 

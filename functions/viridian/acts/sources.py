@@ -27,8 +27,17 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     found: dict[str, Any] = {}
 
 
-def survey(request: Request, group: dict[str, Any], execution: str, known: dict[str, Health]) -> Ready:
-    """Checks the source of a release whose blue is this group; a Refusal says what is wrong with it. Reads only."""
+def survey(
+    request: Request,
+    group: dict[str, Any],
+    execution: str,
+    groups: list[dict[str, Any]],
+    known: dict[str, Health],
+) -> Ready:
+    """Checks the source of a release whose blue is this group; a Refusal says what is wrong with it. Reads only.
+
+    `groups` are the Region's target groups, `known` the health of those that were asked already.
+    """
     source = request.source
     if isinstance(source, ImageBuilderSource):
         _survey_pipeline(arns.own("source.pipeline_arn", source.pipeline_arn, execution), request.service)
@@ -37,7 +46,7 @@ def survey(request: Request, group: dict[str, Any], execution: str, known: dict[
         _survey_project(source.project, request.service)
         return Ready()
     if isinstance(source, InstanceSource):
-        instance = _survey_instance(source, request.service, known)
+        instance = _survey_instance(source, request.service, groups, known)
         if source.patch and not commands.takes(source.instance_id):
             fix = "Use a running instance whose SSM agent is online, with a role that lets it."
             raise Refusal("source.patch", f"{source.instance_id} takes no commands of Systems Manager", fix)
@@ -48,10 +57,13 @@ def survey(request: Request, group: dict[str, Any], execution: str, known: dict[
     return _survey_image(source, types, group["ServiceLinkedRoleARN"], arns.account(execution))
 
 
-def _survey_instance(source: InstanceSource, service: str, known: dict[str, Health]) -> dict[str, Any]:
+def _survey_instance(
+    source: InstanceSource, service: str, groups: list[dict[str, Any]], known: dict[str, Health]
+) -> dict[str, Any]:
     field = "source.instance_id"
     instance = images.find_instance(source.instance_id, field)
-    preflight.ensure_quiet_source(instance, field, target_groups.serving(source.instance_id, known))
+    serving = target_groups.serving(source.instance_id, groups, known)
+    preflight.ensure_quiet_source(instance, field, serving)
     preflight.ensure_lent(
         field, service, Lent(kind="ec2", id=source.instance_id, tags=names.tags_on(instance))
     )

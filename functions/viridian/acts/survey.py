@@ -38,10 +38,11 @@ def make_plan(
     group = auto_scaling.attached(blue_arn)
     launches = launches_of(group)
     _ensure_lent(service, route, target_group, group, launches)
-    template = images.template_data(launches)
+    template, versions = images.launched(launches)
     blue_image = template.get("ImageId")
     preflight.ensure_pinned_image(blue_image, launches)
-    auto_scaling.ensure_clonable(group, blue_arn, service)
+    policies = auto_scaling.policies(group["AutoScalingGroupName"])
+    auto_scaling.ensure_clonable(group, policies, blue_arn, service)
     health = target_groups.health(blue_arn)
     blue = auto_scaling.side(group, blue_arn, health)
     _ensure_hooks_lent(profile, execution, service)
@@ -50,12 +51,16 @@ def make_plan(
     preflight.ensure_serving(blue)
     preflight.ensure_guards(profile, request.waive, alarms.states(profile.guards), blue)
     image = (images.find(blue_image) if blue_image else None) or {}
-    ready = sources.survey(request, group, execution, {blue_arn: health})
-    setup = auto_scaling.setup(group, template)
+    groups = target_groups.everywhere()
+    ready = sources.survey(request, group, execution, groups, {blue_arn: health})
+    setup = cloning.setup(group, template, policies)
     vpc = target_group.description["VpcId"]
     wanted = overrides.check(request.fleet, setup, blue, vpc, image, ready.found)
     standby, standby_before = entry.standby(route, service, profile.smoke_tests)
-    quotas = tuple(budget.head_room(route, group, launches, template, has_standby=standby_before is not None))
+    has_standby = standby_before is not None
+    quotas = tuple(
+        budget.head_room(route, group, launches, template, groups, versions=versions, has_standby=has_standby)
+    )
     head_room.ensure_fits(quotas)
     rate = floors.rate_of(route.load_balancer, blue_arn)
     deadline = plan.times(profile, started_at)
@@ -103,7 +108,7 @@ def make_plan(
         ),
         timetable=(*((window,) if window else ()), *timetable.in_words(phases, profile, deadline)),
         head_room=tuple(quota.in_words() for quota in quotas),
-        cost=budget.dollars(route.load_balancer, group, blue_image, phases),
+        cost=budget.dollars(route.load_balancer, group, image, phases),
         image=ready.image,
         unchecked=ready.unchecked,
         rate=rate,
@@ -112,6 +117,7 @@ def make_plan(
         asked_at=begins.asked_at,
         override_window=request.override_window or None,
         window=window,
+        judge_seconds=timetable.judge_seconds(profile),
     )
     return replace(made, preview=plan.preview(made))
 

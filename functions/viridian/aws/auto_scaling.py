@@ -9,11 +9,11 @@ from viridian import clone, forecast, leftovers, names
 from viridian.arns import suffix
 from viridian.aws import alarms, clients, ledger, target_groups
 from viridian.aws.target_groups import Health
-from viridian.errors import Busy, Refusal
+from viridian.errors import Busy, Drifted, Refusal
 from viridian.fence import Fence
 from viridian.fleet import Member, Side
 from viridian.leftovers import Thing, thing
-from viridian.overrides import Setup, targets
+from viridian.overrides import targets
 from viridian.request import Overrides
 
 _AS_BLUE = Overrides()
@@ -67,8 +67,13 @@ def left() -> list[Thing]:
 
 def find(name: str) -> dict[str, Any] | None:
     """A group by name, as AWS shows it."""
-    found = clients.reader("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
-    return dict(found["AutoScalingGroups"][0]) if found["AutoScalingGroups"] else None
+    return by_name(name).get(name)
+
+
+def by_name(*wanted: str) -> dict[str, dict[str, Any]]:
+    """Those of these groups that stand, as AWS shows them."""
+    found = clients.reader("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=list(wanted))
+    return {group["AutoScalingGroupName"]: dict(group) for group in found["AutoScalingGroups"]}
 
 
 def side(group: dict[str, Any], target_group: str, health: Health | None = None) -> Side:
@@ -98,16 +103,7 @@ def side(group: dict[str, Any], target_group: str, health: Health | None = None)
 
 def find_sides(target_groups: dict[str, str]) -> dict[str, Side]:
     """Fleets by the names of their groups, each with its target group; a group that is gone is left out."""
-    found = clients.reader("autoscaling").describe_auto_scaling_groups(
-        AutoScalingGroupNames=list(target_groups)
-    )
-    groups = {group["AutoScalingGroupName"]: dict(group) for group in found["AutoScalingGroups"]}
-    return {name: side(group, target_groups[name]) for name, group in groups.items()}
-
-
-def setup(group: dict[str, Any], template: dict[str, Any]) -> Setup:
-    """What a group launches from, given its launch template version, and how it scales."""
-    return clone.setup(group, template, policies(group["AutoScalingGroupName"]))
+    return {name: side(group, target_groups[name]) for name, group in by_name(*target_groups).items()}
 
 
 def instance_types(group: Mapping[str, Any]) -> dict[str, int]:
@@ -126,7 +122,9 @@ def tags(group: dict[str, Any]) -> dict[str, str]:
     return names.tags_on(group)
 
 
-def ensure_clonable(group: dict[str, Any], target_group: str, service: str) -> None:
+def ensure_clonable(
+    group: dict[str, Any], policies: list[dict[str, Any]], target_group: str, service: str
+) -> None:
     """Refuses a group that green couldn't be like: each refusal has its reason in docs/clone.md."""
     name, operator = group["AutoScalingGroupName"], group.get("Operator", {}).get("Principal")
     sources = [source["Identifier"] for source in group.get("TrafficSources", [])]
@@ -140,25 +138,27 @@ def ensure_clonable(group: dict[str, Any], target_group: str, service: str) -> N
             "an operator": [operator] if operator else [],
         },
     )
-    forecast.ensure_shared(policies(name), (name, suffix(target_group)), name, service)
+    forecast.ensure_shared(policies, (name, suffix(target_group)), name, service)
 
 
 def make_green(
     name: str,
-    blue: dict[str, Any],
+    blue_name: str,
     version: str,
     target_group: str,
     need: int,
     tags: dict[str, str],
     fence: Fence,
     fleet: Overrides = _AS_BLUE,
-) -> None:
+) -> dict[str, Any]:
     """Green's group: blue's clone on its own target group, at the need from the first hour; an earlier try's is kept.
 
-    While the release runs its MaxSize is blue's at least, since so far the need may rise.
+    While the release runs its MaxSize is blue's at least, since so far the need may rise. Answers with blue's group.
     """
-    if (found := find(name)) is None:
-        blue_name = blue["AutoScalingGroupName"]
+    standing = by_name(blue_name, name)
+    if (blue := standing.get(blue_name)) is None:
+        raise Drifted(f"blue's group {blue_name} is gone")
+    if (found := standing.get(name)) is None:
         hooks = clients.reader("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=blue_name)
         with ledger.mutation(
             fence, "CreateAutoScalingGroup", name, after={"MinSize": need, "DesiredCapacity": need}
@@ -175,12 +175,13 @@ def make_green(
             )
     else:
         _ensure_tagged(found, tags, "It stands where green is to be made: delete it.")
+    return blue
 
 
 def copy_metrics(name: str, blue: dict[str, Any], fence: Fence) -> None:
     """Blue's group metrics on green."""
     wanted = clone.metrics(blue)
-    if missing := sorted(set(wanted) - set(clone.metrics(find(name) or {}))):
+    if wanted and (missing := sorted(set(wanted) - set(clone.metrics(find(name) or {})))):
         with ledger.mutation(fence, "EnableMetricsCollection", name, after=missing):
             clients.writer("autoscaling").enable_metrics_collection(
                 AutoScalingGroupName=name, Metrics=missing, Granularity="1Minute"
@@ -188,11 +189,11 @@ def copy_metrics(name: str, blue: dict[str, Any], fence: Fence) -> None:
 
 
 def copy_policies(
-    name: str, blue: str, swap: dict[str, str], fence: Fence, fleet: Overrides = _AS_BLUE
+    name: str, blue: list[dict[str, Any]], swap: dict[str, str], fence: Fence, fleet: Overrides = _AS_BLUE
 ) -> None:
     """Blue's scaling policies on green, at the targets that are asked for; one that is there already is left."""
-    standing = {policy["PolicyName"] for policy in policies(name)}
-    for policy in clone.policies(policies(blue), swap, targets(fleet)):
+    standing = {policy["PolicyName"] for policy in policies(name)} if blue else set()
+    for policy in clone.policies(blue, swap, targets(fleet)):
         if policy["PolicyName"] not in standing:
             with ledger.mutation(fence, "PutScalingPolicy", f"{name}/{policy['PolicyName']}"):
                 clients.writer("autoscaling").put_scaling_policy(AutoScalingGroupName=name, **policy)
@@ -200,8 +201,9 @@ def copy_policies(
 
 def copy_notifications(name: str, blue: str, fence: Fence) -> None:
     """Who is told of blue is told of green."""
-    standing = _notifications(name)
-    for topic, types in _notifications(blue).items():
+    told = _notifications(blue)
+    standing = _notifications(name) if told else {}
+    for topic, types in told.items():
         if standing.get(topic) != types:
             with ledger.mutation(fence, "PutNotificationConfiguration", name, after={topic: types}):
                 clients.writer("autoscaling").put_notification_configuration(
@@ -211,7 +213,8 @@ def copy_notifications(name: str, blue: str, fence: Fence) -> None:
 
 def copy_suspensions(name: str, blue: dict[str, Any], fence: Fence) -> None:
     """What blue's owner has suspended is suspended on green."""
-    if missing := sorted(set(clone.resting(blue)) - set(clone.suspended(find(name) or {}))):
+    resting = clone.resting(blue)
+    if resting and (missing := sorted(set(resting) - set(clone.suspended(find(name) or {})))):
         with ledger.mutation(fence, "SuspendProcesses", name, after=missing):
             clients.writer("autoscaling").suspend_processes(
                 AutoScalingGroupName=name, ScalingProcesses=missing
@@ -220,8 +223,9 @@ def copy_suspensions(name: str, blue: dict[str, Any], fence: Fence) -> None:
 
 def copy_schedule(name: str, blue: str, now: datetime, fence: Fence) -> None:
     """Blue's scheduled actions on green; one that is there already is left."""
-    standing = {action["ScheduledActionName"] for action in scheduled(name)}
-    for action in clone.actions(scheduled(blue), now):
+    wanted = clone.actions(scheduled(blue), now)
+    standing = {action["ScheduledActionName"] for action in scheduled(name)} if wanted else set()
+    for action in wanted:
         if action["ScheduledActionName"] not in standing:
             resource = f"{name}/{action['ScheduledActionName']}"
             with ledger.mutation(fence, "PutScheduledUpdateGroupAction", resource):

@@ -1,6 +1,6 @@
 """EC2: images, the instances they are made from, and launch template versions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -35,11 +35,6 @@ def find_by_name(name: str) -> dict[str, Any] | None:
     filters = [{"Name": "name", "Values": [name]}]
     found = clients.reader("ec2").describe_images(Owners=["self"], Filters=filters)["Images"]
     return dict(found[0]) if found else None
-
-
-def usage_operation(image: str | None) -> str:
-    """What instances of an image are billed as; Linux without more, if the image isn't to be seen."""
-    return str(((image and find(image)) or {}).get("UsageOperation", "RunInstances"))
 
 
 def is_of(image: dict[str, Any], wanted: dict[str, str]) -> bool:
@@ -280,10 +275,10 @@ def version_for(
     blue: LaunchTemplate, image: str, release: str, fence: Fence, fleet: Overrides = _AS_BLUE
 ) -> str:
     """The number of a version of blue's launch template with this image and what else is asked for; a try's is kept."""
-    description = f"{_OURS}{release}"
-    if (found := find_version(blue.template, release)) is not None:
+    standing = list(_every_version(blue.template))
+    if (found := _made_among(standing, release)) is not None:
         return found
-    was = template_data(blue)
+    was = _data_among(standing, blue)
     asked = overrides.template(was, fleet)
     disks = asked.get("BlockDeviceMappings", was.get("BlockDeviceMappings", []))
     # EC2 takes no snapshot over from a source version.
@@ -293,7 +288,7 @@ def version_for(
         made = clients.writer("ec2").create_launch_template_version(
             LaunchTemplateId=blue.template,
             SourceVersion=blue.version,
-            VersionDescription=description,
+            VersionDescription=f"{_OURS}{release}",
             LaunchTemplateData={"ImageId": image, **asked},
             ClientToken=release,
         )
@@ -303,10 +298,18 @@ def version_for(
 
 def find_version(template: str, release: str) -> str | None:
     """The number of the launch template version that a release made."""
-    for version in _every_version(template):
-        if version.get("VersionDescription") == f"{_OURS}{release}":
-            return str(version["VersionNumber"])
-    return None
+    return _made_among(_every_version(template), release)
+
+
+def _made_among(versions: Iterable[dict[str, Any]], release: str) -> str | None:
+    mine = (each for each in versions if each.get("VersionDescription") == f"{_OURS}{release}")
+    return next((str(each["VersionNumber"]) for each in mine), None)
+
+
+def _data_among(versions: Iterable[dict[str, Any]], launch_template: LaunchTemplate) -> dict[str, Any]:
+    number = int(launch_template.version)
+    found = (each for each in versions if each["VersionNumber"] == number)
+    return next((dict(each["LaunchTemplateData"]) for each in found), {})
 
 
 def _every_version(template: str) -> Iterator[dict[str, Any]]:
@@ -350,9 +353,10 @@ def left_versions(template: str, service: str) -> list[Thing]:
     )
 
 
-def count_versions(template: str) -> int:
-    """How many versions a launch template has."""
-    return sum(1 for _ in _every_version(template))
+def launched(launch_template: LaunchTemplate) -> tuple[dict[str, Any], int]:
+    """What a launch template version says of the instances it launches, and how many versions its template has."""
+    standing = list(_every_version(launch_template.template))
+    return _data_among(standing, launch_template), len(standing)
 
 
 def delete_version(template: str, release: str, fence: Fence) -> None:

@@ -15,6 +15,7 @@ from viridian.errors import Busy
 Key = dict[str, str]
 Write = dict[str, Any]
 _NUMBERS = ("epoch", "need", "schema")
+_serialize, _deserialize = TypeSerializer().serialize, TypeDeserializer().deserialize
 
 
 class Cancelled(Exception):
@@ -144,7 +145,7 @@ def pack(item: dict[str, Any]) -> dict[str, Any]:
     plain = {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in item.items()
     }
-    return {name: TypeSerializer().serialize(value) for name, value in plain.items()}
+    return {name: _serialize(value) for name, value in plain.items()}
 
 
 def text(value: Any) -> str:
@@ -154,7 +155,7 @@ def text(value: Any) -> str:
 
 def unpack(item: dict[str, Any]) -> dict[str, Any]:
     """The reverse; moments stay text."""
-    values = {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+    values = {name: _deserialize(value) for name, value in item.items()}
     return {name: int(value) if name in _NUMBERS else value for name, value in values.items()}
 
 

@@ -143,11 +143,12 @@ def count_rules(load_balancer: str) -> int:
     return sum(not rule["IsDefault"] for listener in listeners for rule in rules_of(listener))
 
 
-def priorities(listener: str, service: str) -> frozenset[int]:
-    """The rule priorities a listener has given away, this service's own standby rule's apart."""
-    own = (find_standby(listener, service) or {}).get("Priority")
-    taken = {str(rule["Priority"]) for rule in rules_of(listener)} - {own, "default"}
-    return frozenset(int(priority) for priority in taken)
+def place(listener: str, service: str) -> tuple[frozenset[int], Forward | None]:
+    """The rule priorities a listener has given to others, and where this service's standby rule forwards to, if it stands."""
+    rules = rules_of(listener)
+    own = _standby_among(rules, service)
+    taken = {str(rule["Priority"]) for rule in rules if rule is not own} - {"default"}
+    return frozenset(int(priority) for priority in taken), _forward(own["Actions"]) if own else None
 
 
 def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str, str], fence: Fence) -> str:
@@ -175,13 +176,17 @@ def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str
 
 def find_standby(listener: str, service: str) -> dict[str, Any] | None:
     """The rule whose header condition carries this service's standby value."""
-    for rule in rules_of(listener):
+    return _standby_among(rules_of(listener), service)
+
+
+def _standby_among(rules: list[dict[str, Any]], service: str) -> dict[str, Any] | None:
+    for rule in rules:
         for condition in rule["Conditions"]:
             header = condition.get("HttpHeaderConfig", {})
             if header.get("HttpHeaderName") == names.STANDBY_HEADER and any(
                 value.startswith(f"{service}.") for value in header.get("Values", [])
             ):
-                return dict(rule)
+                return rule
     return None
 
 
@@ -227,9 +232,9 @@ def standby_forward(listener: str, service: str) -> Forward | None:
 
 def forwards(listener: str, service: str, target_group: str) -> bool:
     """Whether anything but the service's standby rule gives a target group traffic on this listener."""
-    standby = (find_standby(listener, service) or {}).get("RuleArn")
-    rules = [rule for rule in rules_of(listener) if rule["RuleArn"] != standby]
-    return any(_forward(rule["Actions"]).of(target_group) for rule in rules)
+    rules = rules_of(listener)
+    standby = _standby_among(rules, service)
+    return any(_forward(rule["Actions"]).of(target_group) for rule in rules if rule is not standby)
 
 
 def delete_standby(listener: str, service: str, fence: Fence) -> None:

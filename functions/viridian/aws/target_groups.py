@@ -54,13 +54,18 @@ class TargetGroup(msgspec.Struct, frozen=True, kw_only=True):
 def find(arn: str) -> TargetGroup:
     """One target group with its attributes and tags."""
     client = clients.reader("elbv2")
-    attributes = client.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
     return TargetGroup(
         arn=arn,
         description=client.describe_target_groups(TargetGroupArns=[arn])["TargetGroups"][0],
-        attributes={attribute["Key"]: attribute["Value"] for attribute in attributes},
+        attributes=attributes(arn),
         tags=load_balancer.tags(arn),
     )
+
+
+def attributes(arn: str) -> dict[str, str]:
+    """The attributes of one target group."""
+    found = clients.reader("elbv2").describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
+    return {attribute["Key"]: attribute["Value"] for attribute in found}
 
 
 def health(target_group: str) -> Health:
@@ -91,9 +96,9 @@ def left() -> list[Thing]:
     return leftovers.things(thing("target group", arn, told) for arn, told in tags.items())
 
 
-def serving(instance: str, known: Mapping[str, Health]) -> str | None:
-    """A target group in which an instance is registered, if any; EC2 can't tell, so all are asked but the known ones."""
-    for group in everywhere():
+def serving(instance: str, groups: list[dict[str, Any]], known: Mapping[str, Health]) -> str | None:
+    """One of these target groups in which an instance is registered, if any; EC2 can't tell, so all are asked but the known."""
+    for group in groups:
         arn = group["TargetGroupArn"]
         if group.get("TargetType", "instance") == "instance" and instance in (known.get(arn) or health(arn)):
             return str(group["TargetGroupName"])
@@ -146,7 +151,7 @@ def leave_dns(target_group: str, fence: Fence) -> None:
 
 def set_attributes(target_group: str, wanted: dict[str, str], fence: Fence) -> None:
     """Sets those attributes of a target group that differ."""
-    now = {a["Key"]: a["Value"] for a in _attributes(target_group)}
+    now = attributes(target_group)
     if change := {key: value for key, value in wanted.items() if now.get(key) != value}:
         with ledger.mutation(fence, "ModifyTargetGroupAttributes", target_group, after=change):
             clients.writer("elbv2").modify_target_group_attributes(
@@ -168,9 +173,3 @@ def exists(target_group: str) -> bool:
         return bool(client.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"])
     except client.exceptions.TargetGroupNotFoundException:
         return False
-
-
-def _attributes(target_group: str) -> list[dict[str, str]]:
-    return list(
-        clients.reader("elbv2").describe_target_group_attributes(TargetGroupArn=target_group)["Attributes"]
-    )
