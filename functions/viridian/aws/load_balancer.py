@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from viridian import leftovers, names, traffic
+from viridian import leftovers, names, network, traffic
 from viridian.arns import suffix
 from viridian.aws import clients, ledger
 from viridian.errors import NotKept, Refusal
@@ -57,7 +57,7 @@ def find_rule(route: str) -> Rule:
         actions = _found(route, "describe_listeners", ListenerArns=[route])["Listeners"][0]["DefaultActions"]
     else:
         actions = _found(route, "describe_rules", RuleArns=[route])["Rules"][0]["Actions"]
-    return Rule(arn=route, actions=tuple(actions), forward=_forward(actions))
+    return Rule(arn=route, actions=tuple(actions), forward=forward_of(actions))
 
 
 def forward(route: str) -> Forward:
@@ -74,9 +74,8 @@ def set_forward(rule: Rule, wanted: Forward, fence: Fence, **notes: Any) -> Forw
     """
     if rule.forward == wanted:
         return wanted
-    actions = [
-        _kept(action) if action["Type"] != "forward" else _action(wanted, action) for action in rule.actions
-    ]
+    sets = plain_action if network.is_network(rule.arn) else _action
+    actions = [_kept(each) if each["Type"] != "forward" else sets(wanted, each) for each in rule.actions]
     client, listens = clients.writer("elbv2"), ":listener/" in rule.arn
     written = (rule.forward, wanted)
     with ledger.mutation(
@@ -131,11 +130,8 @@ def limits() -> dict[str, int]:
 
 def count_rules(load_balancer: str) -> int:
     """How many rules a load balancer has; default ones don't count."""
-    pages = (
-        clients.reader("elbv2").get_paginator("describe_listeners").paginate(LoadBalancerArn=load_balancer)
-    )
-    listeners = [str(listener["ListenerArn"]) for page in pages for listener in page["Listeners"]]
-    return sum(not rule["IsDefault"] for listener in listeners for rule in rules_of(listener))
+    found = [str(listener["ListenerArn"]) for listener in listeners_of(load_balancer)]
+    return sum(not rule["IsDefault"] for listener in found for rule in rules_of(listener))
 
 
 def priorities(listener: str, service: str) -> frozenset[int]:
@@ -162,8 +158,8 @@ def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str
             entry.shown = str(made["Rules"][0]["RuleArn"])
         return str(entry.shown)
     arn = str(rule["RuleArn"])
-    if _forward(rule["Actions"]) != wanted or [as_asked(c) for c in rule["Conditions"]] != conditions:
-        with ledger.mutation(fence, "ModifyRule", arn, before=_forward(rule["Actions"]), after=wanted):
+    if forward_of(rule["Actions"]) != wanted or [as_asked(c) for c in rule["Conditions"]] != conditions:
+        with ledger.mutation(fence, "ModifyRule", arn, before=forward_of(rule["Actions"]), after=wanted):
             writer.modify_rule(RuleArn=arn, Conditions=conditions, Actions=actions)
     return arn
 
@@ -182,25 +178,34 @@ def find_standby(listener: str, service: str) -> dict[str, Any] | None:
 
 def everywhere() -> list[dict[str, Any]]:
     """Every rule of every Application Load Balancer in the Region, default ones included."""
-    client = clients.reader("elbv2")
-    balancers = [
+    return [rule for listener in listeners("application") for rule in rules_of(str(listener["ListenerArn"]))]
+
+
+def listeners(kind: str) -> list[dict[str, Any]]:
+    """Every listener of the Region's load balancers of this type."""
+    pages = clients.reader("elbv2").get_paginator("describe_load_balancers").paginate()
+    arns = [
         str(balancer["LoadBalancerArn"])
-        for page in client.get_paginator("describe_load_balancers").paginate()
+        for page in pages
         for balancer in page["LoadBalancers"]
-        if balancer["Type"] == "application"
+        if balancer["Type"] == kind
     ]
-    listeners = [
-        str(listener["ListenerArn"])
-        for balancer in balancers
-        for page in client.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
-        for listener in page["Listeners"]
-    ]
-    return [rule for listener in listeners for rule in rules_of(listener)]
+    return [listener for arn in arns for listener in listeners_of(arn)]
+
+
+def listeners_of(load_balancer: str) -> list[dict[str, Any]]:
+    """Every listener of a load balancer."""
+    pages = (
+        clients.reader("elbv2").get_paginator("describe_listeners").paginate(LoadBalancerArn=load_balancer)
+    )
+    return [dict(listener) for page in pages for listener in page["Listeners"]]
 
 
 def forwards_everywhere() -> dict[str, Forward]:
-    """Where each rule of the Region forwards to, by its ARN."""
-    return {str(rule["RuleArn"]): _forward(rule["Actions"]) for rule in everywhere()}
+    """Where each rule of the Region, and each listener that has none, forwards to, by its ARN."""
+    rules = {str(rule["RuleArn"]): forward_of(rule["Actions"]) for rule in everywhere()}
+    plain = {str(each["ListenerArn"]): forward_of(each["DefaultActions"]) for each in listeners("network")}
+    return rules | plain
 
 
 def left() -> list[Thing]:
@@ -217,14 +222,14 @@ def _is_standby(rule: dict[str, Any]) -> bool:
 def standby_forward(listener: str, service: str) -> Forward | None:
     """Where a service's standby rule forwards to; None if it has none."""
     rule = find_standby(listener, service)
-    return _forward(rule["Actions"]) if rule else None
+    return forward_of(rule["Actions"]) if rule else None
 
 
 def forwards(listener: str, service: str, target_group: str) -> bool:
     """Whether anything but the service's standby rule gives a target group traffic on this listener."""
     standby = (find_standby(listener, service) or {}).get("RuleArn")
     rules = [rule for rule in rules_of(listener) if rule["RuleArn"] != standby]
-    return any(_forward(rule["Actions"]).of(target_group) for rule in rules)
+    return any(forward_of(rule["Actions"]).of(target_group) for rule in rules)
 
 
 def delete_standby(listener: str, service: str, fence: Fence) -> None:
@@ -261,11 +266,12 @@ def _route(
         priority=priority,
         conditions=conditions,
         actions=tuple(actions),
-        forward=_forward(actions),
+        forward=forward_of(actions),
     )
 
 
-def _forward(actions: Any) -> Forward:
+def forward_of(actions: Any) -> Forward:
+    """What the actions of a rule or a listener mean."""
     for action in actions:
         if action["Type"] == "forward":
             config = action.get("ForwardConfig") or {
@@ -289,6 +295,12 @@ def _action(forward: Forward, like: dict[str, Any]) -> dict[str, Any]:
     config = {"TargetGroups": groups, "TargetGroupStickinessConfig": sticky}
     order = {"Order": like["Order"]} if "Order" in like else {}
     return {"Type": "forward", **order, "ForwardConfig": config}
+
+
+def plain_action(forward: Forward, _: Any = None) -> dict[str, Any]:
+    """The same of a Network Load Balancer's listener, which knows neither an order nor, as far as is known, group stickiness."""
+    groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in forward.weights.items()]
+    return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
 
 
 def _kept(action: dict[str, Any]) -> dict[str, Any]:
