@@ -19,6 +19,7 @@ GREEN = f"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{PLAN.
 RULE = PLAN.listener.replace(":listener/", ":listener-rule/") + "/1"
 IDS: dict[Kind, str] = {
     "standby rule": RULE,
+    "preview listener": PLAN.listener.rpartition("/")[0] + "/preview",
     "Auto Scaling group": PLAN.green_group,
     "alarm": names.alarm("shop", PLAN.release, "errors"),
     "load balancer": GREEN.replace(

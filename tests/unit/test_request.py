@@ -287,7 +287,7 @@ def test_a_release_may_override_all_of_its_profile_but_what_is_the_services_alon
     name: str,
 ) -> None:
     fields = {field.name: field for field in msgspec.structs.fields(Request)}
-    own = ("route", "start_on_image", "windows", "approval", "hooks")
+    own = ("route", "preview_port", "start_on_image", "windows", "approval", "hooks")
     assert (name in fields) == (name not in own)
     if name in fields:
         assert fields[name].default is UNSET
