@@ -90,6 +90,11 @@ def test_what_the_ledger_does_not_know_is_reported_and_never_removed(kind: Kind)
     assert judged(left(kind, service="another"), record("RolledBack")).action == "report"
 
 
+def test_a_listener_of_another_load_balancer_and_the_route_itself_are_no_preview_of_a_release() -> None:
+    for id_ in (PLAN.listener, PLAN.listener.replace("/shop/", "/other/") + "0"):
+        assert judged(left("preview listener", id=id_), record("RolledBack")).action == "report"
+
+
 @pytest.mark.parametrize("kind", leftovers.KINDS)
 def test_what_a_stack_owns_is_kept(kind: Kind) -> None:
     tags = {**names.tags("shop", PLAN.release), "aws:cloudformation:stack-name": "shop"}

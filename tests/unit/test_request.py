@@ -156,6 +156,8 @@ def test_a_version_is_semantic(version: str, fits: bool) -> None:
         (RULE.replace("listener-rule", "listener").rsplit("/", 1)[0], True),
         (RULE.replace("arn:aws:", "arn:aws-cn:").replace("us-east-1", "cn-north-1"), True),
         (RULE.replace("/app/", "/net/"), False),
+        (RULE.replace(":listener-rule/app/", ":listener/net/").rpartition("/")[0], True),
+        (RULE.replace(":listener-rule/app/", ":listener/gwy/").rpartition("/")[0], False),
         (RULE.replace("listener-rule", "targetgroup"), False),
         (RULE.replace("123456789012", "12345"), False),
         (RULE + "\n", False),

@@ -57,6 +57,8 @@ def test_a_good_release_is_promoted_and_blue_stays_behind_the_preview_listener(w
     assert PROFILE["guards"] == [world.shop.guard_alarm]
     release = world.release()
     assert (release.end, release.cause) == ("Promoted", "")
+    assert "listeners of the load balancer: 1 in use, 1 more needed, 50 allowed" in release.plan["head_room"]
+    assert "the preview listener of shop" in release.plan["makes"]
     assert release.wrote_weights() == [
         {"shop-1": 75, release.green: 25}, {"shop-1": 50, release.green: 50}, {release.green: 100},
     ]  # fmt: skip
