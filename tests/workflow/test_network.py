@@ -154,6 +154,23 @@ def test_a_release_over_another_takes_its_preview_listener_over_and_gives_it_bac
     assert world.orphans() == []
 
 
+def test_a_preview_listener_that_was_left_is_collected_and_the_route_never(world: World) -> None:
+    release = world.release(smoke_tests=[{"path": "/", "contains": "3.0.0"}])
+    until_free(world)
+    elb, tags = world.cloud.client("elbv2"), {"managed": "true", "service": "shop", "release": release.id}
+    elb.create_listener(
+        LoadBalancerArn=world.shop.load_balancer_arn,
+        Protocol="TCP",
+        Port=8080,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": world.shop.target_group_arn}],
+        Tags=[{"Key": f"viridian:{key}", "Value": value} for key, value in tags.items()],
+    )
+    world.age(4)
+    (line,) = world.collect()["removed"]
+    assert line.startswith("preview listener arn:")
+    assert (world.standby(), world.weights()) == (None, {"shop-1": 100})
+
+
 @pytest.mark.parametrize(
     ("profile", "words"),
     [

@@ -20,23 +20,25 @@ def taken(listener: str, service: str) -> dict[int, str]:
 def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str, str], fence: Fence) -> str:
     """Makes the service's preview listener forward as wanted, creating it if there is none; answers with its ARN."""
     actions = [load_balancer.plain_action(wanted)]
+    asked = {"Port": standby.port, **network.preview(_beside(listener)[listener])}
     writer = clients.writer("elbv2")
     if (found := find_standby(listener, tags[names.SERVICE])) is None:
         balancer = network.balancer(listener)
         with ledger.mutation(fence, "CreateListener", balancer, after=wanted) as entry:
             made = writer.create_listener(
                 LoadBalancerArn=balancer,
-                Port=standby.port,
-                **network.preview(_beside(listener)[listener]),
+                **asked,
                 DefaultActions=actions,
                 Tags=load_balancer.tag_list(tags),
             )
             entry.shown = str(made["Listeners"][0]["ListenerArn"])
         return str(entry.shown)
     arn, shown = str(found["ListenerArn"]), load_balancer.forward_of(found["DefaultActions"])
-    if shown != wanted or found["Port"] != standby.port:
+    stands = {"Port": found["Port"], **network.preview(found)}
+    change = {key: value for key, value in asked.items() if stands.get(key) != value}
+    if change or shown != wanted:
         with ledger.mutation(fence, "ModifyListener", arn, before=shown, after=wanted):
-            writer.modify_listener(ListenerArn=arn, Port=standby.port, DefaultActions=actions)
+            writer.modify_listener(ListenerArn=arn, **change, DefaultActions=actions)
     return arn
 
 
