@@ -1,14 +1,25 @@
 """A route by a Network Load Balancer: its listener has no rules, and knows of flows where others know of requests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from viridian.errors import Refusal
 from viridian.request import Profile, Thresholds
+from viridian.traffic import Forward
 
 PROTOCOLS = ("TCP", "TLS")
 # What a preview listener has of the route's.
 _CARRIED = ("Protocol", "SslPolicy", "AlpnPolicy")
+
+
+class Listening(msgspec.Struct, frozen=True, kw_only=True):
+    """A listener of a Network Load Balancer, and where it forwards to."""
+
+    arn: str
+    port: int
+    forward: Forward
 
 
 def is_network(arn: str) -> bool:
@@ -39,14 +50,21 @@ def ensure_measured(thresholds: Thresholds) -> None:
             raise Refusal(f"thresholds.{field}", f"{value} on a Network Load Balancer", fix)
 
 
-def ensure_port(profile: Profile, taken: Mapping[int, str]) -> int:
-    """The port of the preview listener; a Refusal if it isn't named, or taken: `taken` are listeners by their port."""
+def ensure_only(route: str, blue: str, standing: Sequence[Listening]) -> None:
+    """Refuses a fleet that another listener leads to as well: its flows would stay with blue, and be lost as it retires."""
+    if also := [each.arn for each in standing if each.arn != route and each.forward.of(blue)]:
+        fix = "Give it a target group of its own: a release moves one listener's flows."
+        raise Refusal("route", f"{', '.join(also)} forwards to blue's target group too", fix)
+
+
+def ensure_port(profile: Profile, standing: Sequence[Listening]) -> int:
+    """The port of the preview listener; a Refusal if it isn't named, or one of those that stand has it."""
     port = profile.preview_port
     if port is None:
         fix = "Name a free port of the load balancer, where green is reached before it gets traffic."
         raise Refusal("preview_port", "missing", fix)
-    if port in taken:
-        raise Refusal("preview_port", f"{port} is {taken[port]}'s", "Name a port that no listener has.")
+    if holder := next((each.arn for each in standing if each.port == port), None):
+        raise Refusal("preview_port", f"{port} is {holder}'s", "Name a port that no listener has.")
     return port
 
 

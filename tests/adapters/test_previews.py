@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from tests.account import RELEASE, Account
 from tests.adapters.network import PREVIEW, Network
 from viridian import names
-from viridian.aws import load_balancer, previews
+from viridian.aws import load_balancer, previews, target_groups
 from viridian.traffic import Forward
 
 OURS = names.tags("shop", RELEASE)
@@ -58,16 +58,21 @@ def test_it_is_changed_where_it_stands_its_port_too(standing: Account) -> None:
     assert previews.standby_forward(network.listener, "shop") == on_blue
 
 
+def ports(network: Network) -> dict[int, str]:
+    """The listeners that are not the service's preview, by their port."""
+    return {each.port: each.arn for each in previews.others(network.listener, "shop")}
+
+
 def test_it_is_the_services_own_that_a_release_has_made(standing: Account) -> None:
     network = Network(standing)
     theirs = network.listens(9000, Tags=load_balancer.tag_list({**OURS, names.SERVICE: "other"}))
     lent = network.listens(9001, Tags=load_balancer.tag_list({names.MANAGED: "true", names.SERVICE: "shop"}))
     assert previews.find_standby(network.listener, "shop") is None
     taken = {80: network.listener, 9000: theirs, 9001: lent}
-    assert previews.taken(network.listener, "shop") == taken
+    assert ports(network) == taken
     mine = made(standing, network)["ListenerArn"]
     assert (previews.find_standby(network.listener, "shop") or {})["ListenerArn"] == mine
-    assert previews.taken(network.listener, "shop") == taken
+    assert ports(network) == taken
     assert {thing.id for thing in previews.left()} == {mine, theirs}
 
 
@@ -86,3 +91,26 @@ def test_where_network_listeners_forward_to_is_known_for_the_region(standing: Ac
     found = load_balancer.forwards_everywhere()
     assert found[network.listener].weights == {network.blue: 1}
     assert standing.shop.route_arn in found
+
+
+def test_a_target_group_for_flows_is_cloned_with_all_that_aws_shows(standing: Account) -> None:
+    """Without a path and codes where its health checks are of TCP; it ends its flows as blue's does."""
+    network = Network(standing)
+    ends = {
+        "deregistration_delay.connection_termination.enabled": "true",
+        "preserve_client_ip.enabled": "false",
+    }
+    network.elb.modify_target_group_attributes(
+        TargetGroupArn=network.blue, Attributes=load_balancer.tag_list(ends)
+    )
+    like, fence = target_groups.find(network.blue), standing.record().fence()
+    made = target_groups.find(target_groups.make("another", like, OURS, fence))
+    own = ("TargetGroupArn", "TargetGroupName", "LoadBalancerArns")
+    assert {k: v for k, v in made.description.items() if k not in own} == {
+        k: v for k, v in like.description.items() if k not in own
+    }
+    assert made.description["HealthCheckProtocol"] == "TCP"
+    assert {k: v for k, v in made.attributes.items() if target_groups.DNS_FAILOVER not in k} == {
+        k: v for k, v in like.attributes.items() if target_groups.DNS_FAILOVER not in k
+    }
+    assert ends.items() <= made.attributes.items()

@@ -7,8 +7,11 @@ import pytest
 from tests.unit.test_record import PLAN
 from viridian import network
 from viridian.errors import Refusal
+from viridian.network import Listening
 from viridian.request import Profile, Thresholds
+from viridian.traffic import Forward
 
+BLUE = PLAN.blue.target_group
 LISTENER = PLAN.listener.replace(":listener/app/", ":listener/net/")
 
 
@@ -58,10 +61,28 @@ def test_limits_on_what_is_not_measured_are_refused_and_the_others_stay() -> Non
         assert refusal(network.ensure_measured, limits).field == field
 
 
+def test_a_fleet_that_another_listener_leads_to_is_refused() -> None:
+    standing = [
+        Listening(arn=arn, port=port, forward=Forward(weights=weights))
+        for arn, port, weights in (
+            (LISTENER, 80, {BLUE: 100}),
+            (f"{LISTENER}1", 81, {"another": 100, BLUE: 0}),
+        )
+    ]
+    network.ensure_only(LISTENER, BLUE, standing)
+    more = Listening(arn=f"{LISTENER}2", port=443, forward=Forward(weights={BLUE: 1}))
+    refused = refusal(network.ensure_only, LISTENER, BLUE, [*standing, more])
+    assert (refused.field, refused.value) == (
+        "route",
+        f"{LISTENER}2 forwards to blue's target group too",
+    )
+
+
 def test_a_preview_port_is_one_that_no_listener_has() -> None:
-    assert network.ensure_port(profile(8080), {80: LISTENER}) == 8080
+    standing = [Listening(arn=LISTENER, port=80, forward=Forward(weights={BLUE: 100}))]
+    assert network.ensure_port(profile(8080), standing) == 8080
     for port, value in ((None, "missing"), (80, f"80 is {LISTENER}'s")):
-        refused = refusal(network.ensure_port, profile(port), {80: LISTENER})
+        refused = refusal(network.ensure_port, profile(port), standing)
         assert (refused.field, refused.value) == ("preview_port", value)
     network.ensure_no_port(profile(None))
     assert refusal(network.ensure_no_port, profile(8080)).fix.startswith("Remove it")

@@ -187,6 +187,16 @@ def test_what_a_network_load_balancer_cannot_give_is_refused(
     ensure_refused(world, world.start(source=world.ami()), *words)
 
 
+def test_a_fleet_behind_a_second_listener_is_refused(world: World) -> None:
+    world.cloud.client("elbv2").create_listener(
+        LoadBalancerArn=world.shop.load_balancer_arn,
+        Protocol="TCP",
+        Port=443,
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": world.shop.target_group_arn}],
+    )
+    ensure_refused(world, world.start(source=world.ami()), "forwards to blue's target group too")
+
+
 def test_clients_that_are_bound_to_targets_are_refused(world: World) -> None:
     sticky = [{"Key": "stickiness.enabled", "Value": "true"}]
     world.cloud.client("elbv2").modify_target_group_attributes(

@@ -52,7 +52,9 @@ def standby(
     if network.is_network(route.listener):
         network.ensure_flows(load_balancer.endpoint(route, None, "/").protocol, blue.sticky_seconds() > 0)
         network.ensure_measured(profile.thresholds)
-        port = network.ensure_port(profile, previews.taken(route.listener, service))
+        standing = previews.others(route.listener, service)
+        network.ensure_only(route.arn, blue.arn, standing)
+        port = network.ensure_port(profile, standing)
         made = Standby(value=token, priority=0, conditions=(), port=port)
         return made, previews.standby_forward(route.listener, service)
     network.ensure_no_port(profile)

@@ -7,14 +7,19 @@ from viridian import leftovers, names, network
 from viridian.aws import clients, ledger, load_balancer
 from viridian.fence import Fence
 from viridian.leftovers import Thing, thing
+from viridian.network import Listening
 from viridian.plan import Standby
 from viridian.traffic import Forward
 
 
-def taken(listener: str, service: str) -> dict[int, str]:
-    """The listeners of the same load balancer by their port, this service's own preview listener apart."""
+def others(listener: str, service: str) -> list[Listening]:
+    """The listeners of the same load balancer, the route's among them, but not this service's preview listener."""
     own = (find_standby(listener, service) or {}).get("ListenerArn")
-    return {int(each["Port"]): arn for arn, each in _beside(listener).items() if arn != own}
+    return [
+        Listening(arn=arn, port=told["Port"], forward=load_balancer.forward_of(told["DefaultActions"]))
+        for arn, told in _beside(listener).items()
+        if arn != own
+    ]
 
 
 def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str, str], fence: Fence) -> str:
@@ -58,9 +63,7 @@ def standby_forward(listener: str, service: str) -> Forward | None:
 
 def forwards(listener: str, service: str, target_group: str) -> bool:
     """Whether anything but the service's preview listener gives a target group traffic on this load balancer."""
-    own = (find_standby(listener, service) or {}).get("ListenerArn")
-    others = (each["DefaultActions"] for arn, each in _beside(listener).items() if arn != own)
-    return any(load_balancer.forward_of(actions).of(target_group) for actions in others)
+    return any(each.forward.of(target_group) for each in others(listener, service))
 
 
 def delete_standby(listener: str, service: str, fence: Fence) -> None:
