@@ -9,6 +9,7 @@ from tests.account import RELEASE, Account
 from tests.adapters.network import PREVIEW, Network
 from viridian import names
 from viridian.aws import load_balancer, previews, target_groups
+from viridian.errors import Drifted
 from viridian.traffic import Forward
 
 OURS = names.tags("shop", RELEASE)
@@ -47,6 +48,13 @@ def test_a_preview_listener_is_as_the_routes_but_for_its_port_and_whom_it_forwar
     assert load_balancer.forward_of(preview["DefaultActions"]) == network.on_green()
     (asked,) = standing.requests("CreateListener")
     assert "TargetGroupStickinessConfig" not in asked["DefaultActions"][0]["ForwardConfig"]
+
+
+def test_a_route_that_somebody_has_deleted_gets_no_preview(standing: Account) -> None:
+    network = Network(standing)
+    network.elb.delete_listener(ListenerArn=network.listener)
+    with pytest.raises(Drifted, match="is gone"):
+        made(standing, network)
 
 
 def test_it_is_changed_where_it_stands_its_port_too(standing: Account) -> None:

@@ -74,8 +74,9 @@ def set_forward(rule: Rule, wanted: Forward, fence: Fence, **notes: Any) -> Forw
     """
     if rule.forward == wanted:
         return wanted
-    sets = plain_action if network.is_network(rule.arn) else _action
-    actions = [_kept(each) if each["Type"] != "forward" else sets(wanted, each) for each in rule.actions]
+    actions = [
+        _kept(each) if each["Type"] != "forward" else action(wanted, rule.arn, each) for each in rule.actions
+    ]
     client, listens = clients.writer("elbv2"), ":listener/" in rule.arn
     written = (rule.forward, wanted)
     with ledger.mutation(
@@ -143,7 +144,7 @@ def priorities(listener: str, service: str) -> frozenset[int]:
 
 def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str, str], fence: Fence) -> str:
     """Makes the service's standby rule forward as wanted, creating it if there is none; answers with its ARN."""
-    actions = [_action(wanted, {"Type": "forward"})]
+    actions = [action(wanted, listener)]
     conditions = [as_asked(condition) for condition in standby.conditions]
     writer = clients.writer("elbv2")
     if (rule := find_standby(listener, tags[names.SERVICE])) is None:
@@ -287,20 +288,17 @@ def forward_of(actions: Any) -> Forward:
     return Forward(weights={})
 
 
-def _action(forward: Forward, like: dict[str, Any]) -> dict[str, Any]:
+def action(forward: Forward, of: str, like: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The forward action of a rule or listener; a Network Load Balancer's knows neither order nor group stickiness."""
+    groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in forward.weights.items()]
+    if network.is_network(of):
+        return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
     sticky: dict[str, Any] = {"Enabled": forward.sticky_seconds > 0}
     if forward.sticky_seconds:
         sticky["DurationSeconds"] = forward.sticky_seconds
-    groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in forward.weights.items()]
     config = {"TargetGroups": groups, "TargetGroupStickinessConfig": sticky}
-    order = {"Order": like["Order"]} if "Order" in like else {}
+    order = {"Order": like["Order"]} if like and "Order" in like else {}
     return {"Type": "forward", **order, "ForwardConfig": config}
-
-
-def plain_action(forward: Forward, _: Any = None) -> dict[str, Any]:
-    """The same of a Network Load Balancer's listener, which knows neither an order nor, as far as is known, group stickiness."""
-    groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in forward.weights.items()]
-    return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
 
 
 def _kept(action: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from viridian import leftovers, names, network
 from viridian.aws import clients, ledger, load_balancer
+from viridian.errors import Drifted
 from viridian.fence import Fence
 from viridian.leftovers import Thing, thing
 from viridian.network import Listening
@@ -24,8 +25,10 @@ def others(listener: str, service: str) -> list[Listening]:
 
 def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str, str], fence: Fence) -> str:
     """Makes the service's preview listener forward as wanted, creating it if there is none; answers with its ARN."""
-    actions = [load_balancer.plain_action(wanted)]
-    asked = {"Port": standby.port, **network.preview(_beside(listener)[listener])}
+    if (route := _beside(listener).get(listener)) is None:
+        raise Drifted(f"listener {listener} is gone")
+    actions = [load_balancer.action(wanted, listener)]
+    asked = {"Port": standby.port, **network.preview(route)}
     writer = clients.writer("elbv2")
     if (found := find_standby(listener, tags[names.SERVICE])) is None:
         balancer = network.balancer(listener)
