@@ -62,16 +62,17 @@ def service(
     """A running service: network, image, load balancer, fleet, guard; `profile` overrides its profile.
 
     `launched` overrides what its launch template says.
-    `route` is "rule" (a path rule of a shared listener), "listener" (its default action) or "name" (the weighted record
-    of `NAME.example.com` that leads to its load balancer).
+    `route` is "rule" (a path rule of a shared listener), "listener" (its default action), "network" (the TCP listener of a
+    Network Load Balancer) or "name" (the weighted record of `NAME.example.com` that leads to its load balancer).
     `tracking` is "requests" (per target and minute), "cpu" (percent) or "none".
     """
     tags = _tags(name) if tagged else [{"Key": "Name", "Value": name}]
     vpc, subnets, security_group = _network(cloud, name)
     image = _image(cloud, name, version)
     template = _launch_template(cloud, name, image, security_group, tags, launched or {})
-    balancer, dns = _load_balancer(cloud, name, subnets, security_group, tags)
-    targets = _target_group(cloud, f"{name}-1", vpc, deregistration_delay, tags)
+    network = route == "network"
+    balancer, dns = _load_balancer(cloud, name, subnets, security_group, tags, network)
+    targets = _target_group(cloud, f"{name}-1", vpc, deregistration_delay, tags, "TCP" if network else "HTTP")
     listener, rule = _route(cloud, balancer, targets, route, sticky, tags)
     group = _group(cloud, f"{name}-1", template, subnets, targets, (minimum, instances, maximum), tags)
     _track(cloud, group, balancer, targets, tracking, tracking_target)
@@ -282,11 +283,11 @@ def _launch_template(
 
 
 def _load_balancer(
-    cloud: Any, name: str, subnets: list[str], security_group: str, tags: list[dict[str, str]]
+    cloud: Any, name: str, subnets: list[str], security_group: str, tags: list[dict[str, str]], network: bool
 ) -> tuple[str, str]:
     made = cloud.client("elbv2").create_load_balancer(
         Name=name,
-        Type="application",
+        Type="network" if network else "application",
         Scheme="internet-facing",
         Subnets=subnets,
         SecurityGroups=[security_group],
@@ -296,13 +297,13 @@ def _load_balancer(
 
 
 def _target_group(
-    cloud: Any, name: str, vpc: str, deregistration_delay: int, tags: list[dict[str, str]]
+    cloud: Any, name: str, vpc: str, deregistration_delay: int, tags: list[dict[str, str]], protocol: str
 ) -> str:
     elb = cloud.client("elbv2")
     arn = str(
         elb.create_target_group(
             Name=name,
-            Protocol="HTTP",
+            Protocol=protocol,
             Port=80,
             VpcId=vpc,
             TargetType="instance",
@@ -327,22 +328,21 @@ def _route(
     cloud: Any, balancer: str, targets: str, route: str, sticky: bool, tags: list[dict[str, str]]
 ) -> tuple[str, str | None]:
     elb = cloud.client("elbv2")
-    stickiness = {"Enabled": True, "DurationSeconds": 3600} if sticky else {"Enabled": False}
-    forward = {
-        "Type": "forward",
-        "ForwardConfig": {
-            "TargetGroups": [{"TargetGroupArn": targets, "Weight": 100}],
-            "TargetGroupStickinessConfig": stickiness,
-        },
-    }
+    config: dict[str, Any] = {"TargetGroups": [{"TargetGroupArn": targets, "Weight": 100}]}
+    if route != "network":
+        config["TargetGroupStickinessConfig"] = (
+            {"Enabled": True, "DurationSeconds": 3600} if sticky else {"Enabled": False}
+        )
+    forward = {"Type": "forward", "ForwardConfig": config}
+    plain = route in ("listener", "network")
     listener = elb.create_listener(
         LoadBalancerArn=balancer,
-        Protocol="HTTP",
+        Protocol="TCP" if route == "network" else "HTTP",
         Port=80,
         Tags=tags,
-        DefaultActions=[forward if route == "listener" else NOTHING],
+        DefaultActions=[forward if plain else NOTHING],
     )["Listeners"][0]["ListenerArn"]
-    if route == "listener":
+    if plain:
         return listener, None
     rule = elb.create_rule(
         ListenerArn=listener,
@@ -418,12 +418,21 @@ def _track(cloud: Any, group: str, balancer: str, targets: str, tracking: str, t
 
 
 def _guard(cloud: Any, name: str, balancer: str, percent: float, tags: list[dict[str, str]]) -> str:
-    """Its owner's alarm: the load balancer's share of answers that are errors, its own and its targets'."""
-    dimension = [{"Name": "LoadBalancer", "Value": balancer.split(":loadbalancer/")[1]}]
+    """Its owner's alarm: the load balancer's share of answers that are errors, its own and its targets'.
+
+    A Network Load Balancer gives no answers, but resets connections.
+    """
+    value = balancer.split(":loadbalancer/")[1]
+    dimension = [{"Name": "LoadBalancer", "Value": value}]
+    space, counted, failed = (
+        ("AWS/NetworkELB", "NewFlowCount", "TCP_ELB_Reset_Count")
+        if value.startswith("net/")
+        else ("AWS/ApplicationELB", "RequestCount", "HTTPCode_ELB_5XX_Count")
+    )
 
     def metric(key: str, metric_name: str) -> dict[str, Any]:
         stat = {
-            "Metric": {"Namespace": "AWS/ApplicationELB", "MetricName": metric_name, "Dimensions": dimension},
+            "Metric": {"Namespace": space, "MetricName": metric_name, "Dimensions": dimension},
             "Period": 60,
             "Stat": "Sum",
         }
@@ -435,8 +444,8 @@ def _guard(cloud: Any, name: str, balancer: str, percent: float, tags: list[dict
         AlarmName=alarm,
         AlarmDescription=f"{name}: percent of answers that are errors",
         Metrics=[
-            metric("requests", "RequestCount"),
-            metric("own", "HTTPCode_ELB_5XX_Count"),
+            metric("requests", counted),
+            metric("own", failed),
             metric("targets", "HTTPCode_Target_5XX_Count"),
             {"Id": "rate", "Expression": rate, "Label": "errors", "ReturnData": True},
         ],

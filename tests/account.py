@@ -337,7 +337,10 @@ class Account:
         arns = [group["TargetGroupArn"] for group in groups]
         asked = {
             "rules": elb.describe_rules(ListenerArn=self.shop.listener_arn)["Rules"],
-            "listeners": elb.describe_listeners(ListenerArns=[self.shop.listener_arn])["Listeners"],
+            "listeners": [
+                elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+                for balancer in elb.describe_load_balancers()["LoadBalancers"]
+            ],
             "target groups": groups,
             "attributes": [
                 elb.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"] for arn in arns

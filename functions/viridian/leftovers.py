@@ -6,13 +6,14 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from viridian import names
+from viridian import names, network
 from viridian.record import CLOSED, Record
 from viridian.traffic import Forward
 
 # In the order in which they can go: none of them is given up while one before it still uses it.
 Kind = Literal[
     "standby rule",
+    "preview listener",
     "Auto Scaling group",
     "alarm",
     "load balancer",
@@ -22,6 +23,7 @@ Kind = Literal[
     "snapshot",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+STANDBYS: tuple[Kind, ...] = ("standby rule", "preview listener")
 WAY_BACK: tuple[Kind, ...] = ("launch template version", "image", "snapshot")
 # Longer than the 48 hours for which a lifecycle hook may hold an instance (aws-facts A18).
 SAFE_AGE = timedelta(days=3)
@@ -111,6 +113,8 @@ def _made(record: Record, thing: Thing) -> bool:
     match thing.kind:
         case "standby rule":
             return thing.id.startswith(plan.listener.replace(":listener/", ":listener-rule/") + "/")
+        case "preview listener":
+            return network.balancer(thing.id) == plan.load_balancer and thing.id != plan.listener
         case "Auto Scaling group":
             return thing.id == plan.green_group
         case "load balancer":
@@ -133,7 +137,7 @@ def _spoken_for(thing: Thing, known: Known) -> Verdict | None:
     for other in known.of(thing.service):
         if other.status in CLOSED:
             continue
-        if thing.kind == "standby rule":
+        if thing.kind in STANDBYS:
             return _keep(f"release {other.plan.release} is {other.status}")
         if thing.id in _blue(other):
             if other.status == "Promoted" and other.retire_at is None:
@@ -151,7 +155,7 @@ def _blue(record: Record) -> tuple[str, str, str]:
 def _over(thing: Thing, record: Record, known: Known) -> Verdict:
     if record.status == "RolledBack":
         return _remove("its release was rolled back")
-    if thing.kind == "standby rule":
+    if thing.kind in STANDBYS:
         return _remove("no release of its service is open")
     if thing.kind == "alarm":
         return _remove("it was to watch over a release that is over")

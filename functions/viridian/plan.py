@@ -43,11 +43,19 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standby(msgspec.Struct, frozen=True, kw_only=True):
-    """The rule through which the side that isn't serving is reached: conditions as Elastic Load Balancing takes them."""
+    """The rule through which the side that isn't serving is reached: conditions as Elastic Load Balancing takes them.
+
+    Where there are no rules it is a listener of its own, at `port`.
+    """
 
     value: str
     priority: int
     conditions: tuple[dict[str, Any], ...]
+    port: int | None = None
+
+    @property
+    def kind(self) -> str:
+        return "preview listener" if self.port else "standby rule"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +150,7 @@ def times(profile: Profile, started_at: datetime) -> datetime:
 def preview(plan: Plan, green: Endpoint | None = None) -> str:
     """Where a person sees green before anybody else, by which header, and a line to paste that does the same.
 
-    Where green has a load balancer of its own, that is where; no header is needed there.
+    Where green has a load balancer or a listener of its own, that is where; no header is needed there.
     """
     endpoint, header = green or plan.endpoint, f"{names.STANDBY_HEADER}: {plan.standby.value}"
     usual = endpoint.port == {"HTTP": 80, "HTTPS": 443}.get(endpoint.protocol)
@@ -154,6 +162,8 @@ def preview(plan: Plan, green: Endpoint | None = None) -> str:
     if dns.is_name(plan.route):
         at = green.dns_name if green else "green's own load balancer, once it stands"
         return f"{url} at {at}" + (f" ({shlex.join(['curl', *way, url])})" if green else "")
+    if plan.standby.port:
+        return f"{url} ({shlex.join(['curl', *way, url])})"
     line = shlex.join(["curl", *way, "--header", header, url])
     return f"{url} with the header {header} ({line})"
 
@@ -164,16 +174,22 @@ def in_words(profile: Profile) -> tuple[str, ...]:
 
 
 def makes(
-    service: str, release: str, source: Source, blue: LaunchTemplate, *, by_name: bool = False
+    service: str,
+    release: str,
+    source: Source,
+    blue: LaunchTemplate,
+    kind: str = "standby rule",
+    *,
+    by_name: bool = False,
 ) -> tuple[str, ...]:
-    """What a release makes, in the order it is made; `by_name` a load balancer for green alone."""
+    """What a release makes, in the order it is made; `by_name` a load balancer for green alone, else a standby of this kind."""
     own = f"load balancer {names.balancer(service, release)}, cloned from blue's"
     baked = () if isinstance(source, ReadySource) else (_baked(service, release, source),)
     return (
         *baked,
         f"target group {names.target_group(service, release)}",
         f"a version of launch template {blue.template}, from version {blue.version}",
-        own if by_name else f"the standby rule of {service}",
+        own if by_name else f"the {kind} of {service}",
         f"Auto Scaling group {names.group(service, release)}",
         f"alarms {names.alarm(service, release, '*')}",
     )
@@ -203,9 +219,11 @@ def changes(route: str, blue: Side, rate: float) -> tuple[str, ...]:
     )
 
 
-def keeps(blue: Side, profile: Profile) -> tuple[str, ...]:
+def keeps(blue: Side, profile: Profile, kind: str) -> tuple[str, ...]:
     """What stays after promotion, and for how long."""
-    standing = f"{blue.group} at {blue.desired} instances behind the standby rule, for {profile.keep_minutes} minutes"
+    standing = (
+        f"{blue.group} at {blue.desired} instances behind the {kind}, for {profile.keep_minutes} minutes"
+    )
     return (
         standing,
         *((f"{blue.group} at zero, for {days} days more",) if (days := profile.retain_days) else ()),

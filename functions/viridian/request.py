@@ -20,7 +20,7 @@ SEMVER = (
 )
 RULE = (
     r"^arn:aws[a-z-]*:elasticloadbalancing:[a-z0-9-]+:[0-9]{12}:"
-    r"(listener/app/[^/\s]+(/[0-9a-f]+){2}|listener-rule/app/[^/\s]+(/[0-9a-f]+){3})$(?!\n)"
+    r"(listener/(app|net)/[^/\s]+(/[0-9a-f]+){2}|listener-rule/app/[^/\s]+(/[0-9a-f]+){3})$(?!\n)"
 )
 ROUTE = f"{RULE}|{dns.ROUTE}"
 
@@ -302,6 +302,7 @@ SmokeTests = Annotated[tuple[SmokeTest, ...], Meta(max_length=10)]
 Rollback = Literal["automatic", "hold"]
 Settle = Annotated[int, Meta(ge=0, le=900)]
 Days = Annotated[int, Meta(ge=0, le=365)]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
 Images = Annotated[int, Meta(ge=1, le=100)]
 
 DEFAULT_STEPS = (
@@ -313,8 +314,8 @@ DEFAULT_STEPS = (
 
 
 class Profile(Document, frozen=True):
-    """A service as it is registered in Parameter Store; a release may override all but the route, what starts one, when it
-    may begin, and who has a say.
+    """A service as it is registered in Parameter Store; a release may override all but the route and its preview, what
+    starts one, when it may begin, and who has a say.
     """
 
     route: Annotated[str, Meta(pattern=ROUTE)]
@@ -333,6 +334,7 @@ class Profile(Document, frozen=True):
     approval: Approval = Approval()
     hooks: Hooks = Hooks()
     windows: Windows = Windows(time_zone="UTC")
+    preview_port: Port | None = None
 
 
 class Request(Document, frozen=True):
@@ -395,8 +397,8 @@ FIXES = {
     ),
     "key": "Use what names this request and no other, such as a pipeline's execution id: 1-128 of letters, digits and "
     "'._:/@+=-', beginning with a letter or digit.",
-    "route": "Use the ARN of an Application Load Balancer's listener or listener rule, or a name as "
-    "arn:aws:route53:::hostedzone/Z.../shop.example.com.",
+    "route": "Use the ARN of an Application Load Balancer's listener or listener rule, of a Network Load Balancer's listener, "
+    "or a name as arn:aws:route53:::hostedzone/Z.../shop.example.com.",
     "steps": "List 1-20 of {weight: 1-100, observe_minutes: 1-1440}, rising to 100.",
     "guards": "List up to 10 names of CloudWatch alarms.",
     "smoke_tests": "List up to 10 of {path: '/...', method: GET, HEAD, OPTIONS or POST, headers, body, status, contains, "
@@ -427,6 +429,7 @@ FIXES = {
     "approval": "Use before_traffic and before_promote (true or false), minutes (1-1440) and not_by_starter (true or false).",
     "order": "Use 'pause', 'resume' or 'promote'.",
     "minutes": "Use a whole number of minutes, up to 720, of a pause alone.",
+    "preview_port": "Use a port from 1 to 65535 that no listener of the Network Load Balancer has.",
     "id": "Use the one-time id that people were told.",
     "answer": "Use 'approve' or 'reject'.",
     "build": "Use commit, build_id, builder and url, each a line of text.",

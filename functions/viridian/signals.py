@@ -11,7 +11,8 @@ from viridian.request import Thresholds
 
 PERIOD = 60  # seconds; Elastic Load Balancing publishes no finer (aws-facts C4)
 EVIDENCE = 2 * PERIOD + 120  # seconds; the slowest of green's own alarms says nothing before (aws-facts C3)
-NAMESPACE = "AWS/ApplicationELB"
+APPLICATION, NETWORK = "AWS/ApplicationELB", "AWS/NetworkELB"
+FLOWS = "NewFlowCount"
 
 WINDOW = 5  # minutes that a request rate is the mean of
 # They are looked for so far back, since CloudWatch has them minutes later.
@@ -38,16 +39,20 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
         return _id(self.signal)
 
 
-def of_green(thresholds: Thresholds) -> tuple[str, ...]:
+def of_green(thresholds: Thresholds, load_balancer: str) -> tuple[str, ...]:
     """The signals that green is watched for, each by an alarm of its own."""
-    return tuple(alarm.signal for alarm in green_alarms("", "", thresholds, "", "", 0))
+    return tuple(alarm.signal for alarm in green_alarms("", "", thresholds, load_balancer, "", 0))
 
 
 def green_alarms(
     service: str, release: str, thresholds: Thresholds, load_balancer: str, target_group: str, size: int
 ) -> list[Alarm]:
-    """The alarms of one release: dimension values of CloudWatch, and how many instances green has at the least."""
+    """The alarms of one release: dimension values of CloudWatch, and how many instances green has at the least.
+
+    A Network Load Balancer sees no answers, and counts resets and flows that fail open for all its target groups together.
+    """
     dims = {"LoadBalancer": load_balancer, "TargetGroup": target_group}
+    requests = _metric("requests", _counted(load_balancer), "Sum", dims)
 
     def alarm(
         signal: str, words: str, threshold: float, periods: int, missing: str, *metrics: dict[str, Any]
@@ -62,6 +67,28 @@ def green_alarms(
             metrics=metrics,
         )
 
+    unhealthy = alarm(
+        "unhealthy",
+        "A green target has been unhealthy for two minutes",
+        0,
+        2,
+        "notBreaching",
+        requests,
+        _metric("hosts", "UnHealthyHostCount", "Maximum", dims),
+        _metric("healthy", "HealthyHostCount", "Minimum", dims),
+        # Green is unhealthy while it boots, and metrics come late: only minutes with requests count. So is what it
+        # launches once it serves, when the load rises: only while it has fewer healthy ones than it began with.
+        _expression(
+            "unhealthy",
+            f"IF(requests > 0 AND FILL(healthy, 0) < {size}, hosts, 0)",
+            "unhealthy targets while serving",
+        ),
+    )
+    no_target = "Green has no healthy target: the load balancer sends it requests all the same"
+    if _is_network(load_balancer):
+        able = _metric("able", "HealthyHostCount", "Maximum", dims)
+        expression = _expression("fail_open", "IF(able < 1, requests, 0)", "flows without a healthy target")
+        return [unhealthy, alarm("fail-open", no_target, 0, 1, "notBreaching", requests, able, expression)]
     alarms = [
         alarm(
             "errors",
@@ -69,7 +96,7 @@ def green_alarms(
             thresholds.error_percent,
             1,
             "notBreaching",
-            _metric("requests", "RequestCount", "Sum", dims),
+            requests,
             _metric("failures", "HTTPCode_Target_5XX_Count", "Sum", dims),
             _expression(
                 "errors",
@@ -77,26 +104,10 @@ def green_alarms(
                 "5xx percent",
             ),
         ),
-        alarm(
-            "unhealthy",
-            "A green target has been unhealthy for two minutes",
-            0,
-            2,
-            "notBreaching",
-            _metric("requests", "RequestCount", "Sum", dims),
-            _metric("hosts", "UnHealthyHostCount", "Maximum", dims),
-            _metric("healthy", "HealthyHostCount", "Minimum", dims),
-            # Green is unhealthy while it boots, and metrics come late: only minutes with requests count. So is what it
-            # launches once it serves, when the load rises: only while it has fewer healthy ones than it began with.
-            _expression(
-                "unhealthy",
-                f"IF(requests > 0 AND FILL(healthy, 0) < {size}, hosts, 0)",
-                "unhealthy targets while serving",
-            ),
-        ),
+        unhealthy,
         alarm(
             "fail-open",
-            "Green has no healthy target: the load balancer sends it requests all the same",
+            no_target,
             0,
             1,
             "notBreaching",
@@ -140,7 +151,7 @@ def breach(alarms: Iterable[Alarm], measured: Measured, since: datetime) -> str:
 def requests_of(side: Literal["blue", "green"], load_balancer: str, target_group: str) -> dict[str, Any]:
     """The requests of one fleet, as GetMetricData takes them; the rest are CloudWatch dimension values."""
     dims = {"LoadBalancer": load_balancer, "TargetGroup": target_group}
-    return _metric(_COUNTS[side], "RequestCount", "Sum", dims, returned=True)
+    return _metric(_COUNTS[side], _counted(load_balancer), "Sum", dims, returned=True)
 
 
 def requests(measured: Measured, since: datetime) -> int:
@@ -172,14 +183,26 @@ def _floor(thresholds: Thresholds) -> int:
     return max(1, thresholds.minimum_requests // 5)
 
 
+def _is_network(load_balancer: str) -> bool:
+    return load_balancer.startswith("net/")
+
+
+def _counted(load_balancer: str) -> str:
+    """What a load balancer counts of what it is asked."""
+    return FLOWS if _is_network(load_balancer) else "RequestCount"
+
+
 def _metric(
     id_: str, name: str, stat: str, dimensions: dict[str, str], *, returned: bool = False
 ) -> dict[str, Any]:
+    space = NETWORK if _is_network(dimensions["LoadBalancer"]) else APPLICATION
+    if name == FLOWS:
+        dimensions = {"TargetGroup": dimensions["TargetGroup"]}  # by which alone AWS tells it
     return {
         "Id": id_,
         "MetricStat": {
             "Metric": {
-                "Namespace": NAMESPACE,
+                "Namespace": space,
                 "MetricName": name,
                 "Dimensions": [{"Name": key, "Value": value} for key, value in sorted(dimensions.items())],
             },

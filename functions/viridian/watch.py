@@ -71,7 +71,7 @@ def alarms(record: Record) -> list[str]:
     waived = set(plan.waive.alarms if plan.waive else ()) - set(record.reinstated)
     own = (
         names.alarm(plan.service, plan.release, signal)
-        for signal in signals.of_green(plan.profile.thresholds)
+        for signal in signals.of_green(plan.profile.thresholds, arns.suffix(plan.load_balancer))
     )
     return [
         arns.alarm(plan.load_balancer, name) for name in (*plan.profile.guards, *own) if name not in waived

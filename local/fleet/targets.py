@@ -259,8 +259,8 @@ def _judge(target: Target, good: bool, group: Any) -> None:
 
 
 def _matches(status: int | None, group: Any) -> bool:
-    if status is None:
-        return False
+    if status is None or group.health_check_protocol == "TCP":
+        return status is not None
     accepted = str((group.matcher or {}).get("HttpCode") or "200")
     spans = (span.partition("-") for span in accepted.split(","))
     return any(int(low) <= status <= int(high or low) for low, _, high in spans)

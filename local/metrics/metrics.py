@@ -1,6 +1,7 @@
 """Publishes what a load balancer's clients and targets saw to CloudWatch, minute by minute and late (1.4, C4, fact 9).
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-cloudwatch-metrics.html
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +23,7 @@ from local.metrics import metric_math
 from local.metrics.datapoints import Datapoints, epoch, key_of, naive, named
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
-ELB, EC2 = "AWS/ApplicationELB", "AWS/EC2"
+ELB, NLB, EC2 = "AWS/ApplicationELB", "AWS/NetworkELB", "AWS/EC2"
 KEPT_SECONDS = 4 * 3600.0
 IDLE_PERCENT, PERCENT_PER_REQUEST = (
     2.0,
@@ -123,16 +124,16 @@ class Metrics:
             return []
         delta, seen = deltas.get(arn, Delta()), self._seen.get(arn, Seen())
         where = {"TargetGroup": arn.split(":")[-1], "LoadBalancer": self._owners[arn]}
+        if self._owners[arn].startswith("net/"):
+            flows = _single(NLB, "NewFlowCount", delta.requests, {"TargetGroup": where["TargetGroup"]}, start)
+            return [flows, *_hosts(seen, where, start, NLB)]
         data = _traffic(delta, where, start)
         if routed := _routed(delta):
             share = routed / max(1, *seen.healthy, 1)
             data.append(_single(ELB, "RequestCountPerTarget", share, where, start))
         if delta.unhealthy_routing:
             data.append(_counted("UnhealthyRoutingRequestCount", delta.unhealthy_routing, where, start))
-        if any(seen.healthy) or any(seen.unhealthy):
-            data.append(_looked("HealthyHostCount", seen.healthy, where, start))
-            data.append(_looked("UnHealthyHostCount", seen.unhealthy, where, start))
-        return data
+        return [*data, *_hosts(seen, where, start, ELB)]
 
     def _balancer_data(self, deltas: Mapping[str, Delta], unrouted: int, start: float) -> list[Any]:
         data: list[Any] = []
@@ -141,6 +142,10 @@ class Metrics:
             # The plane doesn't say whose its own errors were; with one load balancer there is no question.
             own = sum(delta.elb_5xx for delta in mine) + (unrouted if index == 0 else 0)
             where = {"LoadBalancer": balancer}
+            if balancer.startswith("net/"):
+                data.append(_single(NLB, "NewFlowCount", _sum(mine).requests, where, start))
+                data.append(_single(NLB, "TCP_ELB_Reset_Count", own, where, start))
+                continue
             data += _traffic(_sum(mine), where, start)
             if own:
                 data.append(_counted("HTTPCode_ELB_5XX_Count", own, where, start))
@@ -328,6 +333,13 @@ def _traffic(delta: Delta, where: dict[str, str], start: float) -> list[Any]:
     return data
 
 
+def _hosts(seen: Seen, where: dict[str, str], start: float, namespace: str) -> list[Any]:
+    if not any(seen.healthy) and not any(seen.unhealthy):
+        return []
+    looks = {"HealthyHostCount": seen.healthy, "UnHealthyHostCount": seen.unhealthy}
+    return [_looked(name, told, where, start, namespace) for name, told in looks.items()]
+
+
 def _dimensions(where: dict[str, str]) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in where.items()]
 
@@ -340,8 +352,11 @@ def _counted(name: str, count: int, where: dict[str, str], start: float) -> Metr
     return _set(name, (1.0, 1.0), count, count, where, start, "Count")
 
 
-def _looked(name: str, looks: list[int], where: dict[str, str], start: float) -> MetricAggregatedDatum:
-    return _set(name, (min(looks), max(looks)), len(looks), sum(looks), where, start, "Count")
+def _looked(
+    name: str, looks: list[int], where: dict[str, str], start: float, namespace: str
+) -> MetricAggregatedDatum:
+    ends = (min(looks), max(looks))
+    return _set(name, ends, len(looks), sum(looks), where, start, "Count", namespace)
 
 
 def _set(
@@ -352,7 +367,8 @@ def _set(
     where: dict[str, str],
     start: float,
     unit: str,
+    namespace: str = ELB,
 ) -> MetricAggregatedDatum:
     return MetricAggregatedDatum(
-        ELB, name, ends[0], ends[1], count, total, _dimensions(where), naive(start), unit
+        namespace, name, ends[0], ends[1], count, total, _dimensions(where), naive(start), unit
     )

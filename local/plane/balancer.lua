@@ -1,4 +1,4 @@
--- Routes a request as the listener's rules say. The rules are read from a file when `routes load` is sent to the
+-- Routes a request as the listener's rules say, or a flow as its default rule does. The rules are read from a file when `routes load` is sent to the
 -- control socket, all at once; the file is written by haproxy.py.
 
 local routes = {}
@@ -85,4 +85,12 @@ core.register_action("route", { "http-req" }, function(txn)
   if rule.sticky then
     txn:set_var("txn.cookie", "AWSALBTG=" .. group.cookie .. "; Max-Age=" .. rule.sticky .. "; Path=/")
   end
+end)
+
+core.register_action("flow", { "tcp-req" }, function(txn)
+  local rule = (routes[txn.sf:fe_name()] or {})[1]
+  local group = rule and drawn(rule)
+  if not group then return end
+  txn:set_var("txn.group", group.slot)
+  if group.open then txn:set_var("txn.open", "1") end
 end)

@@ -73,7 +73,8 @@ class HAProxyPlane:
     def _seen(self, group: str | None, fields: Sequence[str]) -> None:
         server, status, ended, milliseconds, fails_open = fields
         answered = int(milliseconds) >= 0
-        failed = int(status) >= 500 or (int(status) < 0 and not ended.startswith("C"))  # C: the client left
+        silent = int(status) < 0 or (int(status) == 0 and not answered)  # a flow has no status
+        failed = int(status) >= 500 or (silent and not ended.startswith("C"))  # C: the client left
         if group is None:
             self._unrouted += failed and ended == "PR"
             return
@@ -100,7 +101,7 @@ class HAProxyPlane:
             for gone in set(self._balancers) - set(mine):
                 self._close(self._balancers.pop(gone))
             for name, its in mine.items():
-                self._route_one(self._balancers.get(name) or self._open(name), its)
+                self._route_one(self._balancers.get(name) or self._open(name, its[0].network), its)
 
     def _route_one(self, balancer: HAProxy, listeners: Sequence[Listener]) -> None:
         balancer.listen(listeners, [group for group, targets in self._states.items() if targets])
@@ -116,12 +117,12 @@ class HAProxyPlane:
         self._homes[group] = balancer
         self._settle(group)
 
-    def _open(self, name: str) -> HAProxy:
+    def _open(self, name: str, network: bool) -> HAProxy:
         host = next(self._hosts)
         with ExitStack() as kept:
             doors = [kept.enter_context(_bound(host, port)) for port in self._ports]
             self._ports = [door.getsockname()[1] for door in doors]
-            balancer = HAProxy(doors, self._out, self._lock, self._seen)
+            balancer = HAProxy(doors, self._out, self._lock, self._seen, network)
             balancer.start()
         self._balancers[name] = balancer
         return balancer

@@ -34,9 +34,8 @@ global
     log {here}/log len 512 format raw local0
     lua-load {lua}
 defaults
-    mode http
+    {mode}
     log global
-    log-format "request %b %s %ST %ts %Tr %[var(txn.open)]"
     retries 0
     no option redispatch
     timeout connect 1s
@@ -44,12 +43,29 @@ defaults
     timeout server 1h
     timeout http-keep-alive 1h
 """
+# What a request, or of a network load balancer's a flow as it begins, is logged as; the latter has no status.
+HTTP = """\
+mode http
+    log-format "request %b %s %ST %ts %Tr %[var(txn.open)]"
+"""
+TCP = """\
+mode tcp
+    option logasap
+    log-format "request %b %s 0 %ts %Tc %[var(txn.open)]"
+"""
 FRONTEND = """\
 frontend {name}
     bind fd@{fd}
     http-request lua.route
     http-request deny deny_status 503 if !{{ var(txn.group) -m found }}
     http-response add-header Set-Cookie %[var(txn.cookie)] if {{ var(txn.cookie) -m found }}
+    use_backend %[var(txn.group)]
+"""
+FLOWS = """\
+frontend {name}
+    bind fd@{fd}
+    tcp-request content lua.flow
+    tcp-request content reject if !{{ var(txn.group) -m found }}
     use_backend %[var(txn.group)]
 """
 BACKEND = """\
@@ -77,14 +93,20 @@ class Server:
 
 
 class HAProxy:
-    """Each target group is a backend, each target a server in it, each listener a frontend with a port of its own."""
+    """Each target group is a backend, each target a server in it, each listener a frontend with a port of its own.
 
-    def __init__(self, doors: Sequence[socket.socket], out: Path, lock: threading.RLock, seen: Seen) -> None:
+    A `network` one looks into no connection.
+    """
+
+    def __init__(
+        self, doors: Sequence[socket.socket], out: Path, lock: threading.RLock, seen: Seen, network: bool
+    ) -> None:
         self.host = str(doors[0].getsockname()[0])
         self._doors = doors
         self._out = out
         self._lock = lock
         self._seen = seen
+        self._network = network
         self._ports = {f"listener{n}": int(door.getsockname()[1]) for n, door in enumerate(doors)}
         self._listeners: tuple[Listener, ...] = ()
         self._frontends: dict[int, str] = {}
@@ -117,10 +139,9 @@ class HAProxy:
         self._await()
 
     def _config(self) -> str:
-        head = CONFIG.format(here=self._here, lua=HERE / "balancer.lua")
-        fronts = [
-            FRONTEND.format(name=f"listener{n}", fd=door.fileno()) for n, door in enumerate(self._doors)
-        ]
+        mode, front = (TCP, FLOWS) if self._network else (HTTP, FRONTEND)
+        head = CONFIG.format(here=self._here, lua=HERE / "balancer.lua", mode=mode.rstrip())
+        fronts = [front.format(name=f"listener{n}", fd=door.fileno()) for n, door in enumerate(self._doors)]
         backs = [BACKEND.format(name=f"group{n}") for n in range(GROUPS)]
         return head + "".join(fronts + backs)
 

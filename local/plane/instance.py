@@ -51,7 +51,8 @@ class App:
     async def _status(self, target: str) -> int:
         url = urlsplit(target)
         if url.path == "/health":
-            return 500 if self._fault == "unhealthy" else 200
+            sick = self._fault == "sickens" and self._served > GRACE
+            return 500 if sick or self._fault == "unhealthy" else 200
         self._served += 1
         if url.path == "/slow":
             await asyncio.sleep(float(parse_qs(url.query).get("seconds", ["1"])[0]))

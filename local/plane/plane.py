@@ -15,7 +15,10 @@ from local.plane.routing import Listener, Request, Rule, cookie_of, match, pinne
 from local.reality import Reality
 
 State = Literal["up", "down", "draining"]
-GRACE = 10  # requests that an instance with the fault "third" answers well before it begins to fail
+GRACE = (
+    10  # requests that an instance with the fault "third" or "sickens" answers well before it begins to fail
+)
+CUT = 0  # no status: the connection ends without an answer
 
 
 @dataclass
@@ -295,6 +298,8 @@ class ModelPlane:
                 return rule.fixed.status, {"Content-Type": rule.fixed.content_type}, rule.fixed.body
             group = pinned(rule, request.headers.get("Cookie", "")) or self._turned(rule)
             status, headers, body = self._ask(group, request.path)
+            if listener and listener.network and not headers:
+                return CUT, {}, ""
             if rule.sticky:
                 headers["Set-Cookie"] = f"AWSALBTG={cookie_of(group)}; Max-Age={rule.sticky}; Path=/"
             return status, headers, body
@@ -339,7 +344,11 @@ class ModelPlane:
 
     @staticmethod
     def _health(app: App | None) -> int | None:
-        return None if app is None else 500 if app.fault == "unhealthy" else 200
+        if app is None:
+            return None
+        return (
+            500 if app.fault == "unhealthy" or (app.fault == "sickens" and _past_grace(app.served)) else 200
+        )
 
     def _advance(self) -> None:
         """Accounts for the traffic since the last change, spread as things stood until now."""
@@ -479,6 +488,9 @@ def _serve(plane: ModelPlane, key: tuple[str, int]) -> ThreadingHTTPServer:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             request = Request(self.command, _host(self.headers), self.path, dict(self.headers.items()))
             status, headers, body = plane.answer(key, request)
+            if status == CUT:
+                self.close_connection = True
+                return
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body.encode()))}.items():
                 self.send_header(name, value)

@@ -42,13 +42,17 @@ class Rule:
 
 @dataclass(frozen=True)
 class Listener:
-    """A port of a load balancer and its rules, in the order in which they are tried."""
+    """A port of a load balancer and its rules, in the order in which they are tried.
+
+    A `network` one has no rule but its default, and carries connections: nobody answers but targets.
+    """
 
     arn: str
     load_balancer_arn: str
     dns_name: str
     port: int
     rules: tuple[Rule, ...]
+    network: bool = False
 
     def groups(self) -> set[str]:
         return {group for rule in self.rules for group, _ in rule.weights}
@@ -73,6 +77,7 @@ def read(backend: Any) -> tuple[Listener, ...]:
             dns_name=balancer.dns_name,
             port=int(listener.port),
             rules=tuple(sorted(map(_rule, list(listener.rules.values())), key=lambda rule: rule.priority)),
+            network=balancer.type == "network",
         )
         for balancer in list(backend.load_balancers.values())
         for listener in list(balancer.listeners.values())

@@ -1,8 +1,18 @@
-"""What Elastic Load Balancing refuses and moto accepts (aws-facts.md E1, E2, E3, E11, E12)."""
+"""What Elastic Load Balancing refuses and moto accepts (aws-facts.md E1, E2, E3, E11, E12, E16).
+
+Of Network Load Balancers: https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-target-groups.html
+(which target group a listener takes, and its attributes), .../network/load-balancer-listeners.html (weights), and
+https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateRule.html (no rules, but for dual-stack ones).
+"""
 
 from typing import Any
 
-from moto.elbv2.exceptions import DuplicateTargetGroupName, ELBClientError, RuleNotFoundError
+from moto.elbv2.exceptions import (
+    DuplicateListenerError,
+    DuplicateTargetGroupName,
+    ELBClientError,
+    RuleNotFoundError,
+)
 from moto.elbv2.models import ELBv2Backend, FakeAction, FakeLoadBalancer, FakeTargetGroup
 
 from local.hooks import Hooks
@@ -27,9 +37,36 @@ APPLICATION_DEFAULTS = {
     f"{HEALTH}.unhealthy_state_routing.minimum_healthy_targets.count": "1",
     f"{HEALTH}.unhealthy_state_routing.minimum_healthy_targets.percentage": "off",
 }
+NETWORK_DEFAULTS = {
+    "deregistration_delay.connection_termination.enabled": "false",
+    "deregistration_delay.timeout_seconds": "300",
+    "load_balancing.cross_zone.enabled": "use_load_balancer_configuration",
+    "preserve_client_ip.enabled": "true",
+    "proxy_protocol_v2.enabled": "false",
+    "stickiness.enabled": "false",
+    "stickiness.type": "source_ip",
+    f"{HEALTH}.dns_failover.minimum_healthy_targets.count": "1",
+    f"{HEALTH}.dns_failover.minimum_healthy_targets.percentage": "off",
+    f"{HEALTH}.unhealthy_state_routing.minimum_healthy_targets.count": "1",
+    f"{HEALTH}.unhealthy_state_routing.minimum_healthy_targets.percentage": "off",
+    "target_health_state.unhealthy.connection_termination.enabled": "true",
+    "target_health_state.unhealthy.draining_interval_seconds": "0",
+}
+DEFAULTS = {
+    **dict.fromkeys(("HTTP", "HTTPS"), APPLICATION_DEFAULTS),
+    **dict.fromkeys(("TCP", "TLS"), NETWORK_DEFAULTS),
+}
+# The protocols of the target groups that a Network Load Balancer's listener of this protocol takes.
+TAKES = {
+    "TCP": ("TCP", "TCP_UDP"),
+    "TLS": ("TCP", "TLS"),
+    "UDP": ("UDP", "TCP_UDP"),
+    "TCP_UDP": ("TCP_UDP",),
+}
 
 
 def install(hooks: Hooks) -> None:
+    hooks.wrap(ELBv2Backend, "create_load_balancer", _create_load_balancer)
     hooks.wrap(FakeAction, "__init__", _action)
     hooks.wrap(FakeTargetGroup, "__init__", _target_group)
     hooks.wrap(FakeLoadBalancer, "__init__", _load_balancer)
@@ -43,6 +80,17 @@ def install(hooks: Hooks) -> None:
     hooks.wrap(ELBv2Backend, "create_target_group", _create_target_group)
     hooks.wrap(ELBv2Backend, "modify_target_group_attributes", _modify_attributes)
     hooks.set(ELBv2Backend, "add_tags", _add_tags)
+
+
+def _create_load_balancer(original: Any, backend: ELBv2Backend, *arguments: Any, **named: Any) -> Any:
+    """A load balancer's kind is in its ARN; moto calls all of them `app`."""
+    balancer = original(backend, *arguments, **named)
+    if balancer.type == "network":
+        was, balancer.arn = balancer.arn, balancer.arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
+        backend.load_balancers[balancer.arn] = backend.load_balancers.pop(was)
+        backend.tagging_service.copy_tags(was, balancer.arn)
+        backend.tagging_service.delete_all_tags_for_resource(was)
+    return balancer
 
 
 def _load_balancer(original: Any, balancer: Any, *arguments: Any, **named: Any) -> None:
@@ -92,8 +140,8 @@ def _action(original: Any, action: FakeAction, data: dict[str, Any]) -> None:
 
 def _target_group(original: Any, group: FakeTargetGroup, *arguments: Any, **named: Any) -> None:
     original(group, *arguments, **named)
-    if group.protocol in ("HTTP", "HTTPS"):
-        group.attributes = dict(APPLICATION_DEFAULTS)
+    if group.protocol in DEFAULTS:
+        group.attributes = dict(DEFAULTS[group.protocol])
 
 
 def _check_actions(backend: ELBv2Backend, balancer: str, actions: list[dict[str, Any]] | None) -> None:
@@ -153,15 +201,41 @@ def _check_stickiness(groups: list[FakeTargetGroup], group_stickiness: dict[str,
 def _create_listener(
     original: Any, backend: ELBv2Backend, load_balancer_arn: str, *rest: Any, **named: Any
 ) -> Any:
-    _check_actions(backend, load_balancer_arn, named["actions"] if "actions" in named else rest[4])
+    protocol, port = (named[key] if key in named else rest[at] for at, key in enumerate(("protocol", "port")))
+    actions = named["actions"] if "actions" in named else rest[4]
+    _check_port(backend, load_balancer_arn, port)
+    _check_actions(backend, load_balancer_arn, actions)
+    _check_protocols(backend, protocol, actions)
     return _then_associate(original, backend, load_balancer_arn, *rest, **named)
 
 
 def _modify_listener(original: Any, backend: ELBv2Backend, arn: str, *rest: Any, **named: Any) -> Any:
     listener = backend.describe_listeners(None, [arn])[0]
     actions = named["actions"] if "actions" in named else (rest[4] if len(rest) > 4 else None)
+    port = named["port"] if "port" in named else (rest[0] if rest else None)
+    if port is not None and port != listener.port:
+        _check_port(backend, listener.load_balancer_arn, port)
     _check_actions(backend, listener.load_balancer_arn, actions)
+    _check_protocols(backend, listener.protocol, actions)
     return _then_associate(original, backend, arn, *rest, **named)
+
+
+def _check_port(backend: ELBv2Backend, balancer: str, port: Any) -> None:
+    """moto looks for the port among ARNs."""
+    standing = (
+        backend.load_balancers[balancer].listeners.values() if balancer in backend.load_balancers else ()
+    )
+    if any(str(each.port) == str(port) for each in standing):
+        raise DuplicateListenerError
+
+
+def _check_protocols(backend: ELBv2Backend, protocol: str, actions: list[dict[str, Any]] | None) -> None:
+    for arn in (pair["TargetGroupArn"] for action in actions or [] for pair in groups_of(action)):
+        told = backend.target_groups[arn].protocol
+        if told not in TAKES.get(protocol, (told,)):
+            raise ELBClientError(
+                "IncompatibleProtocols", f"A {protocol} listener takes no {told} target group: {arn}"
+            )
 
 
 def _create_rule(
@@ -175,6 +249,10 @@ def _create_rule(
 ) -> Any:
     listener = backend.describe_listeners(None, [listener_arn])[0]
     balancer = backend.load_balancers[listener.load_balancer_arn]
+    if balancer.type == "network" and balancer.ip_address_type != "dualstack":
+        raise ELBClientError(
+            "InvalidConfigurationRequest", f"Rules are not supported for listener '{listener_arn}'"
+        )
     if sum(len(each.rules) - 1 for each in balancer.listeners.values()) >= RULES_PER_BALANCER:
         raise ELBClientError(
             "TooManyRules", f"The maximum number of rules on load balancer '{balancer.arn}' is reached"
@@ -228,9 +306,9 @@ def _create_target_group(original: Any, backend: ELBv2Backend, name: str, **aske
 
 def _modify_attributes(original: Any, backend: ELBv2Backend, arn: str, attributes: dict[str, Any]) -> None:
     group = backend.target_groups.get(arn)
-    if group and group.protocol in ("HTTP", "HTTPS"):
+    if group and group.protocol in DEFAULTS:
         for key in attributes:
-            if key not in APPLICATION_DEFAULTS:
+            if key not in DEFAULTS[group.protocol]:
                 raise ELBClientError(
                     "ValidationError", f"Target group attribute key '{key}' is not recognized"
                 )

@@ -1,6 +1,7 @@
 """What an account is allowed: moto knows few of these limits, and none of Auto Scaling's and EC2's.
 
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-limits.html
 https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_DescribeAccountLimits.html
 https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_MetricInfo.html
 """
@@ -19,11 +20,13 @@ BALANCING = {
     "certificates-per-application-load-balancer": 25,
     "condition-values-per-alb-rule": 5,
     "listeners-per-application-load-balancer": 50,
+    "listeners-per-network-load-balancer": 50,
     "rules-per-application-load-balancer": 100,
     "target-groups": 3000,
     "target-groups-per-action-on-application-load-balancer": 5,
     "target-groups-per-application-load-balancer": 100,
     "targets-per-application-load-balancer": 1000,
+    "targets-per-network-load-balancer": 3000,
 }
 GROUPS = 200
 STANDARD_VCPUS: dict[str, Any] = {

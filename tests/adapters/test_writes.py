@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from local import seed
 from tests.account import ACCOUNT, REGION, RELEASE, Account
 from tests.adapters.name import NAME, Name
+from tests.adapters.network import PREVIEW, Network
 from tests.stack import ROOT
 from viridian import clone, names
 from viridian.acts import green
@@ -26,6 +27,7 @@ from viridian.aws import (
     ledger,
     load_balancer,
     pipelines,
+    previews,
     route53,
     router,
     target_groups,
@@ -108,6 +110,28 @@ def set_standby(account: Account, fence: Fence) -> object:
     plan = account.record().plan
     wanted = Forward(weights={account.target_group("blue"): 100, target_group(account): 0})
     return load_balancer.set_standby(plan.listener, plan.standby, wanted, OURS, fence)
+
+
+def flows(account: Account) -> str:
+    """The listener of the one Network Load Balancer."""
+    elb = account.client("elbv2")
+    (balancer,) = elb.describe_load_balancers(Names=["flows"])["LoadBalancers"]
+    found = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    return next(str(each["ListenerArn"]) for each in found if each["Port"] == 80)
+
+
+def preview(by: Any) -> Write:
+    def write(account: Account, fence: Fence) -> object:
+        groups = account.client("elbv2").describe_target_groups(Names=["flows-1", "flows-2"])["TargetGroups"]
+        wanted = Forward(weights={group["TargetGroupArn"]: 50 for group in groups})
+        return by.set_standby(flows(account), PREVIEW, wanted, OURS, fence)
+
+    return write
+
+
+def previewed(account: Account) -> None:
+    network = Network(account)
+    network.listens(8080, Tags=load_balancer.tag_list(OURS))
 
 
 def delete_snapshots(_: Account, fence: Fence) -> None:
@@ -444,6 +468,20 @@ WRITES: dict[str, tuple[str, Callable[[Account], object], Write, list[str]]] = {
         nothing,
         lambda a, f: load_balancer.delete_standby(a.shop.listener_arn, "shop", f),
         ["DeleteRule"],
+    ),
+    "previews.set_standby": ("shift_traffic", Network, preview(previews), ["CreateListener"]),
+    "previews.delete_standby": (
+        "shift_traffic",
+        previewed,
+        lambda a, f: previews.delete_standby(flows(a), "shop", f),
+        ["DeleteListener"],
+    ),
+    "router.set_standby": ("shift_traffic", Network, preview(router), ["CreateListener"]),
+    "router.delete_standby": (
+        "shift_traffic",
+        previewed,
+        lambda a, f: router.delete_standby(flows(a), "shop", f),
+        ["DeleteListener"],
     ),
 }
 

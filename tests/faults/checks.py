@@ -376,7 +376,7 @@ class Checks:
         if call in DELETES:
             for name in _several(request.get(DELETES[call])):
                 had_made = call == "CreateTags" and name in sight.images() - self._images
-                if name not in self._ours and not had_made:
+                if name not in self._ours and not had_made and not _is_preview(call, request):
                     self.add("C6", OURS, f"{call} of {name}, which no release made")
         elif call == "DeleteLaunchTemplateVersions":
             for version in _several(request.get("Versions")):
@@ -575,6 +575,12 @@ def _names(request: Mapping[str, Any], route: str) -> bool:
     return route in str(request) or (
         ":route53:" in route and zone in str(request.get("HostedZoneId")) and name in str(request)
     )
+
+
+def _is_preview(call: str, request: Mapping[str, Any]) -> bool:
+    """Whether a release adds a listener of its own to a Network Load Balancer, which has no rules."""
+    ours = any(tag["Key"] == sight.RELEASE for tag in request.get("Tags") or ())
+    return call == "CreateListener" and ":loadbalancer/net/" in request["LoadBalancerArn"] and ours
 
 
 def _several(value: Any) -> list[str]:

@@ -408,7 +408,7 @@ MUTANTS: list[Mutant] = [
         "green is in no rule before its first weight",
         altered(
             "viridian.acts.green:set_standby",
-            "load_balancer.set_standby(record.plan.listener, record.plan.standby, wanted, tags(record), record.fence())",
+            "router.set_standby(record.plan.listener, record.plan.standby, wanted, tags(record), record.fence())",
             "pass",
         ),
         GOOD,

@@ -35,27 +35,29 @@ _OWN = {
     "packed": ("BakeImageFunction", "ConvergeFunction"),
     "gated": ("PassGateFunction", "AwaitApprovalFunction", "AnswerApprovalFunction"),
 }
-# Those by a name differ in single calls: each of them, and the two of the ledger by which it is written down.
-_BY_NAME = (
-    "ChangeResourceRecordSets",
-    "CreateLoadBalancer",
-    "CreateListener",
-    "DeleteLoadBalancer",
-)
+# Those of another route differ in single calls: each of them, and the two of the ledger by which it is written down.
+_OF_ROUTE = {
+    "named": ("ChangeResourceRecordSets", "CreateLoadBalancer", "CreateListener", "DeleteLoadBalancer"),
+    "network": ("CreateListener", "ModifyListener", "DeleteListener"),
+}
+
+
+def other_route(scenario: str) -> str | None:
+    """The kind of a scenario's route, if it isn't that of most; its name begins with it."""
+    return next((kind for kind in _OF_ROUTE if scenario.startswith(kind)), None)
 
 
 def crashing(clean: Clean, scenario: str) -> list[Point]:
     """The changing calls at which a scenario is crashed."""
     points = clean.mutating(scenario)
-    if scenario.startswith("named"):
-        return [point for at, point in enumerate(points) if _by_name(points[max(0, at - 2) : at + 1])]
+    if kind := other_route(scenario):
+        own = _OF_ROUTE[kind]
+        return [point for at, point in enumerate(points) if _is_one(own, points[max(0, at - 2) : at + 1])]
     return of(points, *_OWN[scenario]) if scenario in _OWN else points
 
 
-def _by_name(last: Sequence[Point]) -> bool:
-    return last[-1].call in _BY_NAME or (
-        last[-1].call in LEDGER and any(each.call in _BY_NAME for each in last)
-    )
+def _is_one(own: Sequence[str], last: Sequence[Point]) -> bool:
+    return last[-1].call in own or (last[-1].call in LEDGER and any(each.call in own for each in last))
 
 
 def changes(clean: Clean, scenario: str) -> list[Point]:

@@ -36,8 +36,12 @@ STEPS = ({"weight": 50, "observe_minutes": 2}, {"weight": 100, "observe_minutes"
 REALITY: Mapping[str, Any] = {}
 SERVICE: Mapping[str, Any] = {"deregistration_delay": 30, "keep_minutes": 2, "retain_days": 0}
 BY_NAME = {"route": "name"}
+BY_FLOWS = {"route": "network", "tracking": "cpu", "preview_port": 8080}
 # What the service of a scenario is, if it isn't like the others'.
-SEEDED: Mapping[str, Mapping[str, Any]] = dict.fromkeys(("named", "named_bad", "named_ordered"), BY_NAME)
+SEEDED: Mapping[str, Mapping[str, Any]] = {
+    **dict.fromkeys(("named", "named_bad", "named_ordered"), BY_NAME),
+    **dict.fromkeys(("network", "network_bad", "network_ordered"), BY_FLOWS),
+}
 RESOLVERS = 50  # clients that look a name up
 
 
@@ -225,6 +229,7 @@ class Prepared:
 
 _SEEDED = {
     *inspect.signature(seed.service).parameters,
+    "preview_port",
     "rate",
     "sticky_share",
     "long_share",

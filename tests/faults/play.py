@@ -82,7 +82,7 @@ def is_over(world: Place, release: Release) -> bool:
     record = world.record_of(release)
     status = record.get("status")
     retires = _until(world, record.get("retire_at"))
-    if status == "Promoted" and world.run.scenario == "retired" and retires < LONGEST:
+    if status == "Promoted" and world.run.scenario in ("retired", "network") and retires < LONGEST:
         return False  # its blue is still to be retired, and not tomorrow
     return status is None or status in ENDED
 

@@ -388,6 +388,9 @@ CLEAN_ENDS = {
     "stepped": "RolledBack",
     "named_bad": "RolledBack",
     "named_ordered": "RolledBack",
+    "network": "Retired",
+    "network_bad": "RolledBack",
+    "network_ordered": "RolledBack",
 }
 
 

@@ -165,6 +165,21 @@ def named_ordered(world: Place) -> Release:
     return ordered(world)
 
 
+def network(world: Place) -> Release:
+    """A good one behind a Network Load Balancer, whose blue is retired when its time has come."""
+    return release(world)
+
+
+def network_bad(world: Place) -> Release:
+    """Green sickens there as soon as it has traffic: nobody sees its answers, but its health checks."""
+    return world.start(source=ami(world, fault="sickens"))
+
+
+def network_ordered(world: Place) -> Release:
+    """A person orders such a service's rollback at 50%."""
+    return ordered(world)
+
+
 def _unwanted(world: Place, source: Mapping[str, Any]) -> Release:
     return world.start(source=source, smoke_tests=[{"path": "/", "contains": "nothing of the kind"}])
 
@@ -206,6 +221,9 @@ SCENARIOS: dict[str, Scenario] = {
     "named": named,
     "named_bad": named_bad,
     "named_ordered": named_ordered,
+    "network": network,
+    "network_bad": network_bad,
+    "network_ordered": network_ordered,
 }
 # One release each, which ends well by itself; rows add crowds and sequels to the scenarios.
 PLAIN = tuple(SCENARIOS)

@@ -180,6 +180,8 @@ def carried(cloud: Any) -> dict[str, int]:
     for listener in cloud.plane._listeners.values():
         if reached is not None and listener.dns_name not in reached:
             continue
+        if listener.network and RELEASE in elb().tagging_service.get_tag_dict_for_resource(listener.arn):
+            continue  # a preview listener
         for rule in listener.rules:
             if any(condition.header.lower() == STANDBY for condition in rule.conditions):
                 continue

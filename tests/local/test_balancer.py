@@ -33,7 +33,8 @@ class Now:
 class Shop:
     """Two instances of blue, two of green, and what a client does."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, network: bool = False) -> None:
+        self.network = network
         self.plane = HAProxyPlane(Now(), Reality(), out)
         self.plane.start()
         self.route((A, 100))
@@ -51,7 +52,8 @@ class Shop:
     def route(self, *weights: tuple[str, int], sticky: int = 0, before: tuple[Rule, ...] = ()) -> None:
         production = Rule("production", 100, (EVERYTHING,), weights, sticky)
         last = Rule("default", LAST, (), (), fixed=Fixed(404, "nothing here", "text/plain"))
-        self.plane.route([Listener("listener", "balancer", DNS, 80, (*before, production, last))])
+        rules = (Rule("default", LAST, (), weights),) if self.network else (*before, production, last)
+        self.plane.route([Listener("listener", "balancer", DNS, 80, rules, self.network)])
 
     def get(self, path: str = "/", **headers: str) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(*self.address(), timeout=10)
@@ -414,3 +416,47 @@ time.sleep(60)
 def answers(port: int) -> bool:
     with socket.socket() as door:
         return door.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def flows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A Network Load Balancer: a connection is spread once, whatever is asked on it."""
+    shop = Shop(tmp_path_factory.mktemp("flows"), network=True)
+    shop.stock()
+    yield shop
+    shop.plane.stop()
+
+
+def test_each_connection_goes_by_weight_and_stays_where_it_went(flows: Shop) -> None:
+    flows.route((A, 50), (B, 50))
+    assert set(flows.served(40)) == {"blue", "green"}
+    held = http.client.HTTPConnection(*flows.address(), timeout=5)
+    first = version(held)
+    flows.route((A, 0 if first == "blue" else 100), (B, 100 if first == "blue" else 0))
+    assert {version(held) for _ in range(10)} == {first}
+    assert flows.served(10) == {"green" if first == "blue" else "blue": 10}
+    held.close()
+
+
+def test_a_flow_is_counted_once_as_it_begins(flows: Shop) -> None:
+    flows.route((A, 100))
+    before = flows.plane.counts().get(A, Counts()).requests
+    held = http.client.HTTPConnection(*flows.address(), timeout=5)
+    for _ in range(5):
+        version(held)
+    assert flows.counts(A, before + 1).requests == before + 1
+    held.close()
+
+
+def test_a_group_without_targets_cuts_its_flows_and_answers_nothing(flows: Shop) -> None:
+    flows.route((EMPTY, 100))
+    with pytest.raises((OSError, http.client.HTTPException)):
+        flows.get()
+    eventually(lambda: flows.plane.counts().get(EMPTY, Counts()).elb_5xx == 1)
+
+
+def version(connection: http.client.HTTPConnection) -> str | None:
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    answer.read()
+    return answer.headers["X-Version"]

@@ -116,6 +116,30 @@ def test_errors_are_published_only_when_there_are_some(cloud: World, shop: seed.
     assert [read[f"m{n}"] for n in range(4)] == [{60.0: 7.0}, {60.0: 2.0}, {60.0: 13.0}, {60.0: 50.0}]
 
 
+def test_a_network_load_balancer_counts_flows_by_target_group_alone_and_resets_for_all(cloud: World) -> None:
+    flows = seed.service(cloud, route="network", tracking="none")
+    cloud.metrics.tick(cloud.clock.now())
+    cloud.serve(flows, 40, elb_5xx=3)
+    cloud.later(150)
+    balancer, group = (
+        flows.load_balancer_arn.split(":loadbalancer/")[1],
+        flows.target_group_arn.split(":")[-1],
+    )
+
+    def read(name: str, **dimensions: str) -> dict[float, float]:
+        where = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        metric = {"Namespace": "AWS/NetworkELB", "MetricName": name, "Dimensions": where}
+        query = {"Id": "m", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
+        return cloud.read([query])["m"]
+
+    assert read("NewFlowCount", TargetGroup=group) == {0.0: 40.0, 60.0: 0.0}
+    assert read("NewFlowCount", LoadBalancer=balancer) == {0.0: 40.0, 60.0: 0.0}
+    assert read("NewFlowCount", LoadBalancer=balancer, TargetGroup=group) == {}
+    assert read("TCP_ELB_Reset_Count", LoadBalancer=balancer) == {0.0: 3.0, 60.0: 0.0}
+    assert read("TCP_ELB_Reset_Count", TargetGroup=group) == {}
+    assert read("HealthyHostCount", LoadBalancer=balancer, TargetGroup=group)
+
+
 def test_dimensions_must_be_exact(cloud: World, shop: seed.Seeded) -> None:
     """Fact 9: a load balancer's figures aren't those of its groups."""
     cloud.serve(shop, 40)

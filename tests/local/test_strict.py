@@ -199,6 +199,40 @@ class TestTargetGroups:
         code = refusal(elb.modify_target_group_attributes, TargetGroupArn=green, Attributes=unknown)
         assert code == "ValidationError"
 
+    def test_a_network_load_balancer_has_no_rules_and_takes_weighted_groups_of_its_protocols(
+        self, cloud: alone.World
+    ) -> None:
+        """E16."""
+        elb, flows = cloud.client("elbv2"), seed.service(cloud, route="network", tracking="none")
+        assert ":loadbalancer/net/" in flows.load_balancer_arn
+        assert ":listener/net/" in flows.route_arn
+        made = elb.create_target_group(Name="web", Protocol="HTTP", Port=80, VpcId=flows.vpc_id)
+        web = made["TargetGroups"][0]["TargetGroupArn"]
+        made = elb.create_target_group(Name="flows-2", Protocol="TCP", Port=80, VpcId=flows.vpc_id)
+        second = made["TargetGroups"][0]["TargetGroupArn"]
+
+        def forward(*weights: tuple[str, int]) -> list[dict[str, Any]]:
+            pairs = [{"TargetGroupArn": arn, "Weight": weight} for arn, weight in weights]
+            return [{"Type": "forward", "ForwardConfig": {"TargetGroups": pairs}}]
+
+        balancer, listener = {"LoadBalancerArn": flows.load_balancer_arn}, {"ListenerArn": flows.route_arn}
+        both = forward((flows.target_group_arn, 50), (second, 50))
+        elb.modify_listener(**listener, DefaultActions=both)
+        condition = [{"Field": "path-pattern", "PathPatternConfig": {"Values": ["/"]}}]
+        asked = {**listener, "Conditions": condition, "Priority": 1, "Actions": both}
+        assert refusal(elb.create_rule, **asked) == "InvalidConfigurationRequest"
+        mixed = forward((flows.target_group_arn, 50), (web, 50))
+        assert refusal(elb.modify_listener, **listener, DefaultActions=mixed) == "IncompatibleProtocols"
+        again = {**balancer, "Protocol": "TCP", "Port": 80, "DefaultActions": both}
+        assert refusal(elb.create_listener, **again) == "DuplicateListener"
+        beside = elb.create_listener(**{**again, "Port": 81})["Listeners"][0]["ListenerArn"]
+        assert refusal(elb.modify_listener, ListenerArn=beside, Port=80, DefaultActions=both) == (
+            "DuplicateListener"
+        )
+        slow = [{"Key": "slow_start.duration_seconds", "Value": "30"}]
+        code = refusal(elb.modify_target_group_attributes, TargetGroupArn=second, Attributes=slow)
+        assert code == "ValidationError"
+
     def test_a_resource_can_carry_more_than_ten_tags(self, cloud: alone.World, shop: seed.Seeded) -> None:
         """E1 (ALB quotas: 50)."""
         elb = cloud.client("elbv2")

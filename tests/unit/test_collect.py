@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from tests.account import EXECUTION, NOW, PLOT, RELEASE, Account
+from tests.adapters.network import Network
 from viridian import names
 from viridian.acts import collecting
-from viridian.aws import clients, ledger
+from viridian.aws import clients, ledger, load_balancer
 from viridian.errors import NotPermitted
 from viridian.leftovers import KINDS, SAFE_AGE
 
@@ -420,6 +421,7 @@ def test_a_load_balancer_stays_while_a_group_is_behind_it(left: Account) -> None
 
 def test_every_kind_of_thing_is_found(left: Account) -> None:
     own_balancer(left)
+    Network(left).listens(8080, Tags=load_balancer.tag_list(names.tags("shop", RELEASE)))
     answer = left.run("collect")
     lines = [line for fate in FATES for line in answer[fate]]
     assert [kind for kind in KINDS if not any(line.startswith(f"{kind} ") for line in lines)] == []

@@ -18,6 +18,8 @@ DOCUMENTED: Names = {
     ("AWS/ApplicationELB", ("LoadBalancer", "TargetGroup")): {
         "RequestCount", "HTTPCode_Target_5XX_Count", "TargetResponseTime",
     },
+    # https://docs.aws.amazon.com/elasticloadbalancing/latest/network/load-balancer-cloudwatch-metrics.html
+    ("AWS/NetworkELB", ("TargetGroup",)): {"NewFlowCount"},
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
     ("AWS/Lambda", ("FunctionName",)): {"Invocations", "Errors", "Throttles", "IteratorAge"},
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
@@ -74,7 +76,7 @@ def test_every_alarm_of_the_stack_is_on_it() -> None:
 
 def test_what_is_blues_and_greens_can_be_narrowed_to_a_service() -> None:
     (variable,) = BODY["variables"]
-    narrowed = [metric for _, metric in METRICS if shown(metric)[0] == "AWS/ApplicationELB"]
+    narrowed = [metric for _, metric in METRICS if shown(metric)[0].endswith("ELB")]
     assert narrowed
     for metric in narrowed:
         assert f" {variable['pattern']}'" in metric[0]["expression"]

@@ -19,6 +19,7 @@ GREEN = f"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{PLAN.
 RULE = PLAN.listener.replace(":listener/", ":listener-rule/") + "/1"
 IDS: dict[Kind, str] = {
     "standby rule": RULE,
+    "preview listener": PLAN.listener.rpartition("/")[0] + "/preview",
     "Auto Scaling group": PLAN.green_group,
     "alarm": names.alarm("shop", PLAN.release, "errors"),
     "load balancer": GREEN.replace(
@@ -87,6 +88,11 @@ def test_nothing_goes_while_its_release_is_not_over(kind: Kind, status: str) -> 
 def test_what_the_ledger_does_not_know_is_reported_and_never_removed(kind: Kind) -> None:
     assert judged(left(kind)).action == "report"
     assert judged(left(kind, service="another"), record("RolledBack")).action == "report"
+
+
+def test_a_listener_of_another_load_balancer_and_the_route_itself_are_no_preview_of_a_release() -> None:
+    for id_ in (PLAN.listener, PLAN.listener.replace("/shop/", "/other/") + "0"):
+        assert judged(left("preview listener", id=id_), record("RolledBack")).action == "report"
 
 
 @pytest.mark.parametrize("kind", leftovers.KINDS)

@@ -522,3 +522,10 @@ def test_a_preview_has_a_link_a_header_and_a_line_to_paste(endpoint: Endpoint, u
     told = plan.preview(replace(PLAN, endpoint=endpoint))
     assert told == f"{url} with the header {HEADER} ({line})"
     assert shlex.split(line)[-1] == url
+
+
+def test_a_preview_listener_needs_no_header() -> None:
+    endpoint = Endpoint(dns_name="shop-1.elb.amazonaws.com", protocol="HTTPS", port=8443)
+    told = plan.preview(replace(PLAN, endpoint=endpoint, standby=replace(PLAN.standby, port=8443)))
+    url = "https://shop-1.elb.amazonaws.com:8443/"
+    assert told == f"{url} (curl --insecure {url})"

@@ -77,6 +77,7 @@ WEIGHED = {
     f"{NAMES}RecordTypes": "A",
     f"{NAMES}Actions": "CREATE,DELETE",
 }
+NETWORK, FLOWS = f"{ELB}:loadbalancer/net/shop/1", f"{ELB}:listener/net/shop/1/2"
 BALANCER, OWN_LISTENER = f"{ELB}:loadbalancer/app/v-shop/1", f"{ELB}:listener/app/v-shop/1/2"
 NUMBERED = {"autoscaling:LaunchTemplateVersionSpecified": "true"}
 
@@ -229,6 +230,13 @@ MAY = [
     ("CreateGreen", "elasticloadbalancing:CreateListener", BALANCER, {**OURS, **TAGGED}, {**LENT, **TAGGED}),
     ("CreateGreen", "elasticloadbalancing:AddListenerCertificates", OWN_LISTENER, OURS, LENT),
     ("Converge", "elasticloadbalancing:DeleteLoadBalancer", BALANCER, OURS, LENT),
+    ("ShiftTraffic", "elasticloadbalancing:ModifyListener", FLOWS, LENT, {}),
+    ("CreateGreen", "elasticloadbalancing:CreateListener", NETWORK, {**LENT, **TAGGED}, TAGGED),
+    ("CreateGreen", "elasticloadbalancing:AddTags", FLOWS, {"elasticloadbalancing:CreateAction": "CreateListener"}, LENT),
+    ("Promote", "elasticloadbalancing:ModifyListener", FLOWS, OURS, {}),
+    ("Converge", "elasticloadbalancing:DeleteListener", FLOWS, OURS, LENT),
+    ("RetireBlue", "elasticloadbalancing:DeleteListener", FLOWS, OURS, LENT),
+    ("Collect", "elasticloadbalancing:DeleteListener", FLOWS, OURS, LENT),
     ("PlanRelease", "ssm:GetParameter", f"{SSM}:parameter/golden", LENT, {}),
     ("BakeImage", "ec2:CreateImage", INSTANCE, LENT, {}),
     ("BakeImage", "ssm:SendCommand", INSTANCE, LENT, {}),

@@ -157,6 +157,8 @@ def test_a_version_is_semantic(version: str, fits: bool) -> None:
         (RULE.replace("listener-rule", "listener").rsplit("/", 1)[0], True),
         (RULE.replace("arn:aws:", "arn:aws-cn:").replace("us-east-1", "cn-north-1"), True),
         (RULE.replace("/app/", "/net/"), False),
+        (RULE.replace(":listener-rule/app/", ":listener/net/").rpartition("/")[0], True),
+        (RULE.replace(":listener-rule/app/", ":listener/gwy/").rpartition("/")[0], False),
         (RULE.replace("listener-rule", "targetgroup"), False),
         (RULE.replace("123456789012", "12345"), False),
         (RULE + "\n", False),
@@ -288,7 +290,7 @@ def test_a_release_may_override_all_of_its_profile_but_what_is_the_services_alon
     name: str,
 ) -> None:
     fields = {field.name: field for field in msgspec.structs.fields(Request)}
-    own = ("route", "start_on_image", "windows", "approval", "hooks")
+    own = ("route", "preview_port", "start_on_image", "windows", "approval", "hooks")
     assert (name in fields) == (name not in own)
     if name in fields:
         assert fields[name].default is UNSET

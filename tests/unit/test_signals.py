@@ -97,6 +97,42 @@ def _red(alarm: Alarm, **values: float | None) -> bool:
     return shown is not None and shown > alarm.threshold
 
 
+def network_alarms(**thresholds: Any) -> dict[str, Alarm]:
+    limits = Thresholds(**thresholds)
+    found = signals.green_alarms("shop", "2.0.0-a", limits, "net/shop/1", "targetgroup/g/2", 3)
+    return {alarm.signal: alarm for alarm in found}
+
+
+def test_flows_stand_for_requests_where_the_load_balancer_sees_no_others() -> None:
+    """NewFlowCount is told by target group alone, health by both."""
+    both = {"LoadBalancer": "net/shop/1", "TargetGroup": "targetgroup/g/2"}
+    shown = {}
+    for query in signals.measures(network_alarms().values()):
+        if "MetricStat" in query:
+            metric, stat = query["MetricStat"]["Metric"], query["MetricStat"]["Stat"]
+            assert metric["Namespace"] == "AWS/NetworkELB"
+            shown[metric["MetricName"], stat] = {d["Name"]: d["Value"] for d in metric["Dimensions"]}
+    assert shown == {
+        ("NewFlowCount", "Sum"): {"TargetGroup": "targetgroup/g/2"},
+        ("HealthyHostCount", "Minimum"): both,
+        ("HealthyHostCount", "Maximum"): both,
+        ("UnHealthyHostCount", "Maximum"): both,
+    }
+    assert set(network_alarms()) == set(signals.of_green(Thresholds(), "net/shop/1"))
+    asked = signals.requests_of("blue", "net/shop/1", "targetgroup/g/2")["MetricStat"]["Metric"]
+    assert asked == signals.measures(network_alarms().values())[0]["MetricStat"]["Metric"]
+
+
+@pytest.mark.parametrize(
+    ("requests", "able", "red"),
+    [(5, 0, True), (5, 1, False), (0, 0, False), (5, None, False), (None, 0, False)],
+)
+def test_flows_to_a_green_without_a_healthy_target_are_seen_by_its_hosts(
+    requests: float | None, able: float | None, red: bool
+) -> None:
+    assert _red(network_alarms()["fail-open"], requests=requests, able=able) is red
+
+
 def test_silence_is_no_failure() -> None:
     assert {alarm.missing for alarm in alarms(latency_seconds=1.0).values()} == {"notBreaching"}
 

@@ -180,8 +180,11 @@ def test_with_viridian_gone_the_page_puts_everything_on_blue_and_nothing_is_lost
     assert set(pager.variables) == set(FILLED_IN)
 
 
-def test_with_hands_off_a_viridian_that_works_keeps_off_too(tmp_path: Path) -> None:
-    with opened(route="listener") as world, over_http() as endpoint:
+@pytest.mark.parametrize(
+    "service", [{"route": "listener"}, {"route": "network", "tracking": "cpu", "preview_port": 8080}]
+)
+def test_with_hands_off_a_viridian_that_works_keeps_off_too(tmp_path: Path, service: dict[str, Any]) -> None:
+    with opened(**service) as world, over_http() as endpoint:
         release = world.start().until("JudgeGreen")
         pager = Pager(
             endpoint,

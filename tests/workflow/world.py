@@ -257,9 +257,14 @@ class World:
         return list(self.cloud.client("elbv2").describe_target_groups()["TargetGroups"])
 
     def standby(self) -> dict[str, int] | None:
-        """The standby rule's weights; None if there is none."""
-        rules = self.cloud.client("elbv2").describe_rules(ListenerArn=self.shop.listener_arn)["Rules"]
+        """The weights of the standby rule, or of the preview listener; None if there is none."""
+        elb = self.cloud.client("elbv2")
+        rules = elb.describe_rules(ListenerArn=self.shop.listener_arn)["Rules"]
         standing = [rule for rule in rules if "x-viridian-standby" in json.dumps(rule["Conditions"])]
+        if "/net/" in self.shop.route_arn:
+            listeners = elb.describe_listeners(LoadBalancerArn=self.shop.load_balancer_arn)["Listeners"]
+            others = [each for each in listeners if each["ListenerArn"] != self.shop.route_arn]
+            standing = [{"Actions": each["DefaultActions"]} for each in others]
         return _weights(standing[0]) if standing else None
 
     def named(self, weights: dict[str, int] | None) -> dict[str, int]:

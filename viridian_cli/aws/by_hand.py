@@ -44,7 +44,7 @@ def sides(route: str, service: str) -> Sides:
 def _standing_by(route: str, service: str) -> tuple[str, ...]:
     if dns.is_name(route):
         return ()
-    standby = load_balancer.standby_forward(load_balancer.find_route(route).listener, service)
+    standby = router.standby_forward(load_balancer.find_route(route).listener, service)
     return tuple(standby.weights) if standby else ()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from viridian import arns, cost, dns
+from viridian import arns, cost, dns, network
 from viridian.aws import (
     auto_scaling,
     balancers,
@@ -51,11 +51,12 @@ def head_room(
         name="target groups in the Region", used=len(groups), more=1, limit=limits.get("target-groups")
     )
     if not dns.is_name(route.arn):
+        kind = "network" if network.is_network(route.listener) else "application"
         yield Quota(
             name="targets of the load balancer, blue's alone",
             used=count,
             more=count,
-            limit=limits.get("targets-per-application-load-balancer"),
+            limit=limits.get(f"targets-per-{kind}-load-balancer"),
         )
     yield Quota(name="Auto Scaling groups in the Region", used=in_use[0], more=1, limit=in_use[1])
     yield Quota(
@@ -74,6 +75,15 @@ def _shared(
     route: Route, groups: list[dict[str, Any]], limits: Mapping[str, int], *, has_standby: bool
 ) -> Iterator[Quota]:
     """What both sides have of one load balancer and its rule."""
+    if network.is_network(route.listener):
+        # How many target groups an action of its takes, AWS may still tell as it was before they had weights.
+        yield Quota(
+            name="listeners of the load balancer",
+            used=len(load_balancer.listeners_of(route.load_balancer)),
+            more=0 if has_standby else 1,
+            limit=limits.get("listeners-per-network-load-balancer"),
+        )
+        return
     yield Quota(
         name="rules of the load balancer",
         used=load_balancer.count_rules(route.load_balancer),

@@ -15,6 +15,7 @@ from viridian.aws import (
     ledger,
     load_balancer,
     pages,
+    previews,
     router,
     target_groups,
 )
@@ -73,6 +74,7 @@ def _find() -> list[Thing]:
     ]
     return [
         *load_balancer.left(),
+        *previews.left(),
         *auto_scaling.left(),
         *alarms.left(),
         *balancers.left(),
@@ -130,8 +132,8 @@ def _remove(thing: Thing, record: Record, fence: Fence) -> bool:
     """Removes one thing, which may be gone already; False while it still takes its time."""
     ours = names.tags(thing.service, thing.release)
     match thing.kind:
-        case "standby rule":
-            load_balancer.delete_standby(record.plan.listener, thing.service, fence)
+        case "standby rule" | "preview listener":
+            router.delete_standby(record.plan.listener, thing.service, fence)
         case "Auto Scaling group":
             auto_scaling.empty(thing.id, ours, fence)
             return auto_scaling.delete(thing.id, ours, fence)

@@ -2,13 +2,16 @@
 
 import secrets
 
-from viridian import balancer, dns, preflight, traffic
-from viridian.aws import balancers, load_balancer, route53
+from msgspec.structs import replace
+
+from viridian import balancer, dns, network, preflight, traffic
+from viridian.aws import balancers, load_balancer, previews, route53
 from viridian.aws.load_balancer import Route
+from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
 from viridian.plan import Endpoint, Standby
 from viridian.preflight import Lent
-from viridian.request import SmokeTest
+from viridian.request import Profile
 from viridian.traffic import Forward
 
 
@@ -36,23 +39,39 @@ def find(route: str) -> Route:
     )
 
 
-def standby(route: Route, service: str, tests: tuple[SmokeTest, ...]) -> tuple[Standby, Forward | None]:
-    """The standby rule as it is to be, and where it forwards to now; a name needs none, each side has its load balancer.
+def standby(
+    route: Route, service: str, profile: Profile, blue: TargetGroup
+) -> tuple[Standby, Forward | None]:
+    """The standby rule or preview listener as it is to be, and where it forwards to now; a name needs none, each side has its
+    load balancer.
 
     Refuses a rule that the smoke tests would not meet.
     """
     token = f"{service}.{secrets.token_hex(16)}"
+    if network.is_network(route.listener):
+        network.ensure_flows(load_balancer.endpoint(route, None, "/").protocol, blue.sticky_seconds() > 0)
+        network.ensure_measured(profile.thresholds)
+        standing = previews.others(route.listener, service)
+        network.ensure_only(route.arn, blue.arn, standing)
+        port = network.ensure_port(profile, standing)
+        made = Standby(value=token, priority=0, conditions=(), port=port)
+        return made, previews.standby_forward(route.listener, service)
+    network.ensure_no_port(profile)
     if dns.is_name(route.arn):
         return Standby(value=token, priority=0, conditions=()), None
     preflight.ensure_plain(route.arn, route.conditions, route.transforms)
     taken, before = load_balancer.place(route.listener, service)
     rule = preflight.standby(route.conditions, route.priority, taken, token)
-    preflight.ensure_reached(tests, route.conditions)
+    preflight.ensure_reached(profile.smoke_tests, route.conditions)
     return rule, before
 
 
-def endpoint(route: Route) -> Endpoint:
-    """Where green is asked before anybody else asks it: by the host that users name."""
+def endpoint(route: Route, standby: Standby, blue: TargetGroup) -> Endpoint:
+    """Where green is asked before anybody else asks it: by the host that users name, or at the preview listener."""
+    if standby.port:
+        users = load_balancer.endpoint(route, None, "/")
+        protocol = network.scheme(users.protocol, str(blue.description["HealthCheckProtocol"]))
+        return replace(users, protocol=protocol, port=standby.port)
     if dns.is_name(route.arn):
         _, name = dns.place(route.arn)
         return load_balancer.endpoint(route, name.rstrip("."), "/")
@@ -63,7 +82,8 @@ def lent(route: Route) -> tuple[Lent, ...]:
     """What of it its owner must have lent; whose weights may be set, the stack's RecordNames say."""
     if dns.is_name(route.arn):
         return (Lent(kind="elbv2", id=route.load_balancer, tags=load_balancer.tags(route.load_balancer)),)
-    tags = load_balancer.tags_of([route.listener, route.arn])
-    listener = Lent(kind="elbv2", id=route.listener, tags=tags[route.listener], shared=True)
+    above = route.load_balancer if network.is_network(route.listener) else route.listener
+    tags = load_balancer.tags_of(list(dict.fromkeys((above, route.arn))))
+    shared = Lent(kind="elbv2", id=above, tags=tags[above], shared=True)
     rule = Lent(kind="elbv2", id=route.arn, tags=tags[route.arn])
-    return (rule, listener) if route.priority else (rule,)
+    return (rule, shared) if above != route.arn else (rule,)

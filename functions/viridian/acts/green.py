@@ -16,8 +16,8 @@ from viridian.traffic import Forward
 
 
 def make_target_group(record: Record) -> str:
-    """Green's target group, in use and so health-checked before any traffic (aws-facts 4): behind the standby rule, or a
-    load balancer of its own.
+    """Green's target group, in use and so health-checked before any traffic (aws-facts 4): behind the standby rule or the
+    preview listener, or a load balancer of its own.
     """
     plan, fence = record.plan, record.fence()
     like = target_groups.find(plan.blue.target_group)
@@ -75,7 +75,7 @@ def _ours(record: Record, arn: str | None) -> str | None:
 
 
 def set_standby(record: Record, green: str, *, green_weight: int) -> None:
-    """Both sides stay in the standby rule, so that neither ever drops out of use while weights change elsewhere.
+    """Both sides stay in the standby rule or preview listener: neither ever drops out of use while weights change elsewhere.
 
     Sides with a load balancer each are in use behind it.
     """
@@ -84,18 +84,18 @@ def set_standby(record: Record, green: str, *, green_weight: int) -> None:
     blue = record.plan.blue.target_group
     sticky = record.plan.sticky_seconds
     wanted = Forward(weights={green: green_weight, blue: traffic.WHOLE - green_weight}, sticky_seconds=sticky)
-    load_balancer.set_standby(record.plan.listener, record.plan.standby, wanted, tags(record), record.fence())
+    router.set_standby(record.plan.listener, record.plan.standby, wanted, tags(record), record.fence())
 
 
 def in_standby(record: Record, target_group: str) -> bool:
     """Whether the service's standby rule keeps a target group in use."""
-    forward = load_balancer.standby_forward(record.plan.listener, record.plan.service)
+    forward = router.standby_forward(record.plan.listener, record.plan.service)
     return forward is not None and target_group in forward.weights
 
 
 def has_standby(record: Record) -> bool:
     """Whether the standby rule is anything but what it was before the release."""
-    shown = load_balancer.standby_forward(record.plan.listener, record.plan.service)
+    shown = router.standby_forward(record.plan.listener, record.plan.service)
     return shown is not None and shown != _standby_before(record)
 
 
@@ -103,9 +103,9 @@ def give_standby_back(record: Record) -> None:
     """The standby rule as the release found it: gone, or on the fleet that the release before this one keeps."""
     plan, before = record.plan, _standby_before(record)
     if before is None:
-        load_balancer.delete_standby(plan.listener, plan.service, record.fence())
+        router.delete_standby(plan.listener, plan.service, record.fence())
     else:
-        load_balancer.set_standby(plan.listener, plan.standby, before, tags(record), record.fence())
+        router.set_standby(plan.listener, plan.standby, before, tags(record), record.fence())
 
 
 def _standby_before(record: Record) -> Forward | None:

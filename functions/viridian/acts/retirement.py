@@ -98,7 +98,7 @@ def _retire(record: Record) -> Move:
         _let_launch(record)
         return _keep(record, f"blue serves again ({traffic.describe(rule.forward)}), so it stays as it is")
     if green.in_standby(record, blue.target_group):
-        load_balancer.delete_standby(record.plan.listener, record.plan.service, fence)
+        router.delete_standby(record.plan.listener, record.plan.service, fence)
     if router.forward(record.plan.route).of(blue.target_group) > 0:
         return Move(act="AwaitBlue", reason="blue serves again", again_in=1)
     auto_scaling.empty(blue.group, {names.MANAGED: "true"}, fence)

@@ -56,7 +56,7 @@ def make_plan(
     setup = cloning.setup(group, template, policies)
     vpc = target_group.description["VpcId"]
     wanted = overrides.check(request.fleet, setup, blue, vpc, image, ready.found)
-    standby, standby_before = entry.standby(route, service, profile.smoke_tests)
+    standby, standby_before = entry.standby(route, service, profile, target_group)
     has_standby = standby_before is not None
     quotas = tuple(
         budget.head_room(route, group, launches, template, groups, versions=versions, has_standby=has_standby)
@@ -77,7 +77,7 @@ def make_plan(
         route=profile.route,
         listener=route.listener,
         load_balancer=route.load_balancer,
-        endpoint=entry.endpoint(route),
+        endpoint=entry.endpoint(route, standby, target_group),
         profile=profile,
         profile_version=profile_version,
         source=request.source,
@@ -96,12 +96,14 @@ def make_plan(
         standby=standby,
         standby_before=standby_before,
         steps=plan.in_words(profile),
-        makes=plan.makes(service, release, request.source, launches, by_name=dns.is_name(profile.route)),
+        makes=plan.makes(
+            service, release, request.source, launches, standby.kind, by_name=dns.is_name(profile.route)
+        ),
         changes=(
             *plan.changes(profile.route, blue, rate),
             *cloning.falls_inside(auto_scaling.scheduled(blue.group), started_at, deadline),
         ),
-        keeps=plan.keeps(blue, profile),
+        keeps=plan.keeps(blue, profile, standby.kind),
         fleet=request.fleet,
         diff=overrides.changes(
             setup, wanted, plan.image_in_words(service, release, request.source, ready.image)

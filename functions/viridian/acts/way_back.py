@@ -14,7 +14,6 @@ from viridian.aws import (
     balancers,
     images,
     ledger,
-    load_balancer,
     pages,
     router,
     target_groups,
@@ -124,7 +123,7 @@ def leftovers(record: Record) -> tuple[str, ...]:
     found = (
         untagged if _untagged(record, target_group) else None,
         f"Auto Scaling group {plan.green_group}" if _stands(record, target_group) else None,
-        f"the standby rule of {plan.service}" if green.has_standby(record) else None,
+        f"the {plan.standby.kind} of {plan.service}" if green.has_standby(record) else None,
         f"load balancer {names.balancer(plan.service, plan.release)}"
         if green.find_balancer(record)
         else None,
@@ -220,7 +219,7 @@ def remove_green(record: Record) -> None:
         # A group without targets would take the load balancer out of DNS along with it (C9).
         target_groups.leave_dns(target_group, fence)
     if auto_scaling.is_ours(plan.green_group, ours):
-        if load_balancer.forwards(plan.listener, plan.service, target_group or ""):
+        if router.forwards(plan.listener, plan.service, target_group or ""):
             return  # somebody has given it traffic
         auto_scaling.empty(plan.green_group, ours, fence)
         if not auto_scaling.delete(plan.green_group, ours, fence):

@@ -70,7 +70,7 @@ def shape(arn: str) -> Shape:
         description=_told(arn),
         attributes=_pairs(client.describe_load_balancer_attributes(LoadBalancerArn=arn)["Attributes"]),
         tags=load_balancer.tags(arn),
-        listeners=tuple(_listening(listener) for listener in _listeners(arn)),
+        listeners=tuple(_listening(listener) for listener in load_balancer.listeners_of(arn)),
         web_acl=str(acl["ARN"]) if acl else None,
         reserved=int((capacity.get("MinimumLoadBalancerCapacity") or {}).get("CapacityUnits", 0)),
     )
@@ -92,7 +92,10 @@ def make(name: str, like: Shape, target_group: str, tags: dict[str, str], fence:
     elif not tags.items() <= load_balancer.tags(found).items():
         raise Refusal("service", f"load balancer {name} exists and is not this release's", "Delete it.")
     _set_attributes(found, balancer.attributes(like), fence)
-    standing = {(each["Protocol"], each["Port"]): str(each["ListenerArn"]) for each in _listeners(found)}
+    standing = {
+        (each["Protocol"], each["Port"]): str(each["ListenerArn"])
+        for each in load_balancer.listeners_of(found)
+    }
     for listening in like.listeners:
         told = listening.description
         arn = standing.get((told["Protocol"], told["Port"]))
@@ -215,11 +218,6 @@ def _certificates(listener: str) -> Iterator[str]:
         clients.reader("elbv2").get_paginator("describe_listener_certificates").paginate(ListenerArn=listener)
     )
     return (str(each["CertificateArn"]) for page in pages for each in page["Certificates"])
-
-
-def _listeners(arn: str) -> list[dict[str, Any]]:
-    pages = clients.reader("elbv2").get_paginator("describe_listeners").paginate(LoadBalancerArn=arn)
-    return [dict(listener) for page in pages for listener in page["Listeners"]]
 
 
 def _balancer(told: dict[str, Any]) -> Balancer:

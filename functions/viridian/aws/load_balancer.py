@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from viridian import leftovers, names, traffic
+from viridian import leftovers, names, network, traffic
 from viridian.arns import suffix
 from viridian.aws import clients, ledger
 from viridian.errors import NotKept, Refusal
@@ -57,7 +57,7 @@ def find_rule(route: str) -> Rule:
         actions = _found(route, "describe_listeners", ListenerArns=[route])["Listeners"][0]["DefaultActions"]
     else:
         actions = _found(route, "describe_rules", RuleArns=[route])["Rules"][0]["Actions"]
-    return Rule(arn=route, actions=tuple(actions), forward=_forward(actions))
+    return Rule(arn=route, actions=tuple(actions), forward=forward_of(actions))
 
 
 def forward(route: str) -> Forward:
@@ -94,7 +94,7 @@ def set_forward(rule: Rule, wanted: Forward, fence: Fence, **notes: Any) -> Forw
 def whole(rule: Rule, wanted: Forward) -> list[dict[str, Any]]:
     """All the actions of a rule as they are to be: a rule's are replaced as a whole, and only where it forwards changes."""
     return [
-        _kept(action) if action["Type"] != "forward" else _action(wanted, action) for action in rule.actions
+        _kept(each) if each["Type"] != "forward" else action(wanted, rule.arn, each) for each in rule.actions
     ]
 
 
@@ -136,11 +136,8 @@ def limits() -> dict[str, int]:
 
 def count_rules(load_balancer: str) -> int:
     """How many rules a load balancer has; default ones don't count."""
-    pages = (
-        clients.reader("elbv2").get_paginator("describe_listeners").paginate(LoadBalancerArn=load_balancer)
-    )
-    listeners = [str(listener["ListenerArn"]) for page in pages for listener in page["Listeners"]]
-    return sum(not rule["IsDefault"] for listener in listeners for rule in rules_of(listener))
+    found = [str(listener["ListenerArn"]) for listener in listeners_of(load_balancer)]
+    return sum(not rule["IsDefault"] for listener in found for rule in rules_of(listener))
 
 
 def place(listener: str, service: str) -> tuple[frozenset[int], Forward | None]:
@@ -148,12 +145,12 @@ def place(listener: str, service: str) -> tuple[frozenset[int], Forward | None]:
     rules = rules_of(listener)
     own = _standby_among(rules, service)
     taken = {str(rule["Priority"]) for rule in rules if rule is not own} - {"default"}
-    return frozenset(int(priority) for priority in taken), _forward(own["Actions"]) if own else None
+    return frozenset(int(priority) for priority in taken), forward_of(own["Actions"]) if own else None
 
 
 def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str, str], fence: Fence) -> str:
     """Makes the service's standby rule forward as wanted, creating it if there is none; answers with its ARN."""
-    actions = [_action(wanted, {"Type": "forward"})]
+    actions = [action(wanted, listener)]
     conditions = [as_asked(condition) for condition in standby.conditions]
     writer = clients.writer("elbv2")
     if (rule := find_standby(listener, tags[names.SERVICE])) is None:
@@ -168,8 +165,8 @@ def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str
             entry.shown = str(made["Rules"][0]["RuleArn"])
         return str(entry.shown)
     arn = str(rule["RuleArn"])
-    if _forward(rule["Actions"]) != wanted or [as_asked(c) for c in rule["Conditions"]] != conditions:
-        with ledger.mutation(fence, "ModifyRule", arn, before=_forward(rule["Actions"]), after=wanted):
+    if forward_of(rule["Actions"]) != wanted or [as_asked(c) for c in rule["Conditions"]] != conditions:
+        with ledger.mutation(fence, "ModifyRule", arn, before=forward_of(rule["Actions"]), after=wanted):
             writer.modify_rule(RuleArn=arn, Conditions=conditions, Actions=actions)
     return arn
 
@@ -192,25 +189,34 @@ def _standby_among(rules: list[dict[str, Any]], service: str) -> dict[str, Any] 
 
 def everywhere() -> list[dict[str, Any]]:
     """Every rule of every Application Load Balancer in the Region, default ones included."""
-    client = clients.reader("elbv2")
-    balancers = [
+    return [rule for listener in listeners("application") for rule in rules_of(str(listener["ListenerArn"]))]
+
+
+def listeners(kind: str) -> list[dict[str, Any]]:
+    """Every listener of the Region's load balancers of this type."""
+    pages = clients.reader("elbv2").get_paginator("describe_load_balancers").paginate()
+    arns = [
         str(balancer["LoadBalancerArn"])
-        for page in client.get_paginator("describe_load_balancers").paginate()
+        for page in pages
         for balancer in page["LoadBalancers"]
-        if balancer["Type"] == "application"
+        if balancer["Type"] == kind
     ]
-    listeners = [
-        str(listener["ListenerArn"])
-        for balancer in balancers
-        for page in client.get_paginator("describe_listeners").paginate(LoadBalancerArn=balancer)
-        for listener in page["Listeners"]
-    ]
-    return [rule for listener in listeners for rule in rules_of(listener)]
+    return [listener for arn in arns for listener in listeners_of(arn)]
+
+
+def listeners_of(load_balancer: str) -> list[dict[str, Any]]:
+    """Every listener of a load balancer."""
+    pages = (
+        clients.reader("elbv2").get_paginator("describe_listeners").paginate(LoadBalancerArn=load_balancer)
+    )
+    return [dict(listener) for page in pages for listener in page["Listeners"]]
 
 
 def forwards_everywhere() -> dict[str, Forward]:
-    """Where each rule of the Region forwards to, by its ARN."""
-    return {str(rule["RuleArn"]): _forward(rule["Actions"]) for rule in everywhere()}
+    """Where each rule of the Region, and each listener that has none, forwards to, by its ARN."""
+    rules = {str(rule["RuleArn"]): forward_of(rule["Actions"]) for rule in everywhere()}
+    plain = {str(each["ListenerArn"]): forward_of(each["DefaultActions"]) for each in listeners("network")}
+    return rules | plain
 
 
 def left() -> list[Thing]:
@@ -227,14 +233,14 @@ def _is_standby(rule: dict[str, Any]) -> bool:
 def standby_forward(listener: str, service: str) -> Forward | None:
     """Where a service's standby rule forwards to; None if it has none."""
     rule = find_standby(listener, service)
-    return _forward(rule["Actions"]) if rule else None
+    return forward_of(rule["Actions"]) if rule else None
 
 
 def forwards(listener: str, service: str, target_group: str) -> bool:
     """Whether anything but the service's standby rule gives a target group traffic on this listener."""
     rules = rules_of(listener)
     standby = _standby_among(rules, service)
-    return any(_forward(rule["Actions"]).of(target_group) for rule in rules if rule is not standby)
+    return any(forward_of(rule["Actions"]).of(target_group) for rule in rules if rule is not standby)
 
 
 def delete_standby(listener: str, service: str, fence: Fence) -> None:
@@ -271,11 +277,12 @@ def _route(
         priority=priority,
         conditions=conditions,
         actions=tuple(actions),
-        forward=_forward(actions),
+        forward=forward_of(actions),
     )
 
 
-def _forward(actions: Any) -> Forward:
+def forward_of(actions: Any) -> Forward:
+    """What the actions of a rule or a listener mean."""
     for action in actions:
         if action["Type"] == "forward":
             config = action.get("ForwardConfig") or {
@@ -291,13 +298,16 @@ def _forward(actions: Any) -> Forward:
     return Forward(weights={})
 
 
-def _action(forward: Forward, like: dict[str, Any]) -> dict[str, Any]:
+def action(forward: Forward, of: str, like: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The forward action of a rule or listener; a Network Load Balancer's knows neither order nor group stickiness."""
+    groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in forward.weights.items()]
+    if network.is_network(of):
+        return {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
     sticky: dict[str, Any] = {"Enabled": forward.sticky_seconds > 0}
     if forward.sticky_seconds:
         sticky["DurationSeconds"] = forward.sticky_seconds
-    groups = [{"TargetGroupArn": group, "Weight": weight} for group, weight in forward.weights.items()]
     config = {"TargetGroups": groups, "TargetGroupStickinessConfig": sticky}
-    order = {"Order": like["Order"]} if "Order" in like else {}
+    order = {"Order": like["Order"]} if like and "Order" in like else {}
     return {"Type": "forward", **order, "ForwardConfig": config}
 
 

@@ -71,7 +71,7 @@ def away(clean: Clean) -> Iterator[Run]:
 def _scenarios_that_use(clean: Clean, calls: tuple[str, ...]) -> list[str]:
     return [
         scenario
-        for scenario in (*SCENARIOS, "baked", "stepped", "named", "named_bad")
+        for scenario in (*SCENARIOS, "baked", "stepped", "named", "named_bad", "network", "network_bad")
         if any(point.call in calls for point in (*clean.reads(scenario), *clean.mutating(scenario)))
     ]
 

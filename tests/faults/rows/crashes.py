@@ -14,7 +14,7 @@ from tests.faults.interpreter import STOPPED
 from tests.faults.likeness import clean as clean_facts
 from tests.faults.likeness import expected
 from tests.faults.picks import BACK as WAY_BACK
-from tests.faults.picks import LEDGER, ROUTE, crashing, of, sample
+from tests.faults.picks import LEDGER, ROUTE, crashing, of, other_route, sample
 from tests.faults.points import ANY_END, EVERY, SAFE, Clean, Fault, Point, Row, Run
 
 GOOD = frozenset({"Promoted", "Retired"})
@@ -44,6 +44,9 @@ ENDS = {
     "named": EITHER | UNTOUCHED,
     "named_bad": BACK | UNTOUCHED,
     "named_ordered": BACK | UNTOUCHED,
+    "network": EITHER | UNTOUCHED,
+    "network_bad": BACK | UNTOUCHED,
+    "network_ordered": BACK | UNTOUCHED,
 }
 ALL = tuple(ENDS)
 
@@ -110,15 +113,15 @@ def crashes_on_the_way_back(clean: Clean) -> Iterator[Run]:
 
 
 def tasks(clean: Clean, scenario: str) -> list[str]:
-    """The states of a scenario that call a function, in the order it enters them; by name, those that do otherwise."""
+    """The states of a scenario that call a function, in the order it enters them; of other routes, those that do otherwise."""
     calling = {task.name for task in stack.tasks()}
-    if scenario.startswith("named"):
+    if other_route(scenario):
         calling &= {point.function.removesuffix("Function") for point in crashing(clean, scenario)}
     return [state for state in dict.fromkeys(clean.states(scenario)) if state in calling]
 
 
 def twice(clean: Clean) -> Iterator[Run]:
-    for scenario in ("release", "baked", "bad", "ordered", "retired", "named"):
+    for scenario in ("release", "baked", "bad", "ordered", "retired", "named", "network"):
         like = fault("like_clean", left=expected(scenario))
         for state in tasks(clean, scenario):
             double = fault("duplicate", state=state, how="serial")
@@ -142,9 +145,9 @@ def interleaved(clean: Clean) -> Iterator[Run]:
 
 def zombies(clean: Clean) -> Iterator[Run]:
     """F06: the machine gives a task up; its function goes on later, before the fence or between fence and write."""
-    by_name = (("named", EITHER), ("named_ordered", BACK))
+    others = (("named", EITHER), ("named_ordered", BACK), ("network", EITHER), ("network_ordered", BACK))
     for scenario, ends in (
-        ("release", EITHER), ("baked", EITHER), ("bad", BACK), ("ordered", BACK), *by_name
+        ("release", EITHER), ("baked", EITHER), ("bad", BACK), ("ordered", BACK), *others
     ):  # fmt: skip
         for state in tasks(clean, scenario):
             calls = {point.call for point in clean.mutating(scenario) if point.function == f"{state}Function"}
