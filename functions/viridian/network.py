@@ -50,13 +50,6 @@ def ensure_measured(thresholds: Thresholds) -> None:
             raise Refusal(f"thresholds.{field}", f"{value} on a Network Load Balancer", fix)
 
 
-def ensure_only(route: str, blue: str, standing: Sequence[Listening]) -> None:
-    """Refuses a fleet that another listener leads to as well: its flows would stay with blue, and be lost as it retires."""
-    if also := [each.arn for each in standing if each.arn != route and each.forward.of(blue)]:
-        fix = "Give it a target group of its own: a release moves one listener's flows."
-        raise Refusal("route", f"{', '.join(also)} forwards to blue's target group too", fix)
-
-
 def ensure_port(profile: Profile, standing: Sequence[Listening]) -> int:
     """The port of the preview listener; a Refusal if it isn't named, or one of those that stand has it."""
     port = profile.preview_port

@@ -13,6 +13,7 @@ from viridian.fleet import Side
 from viridian.overrides import Setup
 from viridian.plan import LaunchTemplate, Standby
 from viridian.request import Overrides, Profile, SmokeTest, Waiver
+from viridian.traffic import Forward
 from viridian.verdict import AlarmState
 
 # Of what Auto Scaling needs for a volume, the two that no launch does without (aws-facts A13).
@@ -307,6 +308,17 @@ def path(conditions: Sequence[Mapping[str, Any]]) -> str:
     """A path that the rule's conditions accept: the first one's, its wildcards filled as shortly as can be."""
     pattern = next(iter(_paths(conditions)), "/")
     return f"/{pattern.replace('*', '').replace('?', 'x').removeprefix('/')}"
+
+
+def ensure_only(blue: str, others: Mapping[str, Forward]) -> None:
+    """Refuses a fleet that another rule or listener leads to as well: its requests would stay with blue, and be lost as
+    that retires.
+    """
+    if also := [arn for arn, forward in others.items() if forward.of(blue)]:
+        fix = (
+            "Let it redirect, or give it a target group of its own: a release moves the traffic of one route."
+        )
+        raise Refusal("route", f"{', '.join(also)} forwards to blue's target group too", fix)
 
 
 def ensure_plain(rule: str, conditions: Sequence[Mapping[str, Any]], transforms: Sequence[Any]) -> None:

@@ -230,9 +230,17 @@ def test_all_pages_of_rules_and_target_groups_are_read(standing: Account) -> Non
     last = [standing.target_group(f"t{number}") for number in range(60)][-1]
     elb.register_targets(TargetGroupArn=last, Targets=[{"Id": standing.builder}])
     with paged(standing, "DescribeRules"), paged(standing, "DescribeTargetGroups"):
-        taken, _ = load_balancer.place(standing.shop.listener_arn, "store")
-        assert {99, 100, *range(1000, 1030)} == taken
+        found = place(standing, "store")
+        assert {99, 100, *range(1000, 1030)} == found.taken
+        assert len(found.others) == 32
         assert target_groups.serving(standing.builder, target_groups.everywhere(), {}) == "t59"
+
+
+def place(account: Account, service: str) -> load_balancer.Place:
+    """What stands around the route of the shop."""
+    shop = account.shop
+    rules = load_balancer.rules_on(shop.load_balancer_arn)
+    return load_balancer.place(load_balancer.find_route(shop.route_arn), rules, service)
 
 
 def paged(account: Account, call: str) -> Any:
@@ -245,9 +253,9 @@ def paged(account: Account, call: str) -> Any:
 
 
 def test_a_services_own_standby_rule_does_not_take_its_own_place(standing: Account) -> None:
-    taken, _ = load_balancer.place(standing.shop.listener_arn, "shop")
-    assert 99 not in taken
-    assert 100 in taken
+    found = place(standing, "shop")
+    assert 99 not in found.taken
+    assert 100 in found.taken
 
 
 @pytest.mark.parametrize(

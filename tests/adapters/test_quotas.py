@@ -32,16 +32,20 @@ def test_elastic_load_balancings_limits_come_by_name(account: Account) -> None:
     assert account.writes() == []
 
 
-def test_rules_are_counted_on_all_listeners_of_a_load_balancer_without_default_ones(account: Account) -> None:
+def test_the_rules_of_all_listeners_of_a_load_balancer_are_found(account: Account) -> None:
     elb, nothing = account.client("elbv2"), {"StatusCode": "404"}
-    assert load_balancer.count_rules(account.shop.load_balancer_arn) == 1
+    assert [rule["Priority"] for rule in load_balancer.rules_on(account.shop.load_balancer_arn)] == [
+        "100",
+        "default",
+    ]
     action = {"Type": "fixed-response", "FixedResponseConfig": nothing}
     listener = elb.create_listener(
         LoadBalancerArn=account.shop.load_balancer_arn, Protocol="HTTP", Port=81, DefaultActions=[action]
     )["Listeners"][0]["ListenerArn"]
     condition = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/x"]}}
     elb.create_rule(ListenerArn=listener, Priority=1, Conditions=[condition], Actions=[action])
-    assert load_balancer.count_rules(account.shop.load_balancer_arn) == 2
+    found = load_balancer.rules_on(account.shop.load_balancer_arn)
+    assert sorted(rule["Priority"] for rule in found) == ["1", "100", "default", "default"]
 
 
 def test_groups_are_counted_by_auto_scaling_itself(account: Account) -> None:

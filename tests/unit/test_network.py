@@ -61,23 +61,6 @@ def test_limits_on_what_is_not_measured_are_refused_and_the_others_stay() -> Non
         assert refusal(network.ensure_measured, limits).field == field
 
 
-def test_a_fleet_that_another_listener_leads_to_is_refused() -> None:
-    standing = [
-        Listening(arn=arn, port=port, forward=Forward(weights=weights))
-        for arn, port, weights in (
-            (LISTENER, 80, {BLUE: 100}),
-            (f"{LISTENER}1", 81, {"another": 100, BLUE: 0}),
-        )
-    ]
-    network.ensure_only(LISTENER, BLUE, standing)
-    more = Listening(arn=f"{LISTENER}2", port=443, forward=Forward(weights={BLUE: 1}))
-    refused = refusal(network.ensure_only, LISTENER, BLUE, [*standing, more])
-    assert (refused.field, refused.value) == (
-        "route",
-        f"{LISTENER}2 forwards to blue's target group too",
-    )
-
-
 def test_a_preview_port_is_one_that_no_listener_has() -> None:
     standing = [Listening(arn=LISTENER, port=80, forward=Forward(weights={BLUE: 100}))]
     assert network.ensure_port(profile(8080), standing) == 8080

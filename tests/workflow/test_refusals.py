@@ -374,3 +374,27 @@ def test_after_all_these_refusals_the_same_world_takes_a_release(world: World) -
     assert world.holder() == release.id
     release.wait()
     assert release.end == "Promoted"
+
+
+@pytest.mark.parametrize("also", ["the listener's default action", "another listener"])
+def test_a_fleet_that_another_rule_leads_to(world: World, also: str) -> None:
+    """As blue retires, whoever comes in there would find nobody."""
+    elb, shop = world.cloud.client("elbv2"), world.shop
+    forward = [{"Type": "forward", "TargetGroupArn": shop.target_group_arn}]
+    listener = elb.describe_listeners(ListenerArns=[shop.listener_arn])["Listeners"][0]
+    made = None
+    if also == "another listener":
+        more = {"Protocol": "HTTP", "Port": 8081, "DefaultActions": forward}
+        made = elb.create_listener(LoadBalancerArn=shop.load_balancer_arn, **more)["Listeners"][0][
+            "ListenerArn"
+        ]
+    else:
+        elb.modify_listener(ListenerArn=shop.listener_arn, DefaultActions=forward)
+    try:
+        ensure_refused(
+            world, world.submit(ask(world)), "route", "forwards to blue's target group too", "redirect"
+        )
+    finally:
+        if made:
+            elb.delete_listener(ListenerArn=made)
+        elb.modify_listener(ListenerArn=shop.listener_arn, DefaultActions=listener["DefaultActions"])

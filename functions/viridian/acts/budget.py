@@ -27,13 +27,14 @@ def head_room(
     launches: LaunchTemplate,
     data: Mapping[str, Any],
     groups: list[dict[str, Any]],
+    rules: list[dict[str, Any]],
     *,
     versions: int,
     has_standby: bool,
 ) -> Iterator[Quota]:
     """What a release makes, against what AWS allows; `blue` is blue's group, green will have as many instances.
 
-    `groups` are the Region's target groups, `versions` those of the launch template.
+    `groups` are the Region's target groups, `rules` those of its load balancer, `versions` those of the launch template.
     """
     limits = load_balancer.limits()
     instances = auto_scaling.instance_types(blue)
@@ -46,7 +47,7 @@ def head_room(
             limit=limits.get("application-load-balancers"),
         )
     else:
-        yield from _shared(route, groups, limits, has_standby=has_standby)
+        yield from _shared(route, groups, rules, limits, has_standby=has_standby)
     yield Quota(
         name="target groups in the Region", used=len(groups), more=1, limit=limits.get("target-groups")
     )
@@ -72,7 +73,12 @@ def head_room(
 
 
 def _shared(
-    route: Route, groups: list[dict[str, Any]], limits: Mapping[str, int], *, has_standby: bool
+    route: Route,
+    groups: list[dict[str, Any]],
+    rules: list[dict[str, Any]],
+    limits: Mapping[str, int],
+    *,
+    has_standby: bool,
 ) -> Iterator[Quota]:
     """What both sides have of one load balancer and its rule."""
     if network.is_network(route.listener):
@@ -86,7 +92,7 @@ def _shared(
         return
     yield Quota(
         name="rules of the load balancer",
-        used=load_balancer.count_rules(route.load_balancer),
+        used=sum(not rule["IsDefault"] for rule in rules),
         more=0 if has_standby else 1,
         limit=limits.get("rules-per-application-load-balancer"),
     )

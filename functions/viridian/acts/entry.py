@@ -1,6 +1,7 @@
 """Where a service's requests come in, as a plan finds it: a rule that it lends, or a name and the load balancer behind it."""
 
 import secrets
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -39,20 +40,29 @@ def find(route: str) -> Route:
     )
 
 
+def rules(route: Route) -> list[dict[str, Any]]:
+    """Every rule of the load balancer of a route that is one of them."""
+    shared = not dns.is_name(route.arn) and not network.is_network(route.listener)
+    return load_balancer.rules_on(route.load_balancer) if shared else []
+
+
 def standby(
-    route: Route, service: str, profile: Profile, blue: TargetGroup
+    route: Route, rules: list[dict[str, Any]], service: str, profile: Profile, blue: TargetGroup
 ) -> tuple[Standby, Forward | None]:
     """The standby rule or preview listener as it is to be, and where it forwards to now; a name needs none, each side has its
     load balancer.
 
-    Refuses a rule that the smoke tests would not meet.
+    `rules` are all of its load balancer's; of a Network Load Balancer, and of a name, none. Refuses a rule that the smoke
+    tests would not meet, and one that is not alone in leading to blue.
     """
     token = f"{service}.{secrets.token_hex(16)}"
     if network.is_network(route.listener):
         network.ensure_flows(load_balancer.endpoint(route, None, "/").protocol, blue.sticky_seconds() > 0)
         network.ensure_measured(profile.thresholds)
         standing = previews.others(route.listener, service)
-        network.ensure_only(route.arn, blue.arn, standing)
+        preflight.ensure_only(
+            blue.arn, {each.arn: each.forward for each in standing if each.arn != route.arn}
+        )
         port = network.ensure_port(profile, standing)
         made = Standby(value=token, priority=0, conditions=(), port=port)
         return made, previews.standby_forward(route.listener, service)
@@ -60,10 +70,11 @@ def standby(
     if dns.is_name(route.arn):
         return Standby(value=token, priority=0, conditions=()), None
     preflight.ensure_plain(route.arn, route.conditions, route.transforms)
-    taken, before = load_balancer.place(route.listener, service)
-    rule = preflight.standby(route.conditions, route.priority, taken, token)
+    place = load_balancer.place(route, rules, service)
+    preflight.ensure_only(blue.arn, place.others)
+    rule = preflight.standby(route.conditions, route.priority, place.taken, token)
     preflight.ensure_reached(profile.smoke_tests, route.conditions)
-    return rule, before
+    return rule, place.standby
 
 
 def endpoint(route: Route, standby: Standby, blue: TargetGroup) -> Endpoint:

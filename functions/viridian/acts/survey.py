@@ -56,10 +56,13 @@ def make_plan(
     setup = cloning.setup(group, template, policies)
     vpc = target_group.description["VpcId"]
     wanted = overrides.check(request.fleet, setup, blue, vpc, image, ready.found)
-    standby, standby_before = entry.standby(route, service, profile, target_group)
+    rules = entry.rules(route)
+    standby, standby_before = entry.standby(route, rules, service, profile, target_group)
     has_standby = standby_before is not None
     quotas = tuple(
-        budget.head_room(route, group, launches, template, groups, versions=versions, has_standby=has_standby)
+        budget.head_room(
+            route, group, launches, template, groups, rules, versions=versions, has_standby=has_standby
+        )
     )
     head_room.ensure_fits(quotas)
     rate = floors.rate_of(route.load_balancer, blue_arn)

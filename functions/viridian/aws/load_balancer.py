@@ -36,9 +36,7 @@ class Route(Rule, frozen=True, kw_only=True):
 
 def find_route(arn: str) -> Route:
     """The listener or rule of this ARN; a Refusal if there is none."""
-    listener = (
-        arn if ":listener/" in arn else "/".join(arn.replace(":listener-rule/", ":listener/").split("/")[:-1])
-    )
+    listener = arn if ":listener/" in arn else listener_of(arn)
     found = _found(arn, "describe_listeners", ListenerArns=[listener])["Listeners"][0]
     balancer = str(found["LoadBalancerArn"])
     if arn == listener:
@@ -134,18 +132,37 @@ def limits() -> dict[str, int]:
     return {limit["Name"]: int(limit["Max"]) for page in pages for limit in page["Limits"]}
 
 
-def count_rules(load_balancer: str) -> int:
-    """How many rules a load balancer has; default ones don't count."""
-    found = [str(listener["ListenerArn"]) for listener in listeners_of(load_balancer)]
-    return sum(not rule["IsDefault"] for listener in found for rule in rules_of(listener))
+def rules_on(load_balancer: str) -> list[dict[str, Any]]:
+    """Every rule of every listener of a load balancer, default ones included."""
+    return [rule for each in listeners_of(load_balancer) for rule in rules_of(str(each["ListenerArn"]))]
 
 
-def place(listener: str, service: str) -> tuple[frozenset[int], Forward | None]:
-    """The rule priorities a listener has given to others, and where this service's standby rule forwards to, if it stands."""
-    rules = rules_of(listener)
-    own = _standby_among(rules, service)
-    taken = {str(rule["Priority"]) for rule in rules if rule is not own} - {"default"}
-    return frozenset(int(priority) for priority in taken), forward_of(own["Actions"]) if own else None
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands around a route: the priorities that others have on its listener, where this service's standby rule
+    forwards to, if it stands, and where all other rules of the load balancer do.
+    """
+
+    taken: frozenset[int]
+    standby: Forward | None
+    others: dict[str, Forward]
+
+
+def place(route: Route, rules: list[dict[str, Any]], service: str) -> Place:
+    """What of a load balancer's rules matters to a release of one route."""
+    here = [rule for rule in rules if listener_of(rule["RuleArn"]) == route.listener]
+    own = _standby_among(here, service)
+    production = next(
+        r for r in here if (r["IsDefault"] if route.arn == route.listener else r["RuleArn"] == route.arn)
+    )
+    taken = {str(rule["Priority"]) for rule in here if rule is not own} - {"default"}
+    others = {r["RuleArn"]: forward_of(r["Actions"]) for r in rules if r is not own and r is not production}
+    standby = forward_of(own["Actions"]) if own else None
+    return Place(taken=frozenset(int(priority) for priority in taken), standby=standby, others=others)
+
+
+def listener_of(rule: str) -> str:
+    """The listener of a rule, by its ARN."""
+    return rule.replace(":listener-rule/", ":listener/").rpartition("/")[0]
 
 
 def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str, str], fence: Fence) -> str:
