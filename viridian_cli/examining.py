@@ -18,25 +18,15 @@ from viridian_cli.exits import Stop
 
 def examine(stack_: str, service: str) -> Checks:
     """The account, the stack, and each service, or the one that is named."""
-    checks = Checks()
-    caller = checks.look("credentials", clock.caller)
-    found = caller and checks.look(
-        "stack", partial(_deployed, stack_), lambda it: f"{it.name} in {it.region}"
-    )
-    if not (caller and found):
-        return checks
+    checks, found = Checks(), stack.find(stack_)
+    checks.look("stack", lambda: checking.deployed(f"{found.name} in {found.region}", found.status))
     _stack(checks, found)
-    _permissions(checks, found, caller)
+    if caller := checks.look("credentials", clock.caller):
+        _permissions(checks, found, caller)
     registered = [service] if service else checks.look("services", _registered, ", ".join)
     for name in registered or ():
         _service(checks, name)
     return checks
-
-
-def _deployed(name: str) -> Stack:
-    found = stack.find(name)
-    checking.ensure_deployed(name, found.status)
-    return found
 
 
 def _registered() -> list[str]:
