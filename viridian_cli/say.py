@@ -44,3 +44,8 @@ def cell(value: Any) -> str:
 def moment(value: datetime | None) -> str:
     """A moment as AWS's console shows it, to the second, in UTC."""
     return f"{value:%Y-%m-%d %H:%M:%S}" if value else ""
+
+
+def asks() -> bool:
+    """Whether somebody sits there who can be asked."""
+    return sys.stdin.isatty()

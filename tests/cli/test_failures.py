@@ -21,8 +21,10 @@ TYPED = {
     "approve": ("shop", *WHY),
     "brake": ("shop", *WHY),
     "collect": (),
+    "doctor": (),
     "hands-off": ("shop", *WHY),
     "history": ("shop",),
+    "init": ("shop", "--yes"),
     "pause": ("shop", *WHY),
     "plan": ("shop", "2.0.0", *AMI),
     "promote": ("shop", *WHY),
@@ -33,7 +35,9 @@ TYPED = {
     "rollback": ("shop", *WHY),
     "services": (),
 }
-OF_A_RELEASE = sorted(set(TYPED) - {"collect", "hands-off", "history", "plan", "release", "services"})
+OF_A_RELEASE = sorted(
+    set(TYPED) - {"collect", "doctor", "hands-off", "init", "history", "plan", "release", "services"}
+)
 
 
 def test_every_command_is_tried_here() -> None:

@@ -238,11 +238,12 @@ def forwards_everywhere() -> dict[str, Forward]:
 
 def left() -> list[Thing]:
     """Every standby rule that a release made."""
-    standing = [str(rule["RuleArn"]) for rule in everywhere() if _is_standby(rule)]
+    standing = [str(rule["RuleArn"]) for rule in everywhere() if is_standby(rule)]
     return leftovers.things(thing("standby rule", arn, tags) for arn, tags in tags_of(standing).items())
 
 
-def _is_standby(rule: dict[str, Any]) -> bool:
+def is_standby(rule: dict[str, Any]) -> bool:
+    """Whether a release made a rule, to keep the side that isn't serving in use."""
     headers = [condition.get("HttpHeaderConfig", {}) for condition in rule.get("Conditions", [])]
     return any(header.get("HttpHeaderName") == names.STANDBY_HEADER for header in headers)
 
@@ -299,7 +300,7 @@ def _route(
 
 
 def forward_of(actions: Any) -> Forward:
-    """What the actions of a rule or a listener mean."""
+    """What the actions of a rule or a listener mean; no weights at all where it forwards nothing."""
     for action in actions:
         if action["Type"] == "forward":
             config = action.get("ForwardConfig") or {
