@@ -5,7 +5,7 @@ from functools import partial
 import viridian_cli
 from viridian import head_room, preflight, request
 from viridian.acts import budget, entry
-from viridian.aws import alarms, auto_scaling, executions, images, ledger, load_balancer, profiles, router
+from viridian.aws import alarms, auto_scaling, executions, images, ledger, profiles, router, target_groups
 from viridian.record import Record
 from viridian.request import Profile
 from viridian_cli import checking
@@ -113,7 +113,8 @@ def _lent(service: str, found: Behind) -> str:
 def _fleet(service: str, found: Behind) -> str:
     preflight.ensure_numeric(found.launches, found.blue.group)
     preflight.ensure_pinned_image(images.template_image(found.launches), found.launches)
-    auto_scaling.ensure_clonable(found.group, found.target_group.arn, service)
+    policies = auto_scaling.policies(found.blue.group)
+    auto_scaling.ensure_clonable(found.group, policies, found.target_group.arn, service)
     preflight.ensure_serving(found.blue)
     return f"{found.blue.healthy()} of {found.blue.desired} healthy, and green can be like it"
 
@@ -125,15 +126,25 @@ def _guards(profile: Profile, found: Behind) -> str:
 
 
 def _smoke_tests(service: str, profile: Profile, found: Behind) -> str:
-    entry.standby(found.route, service, profile.smoke_tests)
+    entry.standby(found.route, entry.rules(found.route), service, profile, found.target_group)
     return ", ".join(f"{test.method} {test.path}" for test in profile.smoke_tests) or "none"
 
 
 def _quotas(service: str, found: Behind) -> str:
-    standing = load_balancer.find_standby(found.route.listener, service)
-    template = images.template_data(found.launches)
+    route, groups, rules = found.route, target_groups.everywhere(), entry.rules(found.route)
+    template, versions = images.launched(found.launches)
+    has_standby = router.standby_forward(route.listener, service) is not None
     quotas = tuple(
-        budget.head_room(found.route, found.group, found.launches, template, has_standby=standing is not None)
+        budget.head_room(
+            route,
+            found.group,
+            found.launches,
+            template,
+            groups,
+            rules,
+            versions=versions,
+            has_standby=has_standby,
+        )
     )
     head_room.ensure_fits(quotas)
     return f"a release fits into all {len(quotas)}"

@@ -166,7 +166,7 @@ def test_what_cannot_be_released_is_not_offered_and_the_error_says_why(
     ran = viridian("init", "shop", "--yes")
     assert (ran.code, ran.err.count("\n"), registered(bare)) == (3, 1, None)
     assert "tasks has targets of type ip. Fleets of EC2 instances are released, no tasks of ECS" in ran.err
-    assert "tcp: a network load balancer. Only application ones." in ran.err
+    assert "tcp: a network load balancer. A network one is registered by hand" in ran.err
     ran = viridian("init", "shop", "--yes", "--route", str(shop.rule_arn))
     assert (ran.code, "tasks has targets of type ip" in ran.err) == (3, True)
     ran = viridian("init", "shop", "--yes", "--route", "arn:aws:route53:::hostedzone/Z1/shop.example.com")

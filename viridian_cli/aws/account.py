@@ -20,10 +20,10 @@ def find(service: str) -> Found:
         if balancer["Type"] == "application":
             entrances += _entrances(balancer)
         else:
-            why = (
-                f"{balancer['LoadBalancerName']}: a {balancer['Type']} load balancer. Only application ones."
+            passed_over[str(balancer["LoadBalancerArn"])] = (
+                f"{balancer['LoadBalancerName']}: a {balancer['Type']} load balancer. A network one is registered by hand, "
+                "with a preview_port: docs/network-load-balancers.md."
             )
-            passed_over[str(balancer["LoadBalancerArn"])] = why
     others = {str(registered(name).get("route")): name for name in services.names() if name != service}
     found = finding.ways(entrances, target_groups.everywhere(), auto_scaling.everywhere(), others)
     return Found(ways=found.ways, passed_over={**found.passed_over, **passed_over})
