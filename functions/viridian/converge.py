@@ -172,7 +172,7 @@ def _restore(picture: Picture) -> Move:
     if foreign and not _dead(picture, green_healthy, blue_healthy):
         return _held(
             f"somebody else wrote {traffic.describe(picture.forward)}; it serves, so it is left as it is. "
-            'Start the rollback machine with "overwrite": true to put everything on blue'
+            "A rollback with `--overwrite` puts everything on blue"
         )
     now = round(100 * picture.forward.share(green_group))
     weight = traffic.restore(picture.need, blue_healthy, green_healthy, now)

@@ -277,7 +277,7 @@ def _promoted(record: Record) -> Words:
         if record.resolved
         else "It carried all traffic, and was judged good at each step.",
         f"Nothing to do. {record.plan.blue.group} keeps its size{until}.\n"
-        f"To take the release back, start the rollback machine with {_order(record)}",
+        f"To take the release back: {_typed(record)}",
     )
 
 
@@ -295,8 +295,8 @@ def _held(record: Record) -> Words:
         "is held: a person must decide",
         f"{_cause(record)} {_sentence(record.outcome)}",
         "Nothing more happens by itself, and the route stays locked.\n"
-        f"To go back, start the rollback machine with {_order(record)}\n"
-        f"To go on, start the release machine with {_order(record, 'resume')}",
+        f"To go back: {_typed(record)}\n"
+        f"To go on: {_typed(record, 'resume')}",
     )
 
 
@@ -304,8 +304,7 @@ def _incomplete(record: Record) -> Words:
     return Words(
         "is not rolled back: a person is needed now",
         f"{_cause(record)} {_sentence(record.outcome)}",
-        "See to what is named here; the route stays locked until then.\n"
-        f"Then start the rollback machine once more with {_order(record)}",
+        f"See to what is named here; the route stays locked until then.\nThen once more: {_typed(record)}",
     )
 
 
@@ -347,8 +346,9 @@ def _sentence(text: str | None) -> str:
     return f"{kept[:1].upper()}{kept[1:]}." if kept else ""
 
 
-def _order(record: Record, name: str = "release") -> str:
-    return f'{{"service": "{record.plan.service}", "{name}": "{record.plan.release}", "reason": "..."}}'
+def _typed(record: Record, command: str = "rollback") -> str:
+    """What a person types, as docs/command.md has it."""
+    return f'viridian {command} {record.plan.service} {record.plan.release} --reason "..."'
 
 
 # --- the phases ---------------------------------------------------------------------------------------------

@@ -79,7 +79,7 @@ def test_foreign_weights_are_written_over_only_where_a_side_with_traffic_is_dead
     assert move.end == "Held"
     assert move.reason == (
         f"somebody else wrote {words}; it serves, so it is left as it is. "
-        'Start the rollback machine with "overwrite": true to put everything on blue'
+        "A rollback with `--overwrite` puts everything on blue"
     )
 
 

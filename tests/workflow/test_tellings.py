@@ -82,10 +82,7 @@ def test_a_promoted_release_is_told_phase_by_phase_until_its_blue_is_at_zero(wor
         "",
         "Why: It carried all traffic, and was judged good at each step.",
         f"Next: Nothing to do. shop-1 keeps its size until {release.record['retire_at'][:19]}Z.",
-        (
-            "To take the release back, start the rollback machine with "
-            f'{{"service": "shop", "release": "{release.id}", "reason": "..."}}'
-        ),
+        f'To take the release back: viridian rollback shop {release.id} --reason "..."',
         "",
         f"Release {release.id}, {promoted['at']}",
         f"https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/{release.arn}",
@@ -126,12 +123,9 @@ def test_a_held_release_says_to_people_how_to_go_back_and_how_to_go_on(world: Wo
     assert (held["phase"], held["green_percent"]) == ("Held", 0)
     assert held["why"].startswith("Inconclusive: 0 requests to green, 50 needed. All traffic is on blue")
     _, back, on = held["next"].splitlines()
-    order, request = (json.loads(line[line.index("{") :]) for line in (back, on))
-    assert order == {"service": "shop", "release": release.id, "reason": "..."}
-    assert request == {"service": "shop", "resume": release.id, "reason": "..."}
-
-    resumed = world.submit({**request, "reason": "nobody shops at night"}).wait()
-    assert resumed.end == "Promoted"
+    assert back == f'To go back: viridian rollback shop {release.id} --reason "..."'
+    assert on == f'To go on: viridian resume shop {release.id} --reason "..."'
+    assert world.resume(release, reason="nobody shops at night").wait().end == "Promoted"
     assert phases(heard(world)) == ["Resumed", "ShiftingTraffic", "Promoted"]
 
 

@@ -74,7 +74,7 @@ def _not_now(record: Record) -> Refusal | None:
     if record.hands_off:
         return Refusal("hands_off", record.hands_off, "Take it off the route's item in the ledger.")
     if record.status == "Held":
-        fix = 'To let it go on, start the release machine with {"service", "resume", "reason"}.'
+        fix = "To let it go on, start the release machine with service, resume and reason: `viridian resume` does."
         return Refusal("release", f"{id_} is Held", fix)
     if record.status != "Releasing":
         return Refusal("release", f"{id_} is {record.status}", "Give orders to a release that runs.")

@@ -136,14 +136,14 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
             "resume", f"{wanted.resume} of {wanted.service} is {status}", "Only a Held release resumes."
         )
     if record.taken_back:
-        fix = 'Start the rollback machine with "resolve": true once the traffic is where it is to be.'
+        fix = "Let `viridian resolve` end it once the traffic is where it is to be."
         raise Refusal("resume", f"{wanted.resume} was promoted and is being taken back", fix)
     _ensure_hands_on(record.plan.route)
     shown = router.forward(record.plan.route)
     if not shown.alone(record.plan.blue.target_group) and shown.weights not in [
         w.weights for w in record.written
     ]:
-        fix = 'Give all weight to blue, or start the rollback machine with "overwrite" or "resolve".'
+        fix = "Give all weight to blue, or let `viridian rollback --overwrite` or `viridian resolve` end it."
         raise Refusal("route", f"the rule shows {traffic.describe(shown)}, written by somebody else", fix)
     profile, deadline = record.plan.profile, plan.times(record.plan.profile, started_at)
     phases = timetable.phases(profile, started_at, deadline, bakes=False)
