@@ -1,6 +1,8 @@
 # `make demo` shows a release, `make test` and `make check` are what CI runs. Everything they need is made on first use, in here.
 
 SPEED ?= 30
+LOCAL_PORT ?= 5000
+HEALTH_PATH ?= /
 JOBS ?= 2
 export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
@@ -20,7 +22,7 @@ help:
 	@echo "make demo-control  the same, done carelessly: it must lose requests"
 	@echo "make demo-upgrade  a fleet upgraded, and taken back an hour later: blue on its floor, then at zero"
 	@echo "make demo-route53  releases by DNS: a load balancer for each version, clients that keep answers for their TTL"
-	@echo "make local         the local cloud, left up for the AWS CLI and a browser"
+	@echo "make local         the local cloud, left up for the AWS CLI and a browser; APP='COMMAND {port}' runs your app in it"
 	@echo "make test          all tests"
 	@echo "make check         linters, types, and the build of the stack"
 	@echo "make faults        everything that can go wrong, at every call, and what came of it; half an hour (JOBS=$(JOBS))"
@@ -42,7 +44,7 @@ demo-route53: .venv/.stamp
 	@.venv/bin/python -m local.demo --route53 --speed $(SPEED)
 
 local: .venv/.stamp
-	@.venv/bin/python -m local --speed $(SPEED)
+	@.venv/bin/python -m local --speed $(SPEED) --port $(LOCAL_PORT) $(if $(APP),--app '$(APP)' --health-path '$(HEALTH_PATH)')
 
 test: .venv/.stamp
 	@.venv/bin/python -m pytest -q -n 2 --dist worksteal
