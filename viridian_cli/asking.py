@@ -42,7 +42,7 @@ def document(
     **sources: str | None,
 ) -> dict[str, Any]:
     """The execution's input. What is wrong with it is said here, before anything is started."""
-    asked = {"service": service, "version": version, **_fields(fields)}
+    asked = {"service": service, "version": version, **parsed(fields)}
     given = [
         (kind, field, value) for name, value in sources.items() if value for kind, field in [_SOURCES[name]]
     ]
@@ -59,7 +59,8 @@ def document(
     return asked
 
 
-def _fields(text: str | None) -> dict[str, Any]:
+def parsed(text: str | None) -> dict[str, Any]:
+    """The fields that are given as JSON, or in a file of it."""
     if text is None:
         return {}
     try:
@@ -67,5 +68,5 @@ def _fields(text: str | None) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise Stop(f"fields: {text}. Give a JSON object, or @ and a file that has one ({error}).") from None
     if not isinstance(found, dict):
-        raise Stop(f"fields: {text}. Give a JSON object: its fields go into the release's input.")
+        raise Stop(f"fields: {text}. Give a JSON object of fields.")
     return found

@@ -39,3 +39,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def moment(value: datetime | None) -> str:
     """A moment as AWS's console shows it, to the second, in UTC."""
     return f"{value:%Y-%m-%d %H:%M:%S}" if value else ""
+
+
+def asks() -> bool:
+    """Whether somebody sits there who can be asked."""
+    return sys.stdin.isatty()

@@ -42,23 +42,27 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 def ensure_lent(field: str, service: str, *things: Lent) -> None:
     """Refuses what its owner has not lent, all of it at once, with the commands that lend it."""
-    missing = [
-        thing
-        for thing in things
-        if thing.tags.get(names.MANAGED) != "true"
-        or (not thing.shared and thing.tags.get(names.SERVICE) != service)
-    ]
-    if missing:
+    if missing := not_lent(service, *things):
         raise Refusal(
             field,
             f"not lent to service {service}: {', '.join(thing.id for thing in missing)}",
-            f"Tag it, with your own credentials: {'; '.join(_lend(thing, service) for thing in missing)}",
+            f"Tag it, with your own credentials: {'; '.join(lend(thing, service) for thing in missing)}",
         )
 
 
-def _lend(thing: Lent, service: str) -> str:
+def not_lent(service: str, *things: Lent) -> list[Lent]:
+    """Those of them that lack a tag of lending."""
+    return [thing for thing in things if not lending(thing, service).items() <= thing.tags.items()]
+
+
+def lending(thing: Lent, service: str) -> dict[str, str]:
+    """The tags by which a thing is lent to a service."""
+    return {names.MANAGED: "true"} if thing.shared else {names.MANAGED: "true", names.SERVICE: service}
+
+
+def lend(thing: Lent, service: str) -> str:
     """The AWS CLI line that tags one thing."""
-    tags = {names.MANAGED: "true"} if thing.shared else {names.MANAGED: "true", names.SERVICE: service}
+    tags = lending(thing, service)
     pairs = " ".join(f"Key={key},Value={value}" for key, value in tags.items())
     if thing.kind == "elbv2":
         return f"aws elbv2 add-tags --resource-arns {thing.id} --tags {pairs}"

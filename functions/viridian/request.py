@@ -458,6 +458,13 @@ def parse_as(document: Any, kind: type[T]) -> T:
     return _convert(document, kind, "")
 
 
+def parse_profile(registered: Any) -> Profile:
+    """A profile as it is registered, or the Refusal that a release by it would meet."""
+    profile = _convert(registered, Profile, "profile.")
+    _rising(profile.steps)
+    return profile
+
+
 def merge(request: Request, registered: Any) -> Profile:
     """The profile this release runs by: what is registered, with the request's own fields over it."""
     profile = _convert(registered, Profile, "profile.")

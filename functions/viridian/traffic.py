@@ -1,6 +1,7 @@
 """Where the traffic goes: pure decisions on a rule's weights."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -40,6 +41,28 @@ def find_blue(forward: Forward) -> str:
             "Give all weight to the one target group that serves now.",
         )
     return serving[0]
+
+
+def find_group(target_group: str, groups: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The one Auto Scaling group attached to a target group, of all there are; anything else is a Refusal."""
+    found = [
+        group
+        for group in groups
+        if target_group in group.get("TargetGroupARNs", [])
+        or any(source["Identifier"] == target_group for source in group.get("TrafficSources", []))
+    ]
+    if len(found) != 1:
+        serving = ", ".join(group["AutoScalingGroupName"] for group in found) or "no Auto Scaling group"
+        raise Refusal(
+            "route", f"{target_group} is served by {serving}", "Attach exactly one Auto Scaling group to it."
+        )
+    if target_group not in found[0].get("TargetGroupARNs", []):
+        raise Refusal(
+            "route",
+            f"{found[0]['AutoScalingGroupName']} is attached as a traffic source",
+            "Attach the target group with AttachLoadBalancerTargetGroups.",
+        )
+    return dict(found[0])
 
 
 def split(blue: str, green: str, weight: int, now: Forward, *, sticky: int, sticky_targets: int) -> Forward:

@@ -526,7 +526,8 @@ def opened(reality: Reality | None = None, rate: float = 20.0, **service: Any) -
     Two minutes later target tracking would scale blue in to two.
     """
     with fast(), Cloud.virtual(reality=reality) as cloud, Faults(cloud) as faults:
-        shop = seed.service(cloud, register=True, **{"steps": STEPS, "deregistration_delay": 30, **service})
+        usual = {"register": True, "steps": STEPS, "deregistration_delay": 30}
+        shop = seed.service(cloud, **{**usual, **service})
         stack = cloud.deploy(
             ROOT / "template.yaml",
             parameters={"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/shop-instance"},

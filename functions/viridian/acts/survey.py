@@ -37,7 +37,7 @@ def make_plan(
     _ensure_not_overtaken(service, target_group, begins.asked_at)
     group = auto_scaling.attached(blue_arn)
     launches = launches_of(group)
-    _ensure_lent(service, route, target_group, group, launches)
+    preflight.ensure_lent("route", service, *lent(route, target_group, group, launches))
     template = images.template_data(launches)
     blue_image = template.get("ImageId")
     preflight.ensure_pinned_image(blue_image, launches)
@@ -183,12 +183,11 @@ def _ensure_not_overtaken(service: str, blue: TargetGroup, asked_at: datetime) -
         raise Refusal("route", since, "Start it again, if it is still wanted.")
 
 
-def _ensure_lent(
-    service: str, route: Route, blue: TargetGroup, group: dict[str, Any], launches: LaunchTemplate
-) -> None:
-    preflight.ensure_lent(
-        "route",
-        service,
+def lent(
+    route: Route, blue: TargetGroup, group: dict[str, Any], launches: LaunchTemplate
+) -> tuple[Lent, ...]:
+    """What a service must lend, with the tags that it has."""
+    return (
         *entry.lent(route),
         Lent(kind="elbv2", id=blue.arn, tags=blue.tags),
         Lent(kind="autoscaling", id=group["AutoScalingGroupName"], tags=auto_scaling.tags(group)),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from viridian import clone, forecast, leftovers, names
+from viridian import clone, forecast, leftovers, names, traffic
 from viridian.arns import suffix
 from viridian.aws import alarms, clients, ledger, target_groups
 from viridian.aws.target_groups import Health
@@ -26,24 +26,7 @@ _STANDS = ("InService", "Pending", "Pending:Wait", "Pending:Proceed", "Standby",
 
 def attached(target_group: str) -> dict[str, Any]:
     """The one Auto Scaling group attached to a target group, as AWS shows it; a Refusal if it isn't one."""
-    groups = [
-        group
-        for group in everywhere()
-        if target_group in group.get("TargetGroupARNs", [])
-        or any(source["Identifier"] == target_group for source in group.get("TrafficSources", []))
-    ]
-    if len(groups) != 1:
-        found = ", ".join(group["AutoScalingGroupName"] for group in groups) or "no Auto Scaling group"
-        raise Refusal(
-            "route", f"{target_group} is served by {found}", "Attach exactly one Auto Scaling group to it."
-        )
-    if target_group not in groups[0].get("TargetGroupARNs", []):
-        raise Refusal(
-            "route",
-            f"{groups[0]['AutoScalingGroupName']} is attached as a traffic source",
-            "Attach the target group with AttachLoadBalancerTargetGroups.",
-        )
-    return dict(groups[0])
+    return traffic.find_group(target_group, everywhere())
 
 
 def of_service(service: str) -> list[dict[str, Any]]:

@@ -57,7 +57,7 @@ def find_rule(route: str) -> Rule:
         actions = _found(route, "describe_listeners", ListenerArns=[route])["Listeners"][0]["DefaultActions"]
     else:
         actions = _found(route, "describe_rules", RuleArns=[route])["Rules"][0]["Actions"]
-    return Rule(arn=route, actions=tuple(actions), forward=_forward(actions))
+    return Rule(arn=route, actions=tuple(actions), forward=forward_of(actions))
 
 
 def forward(route: str) -> Forward:
@@ -167,8 +167,8 @@ def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str
             entry.shown = str(made["Rules"][0]["RuleArn"])
         return str(entry.shown)
     arn = str(rule["RuleArn"])
-    if _forward(rule["Actions"]) != wanted or [as_asked(c) for c in rule["Conditions"]] != conditions:
-        with ledger.mutation(fence, "ModifyRule", arn, before=_forward(rule["Actions"]), after=wanted):
+    if forward_of(rule["Actions"]) != wanted or [as_asked(c) for c in rule["Conditions"]] != conditions:
+        with ledger.mutation(fence, "ModifyRule", arn, before=forward_of(rule["Actions"]), after=wanted):
             writer.modify_rule(RuleArn=arn, Conditions=conditions, Actions=actions)
     return arn
 
@@ -205,16 +205,17 @@ def everywhere() -> list[dict[str, Any]]:
 
 def forwards_everywhere() -> dict[str, Forward]:
     """Where each rule of the Region forwards to, by its ARN."""
-    return {str(rule["RuleArn"]): _forward(rule["Actions"]) for rule in everywhere()}
+    return {str(rule["RuleArn"]): forward_of(rule["Actions"]) for rule in everywhere()}
 
 
 def left() -> list[Thing]:
     """Every standby rule that a release made."""
-    standing = [str(rule["RuleArn"]) for rule in everywhere() if _is_standby(rule)]
+    standing = [str(rule["RuleArn"]) for rule in everywhere() if is_standby(rule)]
     return leftovers.things(thing("standby rule", arn, tags) for arn, tags in tags_of(standing).items())
 
 
-def _is_standby(rule: dict[str, Any]) -> bool:
+def is_standby(rule: dict[str, Any]) -> bool:
+    """Whether a release made a rule, to keep the side that isn't serving in use."""
     headers = [condition.get("HttpHeaderConfig", {}) for condition in rule.get("Conditions", [])]
     return any(header.get("HttpHeaderName") == names.STANDBY_HEADER for header in headers)
 
@@ -222,14 +223,14 @@ def _is_standby(rule: dict[str, Any]) -> bool:
 def standby_forward(listener: str, service: str) -> Forward | None:
     """Where a service's standby rule forwards to; None if it has none."""
     rule = find_standby(listener, service)
-    return _forward(rule["Actions"]) if rule else None
+    return forward_of(rule["Actions"]) if rule else None
 
 
 def forwards(listener: str, service: str, target_group: str) -> bool:
     """Whether anything but the service's standby rule gives a target group traffic on this listener."""
     standby = (find_standby(listener, service) or {}).get("RuleArn")
     rules = [rule for rule in rules_of(listener) if rule["RuleArn"] != standby]
-    return any(_forward(rule["Actions"]).of(target_group) for rule in rules)
+    return any(forward_of(rule["Actions"]).of(target_group) for rule in rules)
 
 
 def delete_standby(listener: str, service: str, fence: Fence) -> None:
@@ -266,11 +267,12 @@ def _route(
         priority=priority,
         conditions=conditions,
         actions=tuple(actions),
-        forward=_forward(actions),
+        forward=forward_of(actions),
     )
 
 
-def _forward(actions: Any) -> Forward:
+def forward_of(actions: Any) -> Forward:
+    """What the actions of a rule mean; no weights at all where it forwards nothing."""
     for action in actions:
         if action["Type"] == "forward":
             config = action.get("ForwardConfig") or {

@@ -1,0 +1,99 @@
+"""`viridian init`: registers a service, and tags what it lends."""
+
+from typing import Annotated
+
+import typer
+
+from viridian_cli import asking, finding, options, proposing, say
+from viridian_cli.aws import account, stack
+from viridian_cli.exits import Exit, Stop
+from viridian_cli.finding import Found, Way
+from viridian_cli.proposing import Proposal
+
+PANEL = "Keep house"
+
+
+def command(
+    context: typer.Context,
+    service: Annotated[str, typer.Argument(help="A name for the service; asked for if left out.")] = "",
+    route: Annotated[
+        str, typer.Option(help="The listener or rule, as an ARN, if it can't be told from the account.")
+    ] = "",
+    guard: Annotated[
+        list[str] | None, typer.Option(help="An alarm that guards releases, instead of those found; repeat.")
+    ] = None,
+    fields: Annotated[
+        str | None, typer.Option(help="Fields of the profile as JSON, or @FILE.", metavar="JSON")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the profile that stands.")] = False,
+    print_: Annotated[
+        bool, typer.Option("--print", help="Print the AWS CLI lines that do it, and do nothing.")
+    ] = False,
+    yes: options.Yes = False,
+    json: options.Json = False,
+) -> Exit:
+    """Asks the account what can be released, shows the profile and the tags, and after a yes writes them."""
+    stack.find(context.obj)
+    asked = asking.parsed(fields) | ({"guards": guard} if guard else {}) | ({"route": route} if route else {})
+    standing = account.registered(service) if service else {}
+    way = _way(account.find(service), str(asked.get("route") or standing.get("route", "")))
+    wanted = proposing.propose(service or _name(way), way, asked, overwrite)
+    if print_:
+        for line in wanted.by_hand():
+            say.line(line)
+        return Exit.PROMOTED
+    if not json:
+        _show(wanted)
+    if not (wanted.done or yes):
+        _confirm()
+    wanted.write()
+    if json:
+        told = ("service", "profile", "no_guards", "next")
+        lent = [thing.id for thing in wanted.lends]
+        say.document({**{name: getattr(wanted, name) for name in told}, "lent": lent})
+    else:
+        say.line(f"{wanted.service} is {'registered already' if wanted.done else 'registered'}.", "green")
+        say.line(f"Next, with blue's own image, what would be in the way of a release: {wanted.next}")
+    return Exit.PROMOTED
+
+
+def _way(found: Found, route: str) -> Way:
+    if route:
+        return finding.named(found, route)
+    if not found.ways:
+        raise finding.nothing(found)
+    if len(found.ways) == 1:
+        return found.ways[0]
+    if not say.asks():
+        raise finding.several(found)
+    for n, way in enumerate(found.ways, start=1):
+        typer.echo(f"{n:3}  {way.words}", err=True)
+    n = typer.prompt("Which of them", type=int, err=True)
+    if not 1 <= n <= len(found.ways):
+        raise Stop(f"route: {n}. Give a number from 1 to {len(found.ways)}.")
+    return found.ways[n - 1]
+
+
+def _name(way: Way) -> str:
+    if not say.asks():
+        raise Stop(f"service: missing. Name it: `viridian init {finding.service_name(way)}`.")
+    return str(typer.prompt("A name for the service", default=finding.service_name(way), err=True))
+
+
+def _confirm() -> None:
+    if not say.asks():
+        raise Stop("yes: not said, and nothing was written. Say --yes, or --print for the AWS CLI's lines.")
+    typer.confirm("Write this?", abort=True, err=True)
+
+
+def _show(wanted: Proposal) -> None:
+    say.line(wanted.way.words)
+    for alarm, why in wanted.no_guards.items():
+        say.line(f"no guard: {alarm}: {why}")
+    if wanted.owner:
+        say.line(f"{wanted.owner} owns the group: add the tags there, too (docs/infrastructure-as-code.md).")
+    if not wanted.registered:
+        say.line(f"the profile of {wanted.service}:")
+        say.document(wanted.profile)
+    for thing in wanted.lends:
+        say.line(f"lends {thing.id}")
