@@ -15,7 +15,7 @@ PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-control demo-upgrade demo-route53 local test check faults mutate bench-rollback bench-scale clean
+.PHONY: help demo demo-control demo-upgrade demo-route53 local test check faults mutate bench-rollback bench-scale diagram clean
 
 help:
 	@echo "make demo          releases good, bad, broken and aborted, under live traffic (SPEED=$(SPEED))"
@@ -29,6 +29,7 @@ help:
 	@echo "make mutate        the modules that decide, each line of them broken in turn: a test must see it"
 	@echo "make bench-rollback  from a red alarm to blue: the seconds, part by part"
 	@echo "make bench-scale   AWS calls of a release, for 3, 100 and 1,000 instances; some minutes"
+	@echo "make diagram       draws the plots of docs/architecture.md from the state machines"
 	@echo "make clean         remove everything that was made"
 
 demo: .venv/.stamp
@@ -79,6 +80,9 @@ bench-rollback: .venv/.stamp
 
 bench-scale: .venv/.stamp
 	@.venv/bin/python -m bench.scale
+
+diagram: .venv/.stamp
+	@.venv/bin/python -m bench.diagram
 
 clean:
 	@rm -rf .venv .tools .aws-sam node_modules out .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -30,12 +30,12 @@ def drawn(machine: str) -> str:
 def _plot(machine: dict[str, Any]) -> Iterator[str]:
     """The lines of a machine, or of a branch of it."""
     states: States = machine["States"]
+    choices = [name for name in states if states[name]["Type"] == "Choice" and not _is_passed(states, name)]
+    yield from (f"state {name} <<choice>>" for name in choices)  # Mermaid must know before it draws
     yield from (f"[*] --> {first}" for first in _reached(states, [machine["StartAt"]]))
     for name, state in states.items():
         if _is_passed(states, name):
             continue
-        if state["Type"] == "Choice":
-            yield f"state {name} <<choice>>"
         for branch in state.get("Branches", ()):
             yield f"state {name} {{"
             yield from (f"    {line}" for line in _plot(branch))
