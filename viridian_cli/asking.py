@@ -24,7 +24,7 @@ Parameter = Annotated[
 ]
 Pipeline = Annotated[str | None, typer.Option("--pipeline", help="The ARN of an Image Builder pipeline.")]
 Fields = Annotated[
-    str | None,
+    str,
     typer.Option(
         "--fields",
         help="More fields of the input as JSON, or @FILE: docs/reference.md has them all.",
@@ -37,12 +37,12 @@ Commit = Annotated[str | None, typer.Option("--commit", help="What it was built 
 def document(
     service: str,
     version: str,
-    fields: str | None,
+    fields: str,
     commit: str | None = None,
     **sources: str | None,
 ) -> dict[str, Any]:
     """The execution's input. What is wrong with it is said here, before anything is started."""
-    asked = {"service": service, "version": version, **parsed(fields)}
+    asked = {"service": service, "version": version, **_fields(fields)}
     given = [
         (kind, field, value) for name, value in sources.items() if value for kind, field in [_SOURCES[name]]
     ]
@@ -59,14 +59,16 @@ def document(
     return asked
 
 
-def parsed(text: str | None) -> dict[str, Any]:
-    """The fields that are given as JSON, or in a file of it."""
-    if text is None:
-        return {}
+def parsed(field: str, text: str) -> Any:
+    """JSON as it was typed, or in the file that was named with an @."""
     try:
-        found = json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
+        return json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
     except (OSError, ValueError) as error:
-        raise Stop(f"fields: {text}. Give a JSON object, or @ and a file that has one ({error}).") from None
+        raise Stop(f"{field}: {text}. Give JSON, or @ and a file that has it ({error}).") from None
+
+
+def _fields(text: str) -> dict[str, Any]:
+    found = parsed("fields", text)
     if not isinstance(found, dict):
-        raise Stop(f"fields: {text}. Give a JSON object of fields.")
+        raise Stop(f"fields: {text}. Give a JSON object: its fields go into the release's input.")
     return found

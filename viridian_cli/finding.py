@@ -1,5 +1,6 @@
 """What of an account a service can be made of, and the profile to begin with: decided from what AWS shows."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,7 +75,9 @@ def ways(
     for each in sorted(entrances, key=lambda each: each.words):
         try:
             if each.route in others:
-                raise Refusal("route", f"{others[each.route]} is registered by it", "A route has one service.")
+                raise Refusal(
+                    "route", f"{others[each.route]} is registered by it", "A route has one service."
+                )
             found.append(_way(each, kinds, groups))
         except Refusal as refusal:
             passed_over[each.route] = f"{each.words}: {refusal.value}. {refusal.fix}"
@@ -164,7 +167,9 @@ def guards(
             calm = replace(state, state="OK")
             preflight.ensure_guards(replace(profile, guards=(state.name,)), None, (calm,), blue)
             if len(fit) == _GUARDS:
-                raise Refusal("guards", f"{state.name} is one too many", "Name those that count with --guard.")
+                raise Refusal(
+                    "guards", f"{state.name} is one too many", "Name those that count with --guard."
+                )
             fit.append(state.name)
         except Refusal as refusal:
             unfit[state.name] = f"{refusal.value}. {refusal.fix}"
@@ -197,7 +202,12 @@ def registration(parameter: str, document: Shown, overwrite: bool) -> str:
     """The AWS CLI line that registers a service."""
     words = ["aws", "ssm", "put-parameter", "--name", parameter, "--type", "String"]
     words += ["--tier", "Intelligent-Tiering", *(["--overwrite"] if overwrite else [])]
-    return shlex.join([*words, "--value", msgspec.json.encode(document).decode()])
+    return shlex.join([*words, "--value", text(document)])
+
+
+def text(document: Shown) -> str:
+    """A profile as people read it: JSON, a line for each field."""
+    return "{\n" + ",\n".join(f'  "{name}": {json.dumps(value)}' for name, value in document.items()) + "\n}"
 
 
 def _dimensions(alarm: Shown) -> list[tuple[str, str]]:

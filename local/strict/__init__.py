@@ -8,6 +8,7 @@ from local.strict import cloudwatch as strict_cloudwatch
 from local.strict import dynamodb as strict_dynamodb
 from local.strict import ec2 as strict_ec2
 from local.strict import elbv2 as strict_elbv2
+from local.strict import iam as strict_iam
 from local.strict import pricing as strict_pricing
 from local.strict import quotas as strict_quotas
 from local.strict import route53 as strict_route53
@@ -18,6 +19,7 @@ PARTS: tuple[Any, ...] = (
     strict_autoscaling,
     strict_cloudwatch,
     strict_dynamodb,
+    strict_iam,
     strict_pricing,
     strict_quotas,
     strict_route53,

@@ -20,7 +20,9 @@ def find(service: str) -> Found:
         if balancer["Type"] == "application":
             entrances += _entrances(balancer)
         else:
-            why = f"{balancer['LoadBalancerName']}: a {balancer['Type']} load balancer. Only application ones."
+            why = (
+                f"{balancer['LoadBalancerName']}: a {balancer['Type']} load balancer. Only application ones."
+            )
             passed_over[str(balancer["LoadBalancerArn"])] = why
     for name in services.names():
         if name != service and (route := registered(name).get("route")):

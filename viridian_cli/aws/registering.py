@@ -4,12 +4,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from viridian import preflight
 from viridian.aws import clients
 from viridian.aws.load_balancer import tag_list
 from viridian.preflight import Lent
+from viridian_cli import finding
 from viridian_cli.exits import Stop
 
 
@@ -42,7 +41,7 @@ def register(service: str, document: Mapping[str, Any], overwrite: bool) -> None
             Name=parameter(service),
             Type="String",
             Tier="Intelligent-Tiering",
-            Value=msgspec.json.format(msgspec.json.encode(document), indent=2).decode(),
+            Value=finding.text(document),
             Overwrite=overwrite,
         )
     except client.exceptions.ParameterAlreadyExists:

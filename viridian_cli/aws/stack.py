@@ -25,6 +25,7 @@ class Stack:
     name: str
     arn: str
     outputs: dict[str, str]
+    status: str
 
     @property
     def region(self) -> str:
@@ -59,6 +60,6 @@ def find(name: str) -> Stack:
             Exit.UNKNOWN,
         ) from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-    stack = Stack(name=name, arn=found["StackId"], outputs=outputs)
+    stack = Stack(name=name, arn=found["StackId"], outputs=outputs, status=found["StackStatus"])
     os.environ.update({variable: stack.output(output) for variable, output in _ENVIRONMENT.items()})
     return stack

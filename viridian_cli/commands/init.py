@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from viridian import preflight, request
 from viridian_cli import asking, finding, options, proposing, say
-from viridian_cli.aws import account, stack
+from viridian_cli.aws import account, registering, stack
 from viridian_cli.exits import Exit, Stop
 from viridian_cli.finding import Found, Way
 from viridian_cli.proposing import Proposal
@@ -23,8 +24,9 @@ def command(
         list[str] | None, typer.Option(help="An alarm that guards releases, instead of those found; repeat.")
     ] = None,
     fields: Annotated[
-        str | None, typer.Option(help="Fields of the profile as JSON, or @FILE.", metavar="JSON")
-    ] = None,
+        str,
+        typer.Option(help="More fields of the profile as JSON, or @FILE: docs/reference.md.", metavar="JSON"),
+    ] = "{}",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the profile that stands.")] = False,
     print_: Annotated[
         bool, typer.Option("--print", help="Print the AWS CLI lines that do it, and do nothing.")
@@ -34,7 +36,8 @@ def command(
 ) -> Exit:
     """Asks the account what can be released, shows the profile and the tags, and after a yes writes them."""
     stack.find(context.obj)
-    asked = asking.parsed(fields) | ({"guards": guard} if guard else {}) | ({"route": route} if route else {})
+    given = {name: value for name, value in (("route", route), ("guards", guard)) if value}
+    asked = request.parse_as(asking.parsed("fields", fields), dict) | given
     standing = account.registered(service) if service else {}
     way = _way(account.find(service), str(asked.get("route") or standing.get("route", "")))
     wanted = proposing.propose(service or _name(way), way, asked, overwrite)
@@ -93,7 +96,8 @@ def _show(wanted: Proposal) -> None:
     if wanted.owner:
         say.line(f"{wanted.owner} owns the group: add the tags there, too (docs/infrastructure-as-code.md).")
     if not wanted.registered:
-        say.line(f"the profile of {wanted.service}:")
-        say.document(wanted.profile)
+        say.line(f"{registering.parameter(wanted.service)}:")
+        say.line(finding.text(wanted.profile))
     for thing in wanted.lends:
-        say.line(f"lends {thing.id}")
+        tags = preflight.lending(thing, wanted.service)
+        say.line(f"tagged {' '.join(f'{key}={value}' for key, value in tags.items())}: {thing.id}")

@@ -23,7 +23,7 @@ def command(
     instance: asking.Instance = None,
     ami_parameter: asking.Parameter = None,
     pipeline: asking.Pipeline = None,
-    fields: asking.Fields = None,
+    fields: asking.Fields = "{}",
     json: options.Json = False,
 ) -> Exit:
     """Shows the whole plan of a release; nothing is touched."""

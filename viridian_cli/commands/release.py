@@ -21,7 +21,7 @@ def command(
     ami_parameter: asking.Parameter = None,
     pipeline: asking.Pipeline = None,
     commit: asking.Commit = None,
-    fields: asking.Fields = None,
+    fields: asking.Fields = "{}",
     key: Annotated[
         str | None, typer.Option(help="Asked again with the same key, the release is joined, not begun anew.")
     ] = None,
