@@ -5,15 +5,21 @@ from typing import Any
 import msgspec
 
 from viridian import tellings
+from viridian.record import Record
 from viridian.tellings import Telling
 from viridian_cli import say, waiting
 from viridian_cli.exits import Exit
 
 
-def follow(started: dict[str, Any], wait: bool, json: bool) -> Exit:
-    """Says what was started; with `wait`, stays until it is over and ends with its code."""
-    execution = str(started["execution"])
-    shown = {**started, "link": tellings.link(execution)}
+def follow(
+    service: str, release: str, execution: str, *, wait: bool, json: bool, before: Record | None = None
+) -> Exit:
+    """Says what was started; with `wait`, stays until it is over and ends with its code.
+
+    `before` is the release as it was when something was ordered for it.
+    """
+    shown: dict[str, Any] = {"service": service, "release": release, "execution": execution}
+    shown["link"] = tellings.link(execution)
     if not json:
         for name, value in shown.items():
             say.line(f"{name:10} {value}")
@@ -28,7 +34,7 @@ def follow(started: dict[str, Any], wait: bool, json: bool) -> Exit:
         if not json:
             say.line(f"{say.moment(telling.at)}  {telling.what}: {telling.why}")
 
-    end, cause = waiting.until_over(execution, heard)
+    end, cause = waiting.until_over(execution, heard, before)
     if json:
         told = [
             {name: getattr(phase, name) for name in ("at", "phase", "what", "why", "next")}

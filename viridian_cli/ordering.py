@@ -1,57 +1,48 @@
 """The orders that a person gives: to the rollback machine, and to the function that takes them for a running release."""
 
-import json
 from typing import Any
 
 from viridian import request
 from viridian.record import CLOSED, Record
-from viridian_cli.aws import machines, releases
-from viridian_cli.exits import Stop
+from viridian_cli import say
+from viridian_cli.aws import machines, releases, stack, urls
+from viridian_cli.exits import Exit, Stop
 
 
-def rollback(
-    service: str,
-    release: str,
-    reason: str,
-    *,
-    overwrite: bool = False,
-    resolve: bool = False,
-    steps: str | None = None,
-) -> dict[str, Any]:
-    """Starts the rollback machine for a release; what can't be taken back any more is said before."""
-    record = releases.pick(service, release or None)
-    _ensure_open(record)
-    order: dict[str, Any] = {"service": service, "release": record.plan.release, "reason": reason}
-    order |= {"overwrite": True} if overwrite else {}
-    order |= {"resolve": True} if resolve else {}
-    order |= {"steps": _steps(steps)} if steps else {}
-    request.parse_order(order)
-    execution = machines.start("rollback", order)
-    return {"service": service, "release": record.plan.release, "execution": execution}
+def rollback(record: Record, reason: str, **how: Any) -> str:
+    """Starts the rollback machine for a release, and answers with the execution.
 
-
-def running(service: str, release: str) -> Record:
-    """A release that is under way; Stop if it has ended, or goes back."""
-    record = releases.pick(service, release or None)
-    if record.status != "Releasing":
-        raise Stop(
-            f"release: {record.plan.release} is {record.status}, not under way: `viridian status {service}` says more."
-        )
-    return record
-
-
-def _ensure_open(record: Record) -> None:
+    What can't be taken back any more is said before. `how` are the order's other fields.
+    """
     if record.status in CLOSED:
         raise Stop(
             f"release: {record.plan.release} has ended {record.status}: there is nothing left to take back. "
             f"The way back is a release of another version: `viridian history {record.plan.service}` lists them."
         )
+    said = {name: value for name, value in how.items() if value}
+    asked = {"service": record.plan.service, "release": record.plan.release, "reason": reason, **said}
+    request.parse_order(asked)
+    return machines.start("rollback", asked)
 
 
-def _steps(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
+def order(stack_: str, service: str, release: str, json_: bool, **asked: Any) -> Exit:
+    """Tells a release that is under way what to do, signed, and says what was taken down."""
+    found = stack.find(stack_)
+    record = running(service, release)
+    document = {"service": service, "release": record.plan.release, **asked}
+    told = urls.post(found.output("OrdersUrl"), found.region, document)
+    if json_:
+        say.document(told)
+    else:
+        say.line(f"{service} {record.plan.version}: {told['says']}")
+    return Exit.PROMOTED
+
+
+def running(service: str, release: str) -> Record:
+    """A release that is under way; Stop if it has ended, or goes back."""
+    record = releases.pick(service, release)
+    if record.status != "Releasing":
         raise Stop(
-            f'steps: {text}. Give a JSON list: [{{"weight": 50, "observe_minutes": 5}}, ...].'
-        ) from None
+            f"release: {record.plan.release} is {record.status}, not under way: `viridian status {service}` says more."
+        )
+    return record

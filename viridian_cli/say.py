@@ -36,6 +36,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(shown)
 
 
+def cell(value: Any) -> str:
+    """A value in a table; what there is none of, is empty."""
+    return moment(value) if isinstance(value, datetime) else str(value or "")
+
+
 def moment(value: datetime | None) -> str:
     """A moment as AWS's console shows it, to the second, in UTC."""
     return f"{value:%Y-%m-%d %H:%M:%S}" if value else ""

@@ -21,9 +21,9 @@ Say = Callable[[Telling], None]
 class Watched:
     """A release as it was seen last; `phases` are what it has come to since."""
 
-    def __init__(self, execution: str) -> None:
+    def __init__(self, execution: str, before: Record | None) -> None:
         self.execution = execution
-        self.record: Record | None = None
+        self.record = before
         self._looks = 0
 
     def phases(self) -> list[Telling]:
@@ -42,12 +42,12 @@ class Watched:
         return ledger.find(self.record.plan.service, self.record.plan.release)
 
 
-def until_over(execution: str, say: Say) -> tuple[str, str]:
+def until_over(execution: str, say: Say, before: Record | None = None) -> tuple[str, str]:
     """How an execution of the release or the rollback machine ends, and why; says each phase on the way there.
 
-    One that was stopped has written no end: the guard or the sweeper takes the release over, and its record has it.
+    `before` is the release as it was when it was ordered; None if it begins with this. One that was stopped has written no end: the guard or the sweeper takes the release over, and its record has it.
     """
-    watched, patience = Watched(execution), _PATIENCE
+    watched, patience = Watched(execution, before), _PATIENCE
     while True:
         # First how the execution stands: what it wrote before it ended is then seen below.
         stands = executions.outcome(execution)

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 
-from viridian import approval
+from viridian import door
 from viridian.acts import approving
-from viridian.approval import Replied
+from viridian.approval import Reply
 from viridian.aws.function import handler
+from viridian.door import Replied
 from viridian.errors import Refusal
 from viridian.messages import AnswerApproval, ApprovalAnswered
 
@@ -14,7 +15,7 @@ from viridian.messages import AnswerApproval, ApprovalAnswered
 def lambda_handler(ask: AnswerApproval) -> ApprovalAnswered:
     """Who asks is what AWS says of the signature, and nothing that the caller says."""
     try:
-        reply = approval.read(ask.method, ask.body, encoded=ask.isBase64Encoded)
+        reply = door.read(ask.method, ask.body, Reply, encoded=ask.isBase64Encoded)
         replied = approving.answer(reply, ask.caller, datetime.now(UTC))
     except Refusal as refusal:
         replied = Replied(status=400, words=str(refusal))

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from viridian import traffic, verdict
-from viridian.acts import evidence, floors, green, spreading
+from viridian import orders, traffic
+from viridian.acts import evidence, floors, green, ordering, spreading
 from viridian.aws import ledger, router
 from viridian.aws.function import handler
 from viridian.messages import GreenJudged, JudgeGreen
@@ -13,14 +13,14 @@ from viridian.messages import GreenJudged, JudgeGreen
 def lambda_handler(ask: JudgeGreen) -> GreenJudged:
     """Raises Drifted if somebody else wrote the weights, DeadlinePassed if the release has taken too long."""
     now = datetime.now(UTC)
-    record = ledger.read(ask.service, ask.release, ask.epoch)
+    record = ordering.look(ledger.read(ask.service, ask.release, ask.epoch), now)
     record.ensure_in_time(now)
     traffic.ensure_ours(router.forward(record.plan.route), record.written[-1:])
-    since = spreading.since(record, ask.shifted_at, now)
+    observe = record.plan.profile.steps[ask.step].observe_minutes
+    since = orders.since(record.last_order, spreading.since(record, ask.shifted_at, now), observe, now)
     blue, candidate = green.both(record)
     signals = evidence.weighed(record, blue, candidate, since, now)
-    found = verdict.judge(signals)
-    move = verdict.next_move(found, record.plan.profile, ask.step, (now - since).total_seconds())
+    found, move = ordering.judge(record, signals, ask.step, now)
     if move != "roll_back" and (low := floors.sag(record, blue, candidate, signals.rate)):
         return GreenJudged(verdict=found.outcome, reason=low, next="hold_floors")
     return GreenJudged(verdict=found.outcome, reason=found.reason, next=move)

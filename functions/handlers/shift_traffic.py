@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from viridian import fleet, gates, traffic
-from viridian.acts import green, others
+from viridian.acts import green, ordering, others
 from viridian.aws import ledger, router
 from viridian.aws.function import handler
 from viridian.messages import ShiftTraffic, TrafficShifted
@@ -12,8 +12,12 @@ from viridian.messages import ShiftTraffic, TrafficShifted
 @handler(ShiftTraffic)
 def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
     """Raises Drifted if somebody else is at work, GreenUnfit or BlueUnfit if a side can't carry its share."""
-    record = ledger.read(ask.service, ask.release, ask.epoch)
-    record.ensure_in_time(datetime.now(UTC))
+    now = datetime.now(UTC)
+    record = ordering.look(ledger.read(ask.service, ask.release, ask.epoch), now)
+    record.ensure_in_time(now)
+    if kept := ordering.keeps(record, ask.step, now):
+        stands = router.forward(record.plan.route).weights
+        return TrafficShifted(step=record.step or 0, weights=stands, shifted_at=now, kept=kept)
     record.ensure_through(*gates.before(ask.step))
     others.ensure_still_idle(record)
     green.count_in_dns(record)

@@ -1,14 +1,12 @@
 """Approval: what people are asked at a gate, and what becomes of their answers. The first one in time counts."""
 
-from base64 import b64decode
 from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from viridian import gates, request
-from viridian.errors import Refusal
+from viridian import gates
 from viridian.gates import Move, Passage
 from viridian.request import Document, Reason, Release
 from viridian.timetable import at
@@ -43,13 +41,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     answered: Answered | None = None
 
 
-class Replied(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person hears back, with the HTTP status."""
-
-    status: int
-    words: str
-
-
 class Reply(Document, frozen=True):
     """What a person says to a question: its one-time id, of which release it is, and a reason."""
 
@@ -57,20 +48,6 @@ class Reply(Document, frozen=True):
     release: Release
     answer: Literal["approve", "reject"]
     reason: Reason
-
-
-def read(method: str, body: str, *, encoded: bool = False) -> Reply:
-    """The reply in a request, or a Refusal that names the field, its value and the fix.
-
-    A look at the address answers nothing: what reads mail for people follows links.
-    """
-    if method != "POST":
-        raise Refusal("method", method, "Use POST, with the answer as a JSON object.")
-    try:
-        document = msgspec.json.decode(b64decode(body) if encoded else body)
-    except (msgspec.DecodeError, ValueError):
-        raise Refusal("body", body, "Use a JSON object with id, release, answer and reason.") from None
-    return request.parse_as(document, Reply)
 
 
 def move(passage: Passage, answered: Answered | None, now: datetime) -> Move:

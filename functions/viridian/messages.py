@@ -138,11 +138,12 @@ class ShiftTraffic(Ticket, frozen=True):
 
 
 class TrafficShifted(Message, frozen=True):
-    """The weights as AWS shows them, and when the step began."""
+    """The step that green is at, the weights as AWS shows them, and when the step began; `kept`: why green gets no more."""
 
     step: int
     weights: dict[str, int]
     shifted_at: datetime
+    kept: str = ""
 
 
 class JudgeGreen(Ticket, frozen=True):
@@ -408,8 +409,8 @@ class RequestContext(Event, frozen=True):
     authorizer: Authorizer
 
 
-class AnswerApproval(Event, frozen=True):
-    """A request to the URL that people answer at.
+class Signed(Event, frozen=True):
+    """A request to a function's URL, and who signed it.
 
     https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     """
@@ -420,7 +421,7 @@ class AnswerApproval(Event, frozen=True):
 
     @property
     def method(self) -> str:
-        """How it came; only a POST answers."""
+        """How it came; only a POST says anything."""
         return self.requestContext.http.method
 
     @property
@@ -429,11 +430,23 @@ class AnswerApproval(Event, frozen=True):
         return self.requestContext.authorizer.iam.userArn
 
 
+class AnswerApproval(Signed, frozen=True):
+    """A person's answer to an approval."""
+
+
 class ApprovalAnswered(Message, frozen=True):
     """What the person sees."""
 
     statusCode: int  # noqa: N815
     body: str
+
+
+class TakeOrder(Signed, frozen=True):
+    """A person's order to a release that runs."""
+
+
+class OrderTaken(ApprovalAnswered, frozen=True):
+    """The same of an order."""
 
 
 class Images(Event, frozen=True):

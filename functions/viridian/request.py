@@ -425,6 +425,8 @@ FIXES = {
     "fleet": "Use instance_type or instance_types, security_groups, instance_profile, user_data, metadata, public_address, "
     "block_devices, min_size, max_size, targets; and relax with a reason.",
     "approval": "Use before_traffic and before_promote (true or false), minutes (1-1440) and not_by_starter (true or false).",
+    "order": "Use 'pause', 'resume' or 'promote'.",
+    "minutes": "Use a whole number of minutes, up to 720, of a pause alone.",
     "id": "Use the one-time id that people were told.",
     "answer": "Use 'approve' or 'reject'.",
     "build": "Use commit, build_id, builder and url, each a line of text.",

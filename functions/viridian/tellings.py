@@ -8,6 +8,7 @@ import msgspec
 
 from viridian import arns, gates
 from viridian.gates import Passage
+from viridian.orders import Kind
 from viridian.plan import in_words
 from viridian.record import Record
 from viridian.timetable import at
@@ -163,7 +164,30 @@ def _releasing(record: Record) -> Words:
     )
 
 
+def _paused(record: Record) -> Words:
+    order = record.last_order
+    assert order is not None
+    return Words(
+        f"is paused at {_percent(record)}% of the traffic",
+        _sentence(order.in_words()),
+        "Green is judged as before, and gets no more until the pause is over or a person resumes it.",
+    )
+
+
+def _hastened(record: Record) -> Words:
+    order = record.last_order
+    assert order is not None
+    return Words(
+        "is to be promoted",
+        _sentence(order.in_words()),
+        "Green is judged once more; then it gets all of the traffic, and is promoted.",
+    )
+
+
 def _resumed(record: Record) -> Words:
+    if order := record.last_order:
+        over = order.in_words() if order.order == "resume" else "its pause is over"
+        return Words("goes on", _sentence(over), "Its share of the traffic, and the next step.")
     return Words(
         "goes on",
         "It was held, and a person has resumed it.",
@@ -342,6 +366,21 @@ def _to(status: str, *, taken_back: bool | None = None) -> Came:
     return came
 
 
+def _ordered(kind: Kind) -> Came:
+    """An order of a person's that wasn't there before."""
+
+    def came(old: Record | None, new: Record) -> bool:
+        order = new.last_order
+        return old is not None and order is not None and order.order == kind and order != old.last_order
+
+    return came
+
+
+def _goes_on(old: Record | None, new: Record) -> bool:
+    """It was Held, or it was paused."""
+    return any(came(old, new) for came in (_to("Releasing"), _ordered("resume"), _noted("ran_out")))
+
+
 def _noted(field: str) -> Came:
     """A field that says something now, and said nothing or something else before."""
 
@@ -374,7 +413,9 @@ def _kept(old: Record | None, new: Record) -> bool:
 # Another phase is another line: its name, whether a write brought it, and its words.
 PHASES: tuple[tuple[str, Came, Callable[[Record], Words]], ...] = (
     ("Releasing", lambda old, _: old is None, _releasing),
-    ("Resumed", _to("Releasing"), _resumed),
+    ("Paused", _ordered("pause"), _paused),
+    ("Resumed", _goes_on, _resumed),
+    ("Hastened", _ordered("promote"), _hastened),
     ("ImageKnown", _noted("image"), _image_known),
     ("CreatingGreen", _noted("launch_template_version"), _creating_green),
     ("AwaitingApproval", _asked, _awaiting),

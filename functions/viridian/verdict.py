@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
 
+from viridian.orders import Taken
 from viridian.request import Profile
 
 Outcome = Literal["Successful", "Failed", "Inconclusive"]
@@ -94,7 +96,7 @@ def reinstated(waived: frozenset[str], alarms: Iterable[AlarmState], now: dateti
     )
 
 
-Next = Literal["wait", "shift", "promote", "roll_back", "hold"]
+Next = Literal["wait", "shift", "hasten", "promote", "roll_back", "hold", "look_again"]
 
 
 def next_move(verdict: Verdict, profile: Profile, step: int, observed: float) -> Next:
@@ -110,3 +112,33 @@ def next_move(verdict: Verdict, profile: Profile, step: int, observed: float) ->
     if observed < observe + 60 * profile.inconclusive.minutes:
         return "wait"
     return "hold" if profile.inconclusive.then == "hold" else "roll_back"
+
+
+def heed(
+    found: Verdict,
+    signals: Signals,
+    profile: Profile,
+    step: int,
+    order: Taken | None,
+    now: datetime,
+    *,
+    begun: bool = True,
+) -> tuple[Verdict, Next]:
+    """The verdict in whose words, and the next move, once a person has given an order.
+
+    None saves a green that has failed, and none promotes a fleet that is short. A green that a pause has kept from its
+    first traffic (not `begun`) is looked at anew: its smoke tests are old.
+    """
+    move = next_move(found, profile, step, signals.observed_seconds)
+    if order is None or found.outcome == "Failed":
+        return found, move
+    told = replace(found, reason=f"{order.in_words()}; {found.reason}")
+    if order.pauses(now):
+        return told, "wait"
+    if not begun:
+        return found, "look_again"
+    if order.order != "promote" or signals.green_lacks or signals.blue_lacks:
+        return found, move
+    if step < len(profile.steps) - 1:
+        return told, "hasten"
+    return told, "promote" if signals.observed_seconds >= profile.settle_seconds else "wait"

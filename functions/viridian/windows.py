@@ -90,6 +90,12 @@ def _longest(profile: Profile, asked_at: datetime, begins_at: datetime) -> timed
     return plan.times(profile, begins_at) + back - asked_at
 
 
+def lives_until(decided: Plan) -> datetime:
+    """Until when a release may run for its execution to live through the way back, too."""
+    back = timedelta(minutes=decided.profile.deadlines.rollback_minutes)
+    return (decided.asked_at or decided.started_at) + EXECUTION - back
+
+
 def waiting(planned: Plan, now: datetime) -> Waiting | None:
     """How long a release that is planned for later waits; None if it may begin."""
     seconds = ceil((planned.started_at - now).total_seconds())

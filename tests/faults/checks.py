@@ -30,6 +30,7 @@ READS_ROUTE = ("DescribeRules", "DescribeListeners", "ListResourceRecordSets")
 LOOK_SECONDS = (
     15.0  # what a function that writes routes may work: what it read longer ago, it must read again
 )
+TRIED_SECONDS = 95.0  # a share may be on its way when a pause is taken: that, and the retries of one state
 READS_LOCK = ("GetItem", "BatchGetItem")  # looked at again: as good as a fence for one more request
 UNFENCED = (
     *LEDGER,
@@ -272,6 +273,11 @@ class Checks:
         if now <= was or (self._least.get(blue, 0) <= 0 < self._now.get(green, 0)):
             return
         following = [share for share in steps if share > was][:1]
+        order = json.loads(record.get("last_order") or "{}")
+        if order.get("order") == "promote":
+            following.append(steps[-1])
+        if _paused(order, self.world.cloud.clock.now()):
+            self.add("C7", OURS, f"green went from {was:g}% to {now:g}% while the release was paused")
         if record.get("status") != "Releasing" or now not in following:
             self.add("C7", OURS, f"green went from {was:g}% to {now:g}% while {record.get('status')}")
 
@@ -592,6 +598,14 @@ def _parts(weights: Mapping[str, int]) -> dict[str, float]:
 def _share(weights: Mapping[str, int], blue: str, green: str) -> float:
     both = weights.get(blue, 0) + weights.get(green, 0)
     return 100 * weights.get(green, 0) / both if both else 0.0
+
+
+def _paused(order: Mapping[str, Any], now: float) -> bool:
+    """Whether a person's pause holds, and has long enough for whatever was under way to be over."""
+    if not order.get("until"):
+        return False
+    at, until = (datetime.fromisoformat(order[name]).timestamp() for name in ("at", "until"))
+    return at + TRIED_SECONDS < now < until
 
 
 def _told(weights: Mapping[str, int]) -> str:

@@ -659,6 +659,23 @@ MUTANTS: list[Mutant] = [
         "F44e",
     ),
     Mutant(
+        "deaf to a pause",
+        "a paused release goes on",
+        all_of(
+            altered("viridian.orders:Taken.pauses", "now < self.until", "False"),
+            altered("viridian.orders:since", "if order is None:", "if True:"),
+        ),
+        run("F01", "paused", ends=PROMOTED),
+        "C7",
+    ),
+    Mutant(
+        "a word that saves a failed green",
+        "whoever has a release promoted has its failed verdict passed over",
+        altered("viridian.verdict:heed", 'order is None or found.outcome == "Failed"', "order is None"),
+        run("F61", "hastened", fault("alarm_vanishes", POLL, which="guard"), ends=BACK),
+        "end",
+    ),
+    Mutant(
         "silence is a yes",
         "what nobody has answered in time counts as approved",
         altered("viridian.approval:move", 'answered.answer == "approve"', 'answered.answer != "reject"'),

@@ -24,6 +24,8 @@ def sample(among: Sequence[T], count: int, seed: int = 0) -> list[T]:
 
 # Where a scenario differs from the others: what comes before, or between, is crashed in those.
 _OWN = {
+    "paused": ("TakeOrderFunction", "JudgeGreenFunction", "ShiftTrafficFunction"),
+    "hastened": ("TakeOrderFunction", "JudgeGreenFunction", "ShiftTrafficFunction"),
     "taken": BACK,
     "revived": (*BACK, "RetireBlueFunction", "SweepFunction"),
     "stepped": BACK,

@@ -6,7 +6,7 @@ from typing import Any
 
 from local import seed
 from local.control.delivery import Delivery
-from tests.faults import sight
+from tests.faults import orders, sight
 from tests.faults.place import Place
 from tests.workflow.world import Release
 
@@ -65,6 +65,24 @@ def braked(world: Place) -> Release:
         world.cloud.client("cloudwatch").set_alarm_state(
             AlarmName=world.shop.guard_alarm, StateValue="ALARM", StateReason="its owner saw something"
         )
+    return started
+
+
+def paused(world: Place) -> Release:
+    """A person pauses a good one at 50%: it goes on when the pause is over."""
+    started = release(world)
+    if at_half(world, started):
+        orders.give(world, "pause", minutes=5)
+    return started
+
+
+def hastened(world: Place) -> Release:
+    """A person has a good one promoted from its first step."""
+    started = world.start(
+        source=ami(world), steps=[{**_share(weight), "observe_minutes": 20} for weight in (25, 50, 100)]
+    )
+    if at_half(world, started):
+        orders.give(world, "promote")
     return started
 
 
@@ -174,6 +192,8 @@ SCENARIOS: dict[str, Scenario] = {
     "aborted": aborted,
     "dropped": dropped,
     "braked": braked,
+    "paused": paused,
+    "hastened": hastened,
     "retired": retired,
     "taken": taken,
     "revived": revived,

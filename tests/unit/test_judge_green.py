@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.account import NOW, RELEASE, Account
+from tests.unit.test_take_order import MARA, WHY, order
 from viridian.errors import DeadlinePassed, Drifted, Fenced
 
 ERRORS = f"viridian-shop-{RELEASE}-errors"
@@ -207,3 +208,64 @@ def test_a_release_that_was_taken_over_is_not_judged(serving: Account) -> None:
     serving.move_epoch_on()
     with pytest.raises(Fenced):
         judge(serving)
+
+
+def test_a_paused_release_is_judged_and_goes_nowhere(serving: Account) -> None:
+    order(serving)
+    answer = judge(serving)
+    assert (answer["verdict"], answer["next"]) == ("Successful", "wait")
+    assert answer["reason"].startswith(f"paused by {MARA} until 2026-01-05T09:")
+    assert f": {WHY}; " in answer["reason"]
+    serving.turn(ERRORS, "ALARM")
+    assert judge(serving)["next"] == "roll_back"
+
+
+def test_the_floors_of_a_paused_release_are_held(serving: Account) -> None:
+    order(serving)
+    serving.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName="shop-1", MinSize=1)
+    assert judge(serving)["next"] == "hold_floors"
+
+
+def test_a_pause_that_runs_out_lets_the_release_go_on_and_is_written_down_once(serving: Account) -> None:
+    order(serving, minutes=5)
+    serving.later(minutes=5)
+    serving.served("green", 60)
+    serving.later(minutes=3)
+    assert judge(serving)["next"] == "shift"
+    record = serving.record()
+    assert record.last_order is not None
+    assert record.ran_out == record.last_order.until
+    serving.calls.clear()
+    judge(serving)
+    assert serving.requests("TransactWriteItems") == []
+
+
+def test_a_release_that_was_paused_for_long_has_all_its_patience_left(serving: Account) -> None:
+    order(serving, minutes=120)
+    serving.later(minutes=100)
+    order(serving, order="resume", minutes=None)
+    answer = judge(serving)
+    assert (answer["verdict"], answer["next"]) == ("Inconclusive", "wait")
+    assert answer["reason"] == "0 requests to green, 50 needed", "what was seen before the pause is old"
+
+
+def test_whoever_hastens_a_release_has_it_judged_once_more_now(account: Account) -> None:
+    account.shifted()
+    order(account, order="promote", minutes=None)
+    answer = judge(account)
+    assert (answer["verdict"], answer["next"]) == ("Inconclusive", "hasten")
+    assert answer["reason"].startswith(f"observing skipped by {MARA}: {WHY}; ")
+    account.turn(ERRORS, "ALARM")
+    assert judge(account)["next"] == "roll_back"
+
+
+def test_a_green_that_a_pause_kept_from_its_first_traffic_has_its_time_anew(account: Account) -> None:
+    account.before("shift_traffic")
+    order(account)
+    account.run("shift_traffic")
+    assert judge(account)["next"] == "wait"
+    account.later(minutes=30)
+    assert judge(account)["next"] == "look_again"
+    began = account.record().green_at
+    assert began is not None
+    assert abs((account.now() - began).total_seconds()) < 5

@@ -8,8 +8,9 @@ import pytest
 
 from tests.stack import ROOT
 
-FUNCTIONS = ROOT / "functions"
+FUNCTIONS, COMMAND = ROOT / "functions", ROOT / "viridian_cli"
 MODULES = sorted(FUNCTIONS.rglob("*.py"))
+COMMANDS = sorted(COMMAND.rglob("*.py"))
 AWS = {"boto3", "botocore"}
 # layer: what none of its modules may import
 FORBIDDEN = {
@@ -18,6 +19,13 @@ FORBIDDEN = {
     "viridian/aws": {"viridian.acts", "handlers", "local"},
     "handlers": {*AWS, "handlers", "local"},
 }
+# The command knows the domain and its adapters; no function knows the command.
+COMMAND_FORBIDDEN = {
+    "viridian_cli": {"boto3", "handlers", "local", "viridian_cli.commands"},
+    "viridian_cli/commands": {*AWS, "handlers", "local", "viridian_cli.commands"},
+    "viridian_cli/aws": {"handlers", "local", "viridian_cli.commands"},
+}
+FORBIDDEN = {name: {*modules, "viridian_cli"} for name, modules in FORBIDDEN.items()}
 # What may be sent without a fence, and why.
 UNFENCED = {
     "viridian/aws/events.py": "an event changes nothing, and tells what is in the ledger already",
@@ -48,6 +56,13 @@ def imported(module: Path) -> Iterator[str]:
 def test_imports_point_inwards(module: Path) -> None:
     assert layer(module) in FORBIDDEN, "a new layer needs its rule"
     assert not FORBIDDEN[layer(module)] & set(imported(module))
+
+
+@pytest.mark.parametrize("module", COMMANDS, ids=lambda module: str(module.relative_to(ROOT)))
+def test_the_command_asks_aws_in_one_place(module: Path) -> None:
+    allowed = {"viridian_cli.commands"} if module.name == "app.py" else set()
+    where = module.parent.relative_to(ROOT).as_posix()
+    assert not COMMAND_FORBIDDEN[where] & set(imported(module)) - allowed
 
 
 def writers() -> list[tuple[str, ast.FunctionDef]]:

@@ -11,6 +11,7 @@ from viridian.errors import DeadlinePassed
 from viridian.fence import Fence
 from viridian.plan import Plan
 from viridian.record import CLOSED, ENDED, Record
+from viridian.traffic import Forward
 
 PLAN = msgspec.convert(json.loads((ROOT / "events" / "acquire_lock.json").read_text())["plan"], Plan)
 RECORD = Record(plan=PLAN, status="Releasing", epoch=7)
@@ -24,6 +25,22 @@ def test_a_release_has_until_its_deadline(seconds: int, late: bool) -> None:
             RECORD.ensure_in_time(now)
     else:
         RECORD.ensure_in_time(now)
+
+
+def test_a_pause_moves_the_deadline() -> None:
+    record = msgspec.structs.replace(RECORD, extended_to=PLAN.deadline + timedelta(minutes=1))
+    record.ensure_in_time(PLAN.deadline + timedelta(minutes=1))
+    with pytest.raises(DeadlinePassed, match="to end by 2026-01-05T12:06:00Z"):
+        record.ensure_in_time(PLAN.deadline + timedelta(minutes=2))
+
+
+@pytest.mark.parametrize(
+    ("green", "step"), [(0, None), (9, None), (10, 0), (49, 0), (50, 1), (99, 1), (100, 2)]
+)
+def test_the_step_that_green_is_at_is_the_last_whose_share_it_has(green: int, step: int | None) -> None:
+    shares = Forward(weights={PLAN.blue.target_group: 100 - green, "green": green})
+    record = msgspec.structs.replace(RECORD, green_target_group="green", written=(PLAN.before, shares))
+    assert (record.green_percent, record.step) == (green, step)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.stack import ROOT
 from viridian import request
 from viridian.approval import Reply
 from viridian.errors import Refusal
+from viridian.orders import Given
 from viridian.request import (
     AmiParameterSource,
     AmiSource,
@@ -276,7 +277,7 @@ def test_a_refusal_names_field_value_and_fix(
 def test_every_field_that_can_be_wrong_has_a_fix() -> None:
     named = {
         field.name
-        for kind in (Request, Profile, Resume, Order, Reply)
+        for kind in (Request, Profile, Resume, Order, Reply, Given)
         for field in msgspec.structs.fields(kind)
     }
     assert set(request.FIXES) == named

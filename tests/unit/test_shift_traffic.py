@@ -3,7 +3,8 @@
 import pytest
 
 from tests.account import NOW, Account
-from viridian.errors import Busy, DeadlinePassed, Drifted, Fenced, GreenUnfit, NotKept
+from tests.unit.test_take_order import MARA, WHY, order
+from viridian.errors import Busy, DeadlinePassed, Drifted, Fenced, GateClosed, GreenUnfit, NotKept
 
 FAILOVER = "target_group_health.dns_failover.minimum_healthy_targets.count"
 
@@ -140,3 +141,42 @@ def test_a_third_group_keeps_its_place(account: Account) -> None:
     account.run("create_green")
     account.run("shift_traffic")
     assert account.weights() == {"shop-1": 90, green_name(account): 10, "third": 0}
+
+
+@pytest.mark.parametrize(("shifts", "step", "stays", "green"), [(0, 0, 0, 0), (1, 1, 0, 10), (2, 2, 1, 50)])
+def test_a_paused_release_gets_no_further_share(
+    account: Account, shifts: int, step: int, stays: int, green: int
+) -> None:
+    account.shifted(shifts) if shifts else account.before("shift_traffic")
+    order(account)
+    account.calls.clear()
+    answer = account.twice("shift_traffic", step=step)
+    assert answer["step"] == stays
+    assert answer["kept"].startswith(f"paused by {MARA} until ")
+    assert answer["kept"].endswith(WHY)
+    assert account.writes() == []
+    assert account.weights().get(green_name(account), 0) == green
+    order(account, order="resume", minutes=None)
+    assert account.run("shift_traffic", step=step)["kept"] == ""
+
+
+def test_a_share_that_was_about_to_be_written_is_written_all_the_same(account: Account) -> None:
+    """The ledger says so already, and the judge would find the rule other than that."""
+    account.shifted()
+    with account.failing("elbv2", "ModifyRule", "Throttling"), pytest.raises(Busy):
+        account.run("shift_traffic", step=1)
+    order(account)
+    assert account.run("shift_traffic", step=1)["kept"] == ""
+    assert account.weights()["shop-1"] == 50
+
+
+def test_whoever_hastens_a_release_skips_the_gates_after_its_steps_and_no_other(account: Account) -> None:
+    account.planned("shift_traffic", gates=["after_step", "before_promote"])
+    account.run("shift_traffic", step=0)
+    with pytest.raises(GateClosed):
+        account.run("shift_traffic", step=2)
+    order(account, order="promote", minutes=None)
+    account.run("shift_traffic", step=2)
+    assert account.weights() == {green_name(account): 100}
+    with pytest.raises(GateClosed):
+        account.run("promote")

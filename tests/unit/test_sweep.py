@@ -3,6 +3,7 @@
 import pytest
 
 from tests.account import ACCOUNT, EXECUTION, REGION, RELEASE, Account
+from tests.unit.test_take_order import order
 from viridian.errors import Busy, SweepIncomplete
 
 ROLLBACK = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:viridian-rollback:{RELEASE}"
@@ -62,6 +63,18 @@ def test_a_release_whose_execution_is_dead_is_taken_back_traffic_first(account: 
     assert (record.status, record.epoch, record.converger) == ("RollingBack", 2, f"{ROLLBACK}-2")
     order = {"service": "shop", "release": RELEASE, "reason": record.failure, "epoch": 2}
     assert account.executions("rollback") == {f"{RELEASE}-2": order}
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(69, False), (71, True)])
+def test_a_release_that_was_paused_is_late_by_so_much_later(
+    account: Account, minutes: int, taken: bool
+) -> None:
+    """The sweeper takes over what runs ten minutes past its deadline."""
+    account.shifted()
+    order(account, minutes=60)
+    account.later(seconds=(account.record().plan.deadline - account.now()).total_seconds())
+    account.later(minutes=minutes)
+    assert bool(account.run("sweep")["started"]) is taken
 
 
 def test_a_sweep_that_comes_again_finds_the_rollback_running(account: Account) -> None:

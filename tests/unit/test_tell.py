@@ -12,6 +12,7 @@ from tests import stack
 from tests.account import ACCOUNT, EXECUTION, NOW, Account
 from viridian import tellings
 from viridian.gates import Passage
+from viridian.orders import Taken
 from viridian.plan import Plan
 from viridian.record import Record
 from viridian.request import Build
@@ -55,6 +56,8 @@ ASKED = Passage(gate="before_promote", reached_at=NOW, approval="ab" * 12, until
 RELEASING, HALF = shifted(10), shifted(50)
 ROLLING = replace(rolling(), status="RollingBack")
 PROMOTED = replace(shifted(100), status="Promoted", outcome="2.0.0 serves alone", retire_at=NOW)
+PAUSE = Taken(order="pause", by="mara", at=NOW, reason="looks slow to me", until=NOW + timedelta(minutes=60))
+PAUSED = replace(RELEASING, last_order=PAUSE)
 HELD = replace(ROLLING, status="Held", outcome="blue carries 1 of 3")
 
 # what there was, what there is, the phase, what is told, why, what next: a part of each
@@ -63,6 +66,14 @@ WORDS: list[tuple[Record | None, Record, str, str, str, str]] = [
     (None, replace(BEGUN, plan=replace(PLAN, blue_version="1.0.0", build=Build(commit="3f9c21a"))), "Releasing",
      "is being released", "It is to follow 1.0.0, built from commit 3f9c21a.", "at the soonest"),
     (HELD, RELEASING, "Resumed", "goes on", "a person", "from the first step"),
+    (RELEASING, PAUSED, "Paused", "is paused at 10% of the traffic",
+     "Paused by mara until 2026-01-05T10:00:00Z: looks slow to me.", "until the pause is over or a person resumes it"),
+    (PAUSED, replace(PAUSED, last_order=replace(PAUSE, reason="and I am still looking")), "Paused", "is paused", "still", "no more"),
+    (PAUSED, replace(PAUSED, ran_out=PAUSE.until), "Resumed", "goes on", "Its pause is over.", "the next step"),
+    (PAUSED, replace(PAUSED, last_order=Taken(order="resume", by="joe", at=NOW, reason="it was the network")), "Resumed",
+     "goes on", "Resumed by joe: it was the network.", "the next step"),
+    (PAUSED, replace(PAUSED, last_order=Taken(order="promote", by="joe", at=NOW, reason="it is urgent now")), "Hastened",
+     "is to be promoted", "Observing skipped by joe: it is urgent now.", "judged once more"),
     (BEGUN, replace(BEGUN, image="ami-1"), "ImageKnown", "has its image", "ami-1, given to", "A green fleet"),
     (BEGUN, replace(BEGUN, image="ami-1", image_is_ours=True), "ImageKnown", "has its image", "made for", "green"),
     (BEGUN, replace(BEGUN, launch_template_version="4"), "CreatingGreen", "gets its green fleet", "3 instances", "Smoke"),
@@ -129,6 +140,7 @@ def test_people_may_be_told_of_every_phase_and_of_nothing_else() -> None:
         (BEGUN, replace(BEGUN, bake="b-1")),
         (replace(BEGUN, passages=(ASKED,)), replace(BEGUN, passages=(replace(ASKED, passed=True),))),
         (HALF, HALF),
+        (PAUSED, replace(PAUSED, extended_to=NOW, need=4)),
         (ROLLING, replace(ROLLING, told="a page", evidence="{}")),
         (ROLLING, replace(ROLLING, converger=f"{EXECUTION}-2", taken_at=NOW + timedelta(minutes=9))),
         (replace(ROLLING, restored_at=NOW), replace(ROLLING, restored_at=None)),

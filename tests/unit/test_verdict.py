@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from viridian import verdict
+from viridian.orders import Taken
 from viridian.request import Inconclusive, Profile, Step
 from viridian.verdict import AlarmState, Signals, Verdict
 
@@ -184,3 +186,90 @@ def test_an_open_verdict_ends_as_the_profile_says() -> None:
 @pytest.mark.parametrize("observed", [0.0, 600.0, 1e6])
 def test_only_success_moves_a_release_on(outcome: Any, step: int, observed: float) -> None:
     assert verdict.next_move(Verdict(outcome, ""), PROFILE, step, observed) not in ("shift", "promote")
+
+
+def order(kind: Any, minutes: int | None = None) -> Taken:
+    until = NOW + timedelta(minutes=minutes) if minutes else None
+    return Taken(order=kind, by="mara", at=NOW - timedelta(hours=1), reason="because of a test", until=until)
+
+
+PAUSE, OVER = order("pause", 1), order("pause", -1)
+PROMOTE, RESUME = order("promote"), order("resume")
+RED, FINE, FEW = signals(alarm("a", "ALARM")), signals(alarm("a")), signals(alarm("a"), requests=0)
+SHORT, DEAD = signals(green_lacks="2 of 3"), signals(green_lacks="0 of 3", green_dead=True)
+STRAINED = signals(blue_lacks="3 of 6")
+
+
+@pytest.mark.parametrize(
+    ("given", "seen", "step", "observed", "move"),
+    [
+        # a pause keeps whatever has not failed where it is, however long
+        (PAUSE, FINE, 0, 600, "wait"),
+        (PAUSE, FINE, 1, 600, "wait"),
+        (PAUSE, FEW, 0, 1e6, "wait"),
+        (PAUSE, SHORT, 1, 1e6, "wait"),
+        (PAUSE, RED, 0, 0, "roll_back"),
+        (PAUSE, DEAD, 0, 0, "roll_back"),
+        # one that is over, by itself or by a person's word, changes nothing any more
+        (OVER, FINE, 0, 600, "shift"),
+        (RESUME, FINE, 0, 599, "wait"),
+        (RESUME, FINE, 1, 600, "promote"),
+        (RESUME, FEW, 0, 1500, "hold"),
+        # whoever hastens it skips the observing and passes over what nobody knows
+        (PROMOTE, FINE, 0, 0, "hasten"),
+        (PROMOTE, FEW, 0, 0, "hasten"),
+        (PROMOTE, FEW, 0, 1e6, "hasten"),
+        (PROMOTE, FEW, 1, 119, "wait"),
+        (PROMOTE, FEW, 1, 120, "promote"),
+        # but neither what is known nor what a fleet lacks
+        (PROMOTE, RED, 0, 0, "roll_back"),
+        (PROMOTE, DEAD, 1, 120, "roll_back"),
+        (PROMOTE, SHORT, 0, 600, "wait"),
+        (PROMOTE, SHORT, 0, 1500, "hold"),
+        (PROMOTE, STRAINED, 1, 120, "wait"),
+    ],
+)
+def test_an_order_means_one_next_move(
+    given: Taken, seen: Signals, step: int, observed: float, move: str
+) -> None:
+    seen = replace(seen, observed_seconds=float(observed))
+    assert verdict.heed(verdict.judge(seen), seen, PROFILE, step, given, NOW)[1] == move
+
+
+@pytest.mark.parametrize(
+    ("given", "seen", "reason"),
+    [
+        (PAUSE, FEW, "paused by mara until 2026-01-05T09:01:00Z: because of a test; 0 requests to green"),
+        (PROMOTE, FEW, "observing skipped by mara: because of a test; 0 requests to green, 50 needed"),
+        (PROMOTE, RED, "alarm a is in ALARM"),
+        (OVER, FINE, "100 requests to green"),
+    ],
+)
+def test_a_verdict_says_whose_word_it_was(given: Taken, seen: Signals, reason: str) -> None:
+    found = verdict.judge(seen)
+    told, _ = verdict.heed(found, seen, PROFILE, 0, given, NOW)
+    assert told.reason.startswith(reason)
+    assert told.outcome == found.outcome, "an order changes no finding"
+
+
+@pytest.mark.parametrize(
+    ("given", "seen", "move"),
+    [
+        (PAUSE, FEW, "wait"),
+        (PAUSE, RED, "roll_back"),
+        (OVER, FEW, "look_again"),
+        (RESUME, FEW, "look_again"),
+        (PROMOTE, FEW, "look_again"),
+        (RESUME, RED, "roll_back"),
+    ],
+)
+def test_a_green_kept_from_its_first_traffic_is_looked_at_anew(
+    given: Taken, seen: Signals, move: str
+) -> None:
+    found = verdict.judge(seen)
+    assert verdict.heed(found, seen, PROFILE, 0, given, NOW, begun=False)[1] == move
+
+
+def test_without_an_order_a_verdict_means_what_it_always_did() -> None:
+    found = verdict.judge(FINE)
+    assert verdict.heed(found, FINE, PROFILE, 0, None, NOW) == (found, "shift")

@@ -34,7 +34,7 @@ BY_EVENTS = {  # no state calls these
     "StartReleaseFunction": "EventBridgeRule",
     "TellFunction": "DynamoDB",
 }
-BY_PEOPLE = {"AnswerApprovalFunction"}
+BY_PEOPLE = {"AnswerApprovalFunction", "TakeOrderFunction"}
 BY_STREAM = {"TellFunction"}
 RESCUERS = set(BY_EVENTS) - {
     "CollectFunction",

@@ -26,6 +26,7 @@ PAGE = (ROOT / "docs" / "break-glass.md").read_text(encoding="utf-8")
 HANDS_OFF, FIND, TAGS, HEALTH, RAISE, WRITE, READ_BACK, HANDS_ON, RESOLVE = re.findall(
     r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE
 )
+(STANDBY,) = re.findall(r"^```sh standby\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 LISTENER_FIND, LISTENER_WRITE = re.findall(r"^```sh listener\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 FILLED_IN = re.findall(r"^export (\w+)=\.\.\.", PAGE, re.MULTILINE)
 SPEED, RATE = 60.0, 30.0
@@ -134,6 +135,7 @@ def test_with_viridian_gone_the_page_puts_everything_on_blue_and_nothing_is_lost
             ROUTE=world.shop.route_arn,
             LEDGER=world.outputs["ReleasesTableName"],
             ROLLBACK=world.outputs["RollbackStateMachineArn"],
+            SERVICE="shop",
         )
         named = json.loads(pager.types(HANDS_OFF))
         assert named == {"service": "shop", "release": release.id, "execution": release.arn}
@@ -160,7 +162,7 @@ def test_with_viridian_gone_the_page_puts_everything_on_blue_and_nothing_is_lost
 
         world.faults.heals()
         pager.types(HANDS_ON)
-        pager.fills_in(SERVICE=named["service"], RELEASE=named["release"])
+        pager.fills_in(RELEASE=named["release"])
         started = json.loads(pager.types(RESOLVE))["executionArn"]
         assert cloud.wait(started, 300 * MINUTE).status == "SUCCEEDED"
         assert release.record["status"] == "RolledBack"
@@ -187,6 +189,7 @@ def test_with_hands_off_a_viridian_that_works_keeps_off_too(tmp_path: Path) -> N
             ROUTE=world.shop.route_arn,
             LEDGER=world.table,
             ROLLBACK=world.outputs["RollbackStateMachineArn"],
+            SERVICE="shop",
         )
         named = json.loads(pager.types(HANDS_OFF))
         before, wrote = world.weights(), len(world.mutations())
@@ -207,10 +210,23 @@ def test_with_hands_off_a_viridian_that_works_keeps_off_too(tmp_path: Path) -> N
         pager.types(LISTENER_WRITE)
         assert world.weights() == {"shop-1": 100}
         pager.types(HANDS_ON)
-        pager.fills_in(SERVICE=named["service"], RELEASE=named["release"])
+        pager.fills_in(RELEASE=named["release"])
         assert world.cloud.wait(json.loads(pager.types(RESOLVE))["executionArn"]).status == "SUCCEEDED"
         assert release.record["status"] == "RolledBack"
         assert (world.holder(), world.orphans()) == (None, [])
+
+
+@pytest.mark.parametrize("route", ["rule", "listener"])
+def test_blue_is_found_where_green_serves_alone(tmp_path: Path, route: str) -> None:
+    with opened(route=route) as world, over_http() as endpoint:
+        release = world.start(source=world.ami()).until("ShiftTraffic", times=2)
+        world.pass_minutes(1)
+        assert world.weights() == {release.green: 100}
+        pager = Pager(endpoint, tmp_path, ROUTE=world.shop.route_arn, SERVICE="shop")
+        (blue,) = [arn for arn, tag in lines(pager.types(STANDBY)).items() if tag != release.id]
+        pager.fills_in(BLUE=blue)
+        pager.types(WRITE if route == "rule" else LISTENER_WRITE)
+        assert world.weights() == {"shop-1": 100}
 
 
 @pytest.mark.parametrize(("route", "login"), [("rule", LOGIN), ("listener", COGNITO)])

@@ -25,19 +25,27 @@ class Sides(msgspec.Struct, frozen=True, kw_only=True):
     green: Side | None = None
 
 
-def sides(route: str) -> Sides:
-    """The fleets that a route names now."""
+def sides(route: str, service: str) -> Sides:
+    """The fleets of a route: those it names, and the one behind the standby rule while one alone is named."""
     now = router.forward(route)
-    groups = {target: auto_scaling.attached(target) for target in now.weights}
-    if not 1 <= len(groups) <= 2:
+    targets = dict.fromkeys((*now.weights, *_standing_by(route, service)))
+    if not 1 <= len(targets) <= 2:
         raise Stop(
             f"route: {route} shows {traffic.describe(now)}. Set it by hand: docs/break-glass.md has the calls."
         )
+    groups = {target: auto_scaling.attached(target) for target in targets}
     found = [
         auto_scaling.side(group, target)
         for target, group in sorted(groups.items(), key=lambda each: each[1]["CreatedTime"])
     ]
     return Sides(forward=now, blue=found[0], green=found[1] if found[1:] else None)
+
+
+def _standing_by(route: str, service: str) -> tuple[str, ...]:
+    if dns.is_name(route):
+        return ()
+    standby = load_balancer.standby_forward(load_balancer.find_route(route).listener, service)
+    return tuple(standby.weights) if standby else ()
 
 
 def restore(route: str, found: Sides) -> None:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from viridian.aws import items, ledger
+from viridian.aws import items, ledger, profiles
 from viridian.record import Record
 from viridian_cli.exits import Stop
 
@@ -28,13 +28,14 @@ def newest(service: str, count: int) -> list[Record]:
     return [record for release in keys if (record := ledger.find(service, release))]
 
 
-def pick(service: str, named: str | None = None) -> Record:
+def pick(service: str, named: str = "") -> Record:
     """The release of this id or version; without either, the one that was taken up last."""
     if named and (record := ledger.find(service, named)):
         return record
     for record in newest(service, SEARCHED if named else 1):
-        if named in (None, record.plan.version):
+        if named in ("", record.plan.version):
             return record
+    profiles.find(service)  # refuses a service that isn't registered
     if named:
         raise Stop(
             f"release: {named}. {service} has none of that id or version: see `viridian history {service}`."

@@ -14,7 +14,7 @@ from viridian_cli.exits import Exit, Stop
 
 def post(url: str, region: str, document: dict[str, Any]) -> Any:
     """The JSON that the function behind a URL answers. Raises Stop with its words where it says no."""
-    session = boto3.Session()
+    session = boto3.DEFAULT_SESSION or boto3.Session()  # the one that every client here is of
     credentials = session.get_credentials()
     if credentials is None:
         raise NoCredentialsError

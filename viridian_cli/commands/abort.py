@@ -27,5 +27,4 @@ def command(
             f"release: {record.plan.release} has no execution that runs: `viridian rollback {service}` takes it back."
         )
     machines.stop(execution, reason)
-    started = {"service": service, "release": record.plan.release, "execution": execution}
-    return following.follow(started, wait, json)
+    return following.follow(service, record.plan.release, execution, wait=wait, json=json, before=record)

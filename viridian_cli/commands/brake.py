@@ -8,7 +8,7 @@ import typer
 from viridian import traffic
 from viridian.aws import executions, ledger, profiles
 from viridian_cli import options, ordering, say, waiting
-from viridian_cli.aws import by_hand, clock, stack
+from viridian_cli.aws import by_hand, clock, releases, stack
 from viridian_cli.exits import OF_END, Exit, Stop
 
 PANEL = "Stop"
@@ -45,14 +45,22 @@ def command(
 def _ordered(stack_: str, service: str, reason: str) -> dict[str, Any]:
     stack.find(stack_)
     began = clock.now()
-    started = ordering.rollback(service, "", reason)
+    ordered = releases.pick(service)
+    execution = ordering.rollback(ordered, reason)
     while True:
-        stands = executions.outcome(started["execution"])
-        record = ledger.find(service, started["release"])
+        stands = executions.outcome(execution)
+        record = ledger.find(service, ordered.plan.release)
         if record and record.restored_at and record.restored_at >= began:
             seconds = round((record.restored_at - began).total_seconds())
             follow = f"`viridian watch {service}` shows how green is removed."
-            return {**started, "blue": record.plan.blue.group, "seconds": seconds, "next": follow}
+            return {
+                "service": service,
+                "release": record.plan.release,
+                "execution": execution,
+                "blue": record.plan.blue.group,
+                "seconds": seconds,
+                "next": follow,
+            }
         if stands["status"] != "RUNNING":
             raise Stop(
                 f"{stands.get('error') or stands['status']}: {stands.get('cause', '')} "
@@ -66,17 +74,15 @@ def _alone(stack_: str, service: str, route: str, yes: bool) -> dict[str, Any]:
     if not route:
         stack.find(stack_)
         route = str(profiles.find(service)[0]["route"])
-    found = by_hand.sides(route)
-    healthy, standing = found.blue.healthy(), found.blue.standing()
-    if not healthy:
-        raise Stop(
-            f"{found.blue.group} has nobody healthy: scale it out first (docs/break-glass.md, step 2)."
-        )
+    found = by_hand.sides(route, service)
+    blue, green = found.blue, found.green
+    if not blue.healthy():
+        raise Stop(f"{blue.group} has nobody healthy: scale it out first (docs/break-glass.md, step 2).")
     if not yes:
         say.line(f"{route} shows {traffic.describe(found.forward)}.")
-        typer.confirm(
-            f"Give everything to {found.blue.group}, {healthy} of {standing} healthy?", abort=True, err=True
-        )
+        other = f"; {green.group} has {green.healthy()}" if green else ""
+        has = f"{blue.group}, the older fleet, which has {blue.healthy()} of {blue.standing()} healthy{other}"
+        typer.confirm(f"Give everything to {has}?", abort=True, err=True)
     began = clock.now()
     by_hand.restore(route, found)
     seconds = round((clock.now() - began).total_seconds())
@@ -84,4 +90,4 @@ def _alone(stack_: str, service: str, route: str, yes: bool) -> dict[str, Any]:
         f"Nothing else was touched: green stands, and a release that runs may write again. `viridian hands-off {service}` "
         f"prevents that; `viridian resolve {service}` then ends the release."
     )
-    return {"service": service, "blue": found.blue.group, "seconds": seconds, "next": follow}
+    return {"service": service, "blue": blue.group, "seconds": seconds, "next": follow}

@@ -1,9 +1,10 @@
 """`viridian history`: the releases that a service has had."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from viridian.record import Record
 from viridian_cli import options, say
 from viridian_cli.aws import releases, stack
 
@@ -18,35 +19,22 @@ def command(
 ) -> None:
     """Lists the last releases of a service, the newest first."""
     stack.find(context.obj)
-    found = releases.newest(service, last)
+    found = releases.newest(service, last) or [releases.pick(service)]  # says why there is none
     if json:
-        return say.document(
-            [
-                {
-                    "release": record.plan.release,
-                    "version": record.plan.version,
-                    "status": record.status,
-                    "began": record.plan.started_at,
-                    "ended": record.ended_at,
-                    "failure": record.failure,
-                }
-                for record in found
-            ]
-        )
-    if not found:
-        releases.pick(service)  # says that there is none
+        return say.document([_shown(record) for record in found])
     say.table(
         ("release", "version", "status", "began", "ended", "first failure"),
-        [
-            (
-                record.plan.release,
-                record.plan.version,
-                record.status,
-                say.moment(record.plan.started_at),
-                say.moment(record.ended_at),
-                (record.failure or "").split(":")[0],
-            )
-            for record in found
-        ],
+        [[say.cell(value) for value in _shown(record).values()] for record in found],
     )
     return None
+
+
+def _shown(record: Record) -> dict[str, Any]:
+    return {
+        "release": record.plan.release,
+        "version": record.plan.version,
+        "status": record.status,
+        "began": record.plan.started_at,
+        "ended": record.ended_at,
+        "failure": (record.failure or "").split(":")[0] or None,
+    }

@@ -5,7 +5,7 @@ import time
 
 import typer
 
-from viridian.aws import executions
+from viridian.aws import executions, profiles
 from viridian_cli import asking, options, say
 from viridian_cli.aws import machines, stack
 from viridian_cli.exits import OF_END, Exit, Stop
@@ -31,6 +31,7 @@ def command(
         service, version, fields, ami=ami, instance=instance, ami_parameter=ami_parameter, pipeline=pipeline
     )
     stack.find(context.obj)
+    profiles.find(service)  # refuses one that isn't registered, before anything is started
     execution = machines.start("release", {**asked, "dry_run": True})
     while (stands := executions.outcome(execution))["status"] == "RUNNING":
         time.sleep(LOOK_SECONDS)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from viridian import names
+from viridian.aws import profiles
 from viridian_cli import asking, following, options
 from viridian_cli.aws import machines, stack
 from viridian_cli.exits import Exit
@@ -41,6 +42,6 @@ def command(
     )
     asked |= {"key": key} if key else {}
     stack.find(context.obj)
+    profiles.find(service)  # refuses one that isn't registered, before anything is started
     execution = machines.start("release", asked)
-    started = {"service": service, "release": names.release(version, execution), "execution": execution}
-    return following.follow(started, wait, json)
+    return following.follow(service, names.release(version, execution), execution, wait=wait, json=json)

@@ -3,7 +3,7 @@
 import typer
 
 from viridian_cli import following, options, ordering
-from viridian_cli.aws import stack
+from viridian_cli.aws import releases, stack
 from viridian_cli.exits import Exit
 
 PANEL = "Decide"
@@ -19,4 +19,6 @@ def command(
 ) -> Exit:
     """Declares a held release over: promoted if green has all traffic, rolled back if blue has."""
     stack.find(context.obj)
-    return following.follow(ordering.rollback(service, release, reason, resolve=True), wait, json)
+    record = releases.pick(service, release)
+    execution = ordering.rollback(record, reason, resolve=True)
+    return following.follow(service, record.plan.release, execution, wait=wait, json=json, before=record)

@@ -1,10 +1,10 @@
-"""`viridian resume`: a release that is held goes on."""
+"""`viridian resume`: a release that is paused or held goes on."""
 
 import typer
 
-from viridian_cli import following, options
+from viridian_cli import following, options, ordering
 from viridian_cli.aws import machines, releases, stack
-from viridian_cli.exits import Exit, Stop
+from viridian_cli.exits import Exit
 
 PANEL = "Decide"
 
@@ -17,16 +17,12 @@ def command(
     wait: options.Wait = False,
     json: options.Json = False,
 ) -> Exit:
-    """Lets a release go on that is held, from its first step."""
+    """Lets a release go on: a paused one where it stands, a held one from its first step."""
     stack.find(context.obj)
-    record = releases.pick(service, release or None)
+    record = releases.pick(service, release)
     if record.status != "Held":
-        raise Stop(
-            f"release: {record.plan.release} is {record.status}, not Held: there is nothing to resume."
-        )
+        return ordering.order(context.obj, service, release, json, order="resume", reason=reason)
     execution = machines.start(
         "release", {"service": service, "resume": record.plan.release, "reason": reason}
     )
-    return following.follow(
-        {"service": service, "release": record.plan.release, "execution": execution}, wait, json
-    )
+    return following.follow(service, record.plan.release, execution, wait=wait, json=json, before=record)

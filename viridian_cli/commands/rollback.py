@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from viridian_cli import following, options, ordering
-from viridian_cli.aws import stack
+from viridian_cli import asking, following, options, ordering
+from viridian_cli.aws import releases, stack
 from viridian_cli.exits import Exit
 
 PANEL = "Stop"
@@ -17,14 +17,16 @@ def command(
     reason: options.Reason,
     release: options.Release = "",
     overwrite: Annotated[bool, typer.Option(help="Also write over weights that somebody else set.")] = False,
-    fields: Annotated[
-        str | None,
-        typer.Option("--steps", help="Of a promoted release: blue's shares, as JSON.", metavar="JSON"),
-    ] = None,
+    steps: Annotated[
+        str,
+        typer.Option(help="Of a promoted release: blue's shares, as a profile has steps.", metavar="JSON"),
+    ] = "[]",
     wait: options.Wait = False,
     json: options.Json = False,
 ) -> Exit:
     """Takes a release back: one that runs, one that is held, or a promoted one for as long as its blue is kept."""
+    shares = asking.parsed("steps", steps)
     stack.find(context.obj)
-    started = ordering.rollback(service, release, reason, overwrite=overwrite, steps=fields)
-    return following.follow(started, wait, json)
+    record = releases.pick(service, release)
+    execution = ordering.rollback(record, reason, overwrite=overwrite, steps=shares)
+    return following.follow(service, record.plan.release, execution, wait=wait, json=json, before=record)

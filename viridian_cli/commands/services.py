@@ -7,6 +7,7 @@ from viridian_cli import options, say
 from viridian_cli.aws import releases, services, stack
 
 PANEL = "Look"
+_COLUMNS = ("service", "release", "status", "hands_off", "route")
 
 
 def command(context: typer.Context, json: options.Json = False) -> None:
@@ -15,13 +16,7 @@ def command(context: typer.Context, json: options.Json = False) -> None:
     found = [_service(name) for name in services.names()]
     if json:
         return say.document(found)
-    say.table(
-        ("service", "last release", "status", "hands off", "route"),
-        [
-            [str(row[name] or "") for name in ("service", "release", "status", "hands_off", "route")]
-            for row in found
-        ],
-    )
+    say.table(_COLUMNS, [[say.cell(row[name]) for name in _COLUMNS] for row in found])
     if not found:
         say.line("No service is registered yet: `viridian init` does that.")
     return None

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from viridian import approval, arns, plan
 from viridian.acts import green
-from viridian.approval import Answered, Question, Replied, Reply
+from viridian.approval import Answered, Question, Reply
 from viridian.aws import approvals, executions, ledger, pages, trail
+from viridian.door import Replied
 from viridian.errors import AlreadyAnswered
 from viridian.gates import where
 from viridian.record import Record

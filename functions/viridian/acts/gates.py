@@ -71,7 +71,7 @@ def _look_at_window(record: Record, gate: Gate, now: datetime) -> Move | None:
     if (shut := windows.closed(decided.profile.windows, now)) is None:
         return None
     observed = timedelta(minutes=sum(step.observe_minutes for step in decided.profile.steps))
-    return gates.at_window(shut.reason, shut.opens_at, decided.deadline - observed, now)
+    return gates.at_window(shut.reason, shut.opens_at, record.deadline - observed, now)
 
 
 def _ask_hook(

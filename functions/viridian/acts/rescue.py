@@ -91,7 +91,7 @@ def _rescue(record: Record, now: datetime, failure: str, *, dead: str | None = N
         return None
     worker, rolling = record.worker, record.status == "RollingBack"
     state = "ENDED" if worker == dead else executions.state(worker)
-    until = record.rollback_by if rolling and record.rollback_by else record.plan.deadline
+    until = record.rollback_by if rolling and record.rollback_by else record.deadline
     if state == "RUNNING" and now < until + _LATE:
         return None
     if state is None and _is_named(record):

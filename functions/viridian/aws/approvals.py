@@ -55,13 +55,11 @@ def tell(id_: str) -> None:
 
 def close(record: Record, question: Question, answered: Answered) -> bool:
     """Writes the answer and the release's journal, in one transaction; False if there is an answer already."""
-    entry = ledger.intent_of(
-        record.fence(), f"Answer:{answered.answer}", question.gate, None, {"by": answered.by, "why": answered.reason}
-    )  # fmt: skip
+    what = {"by": answered.by, "why": answered.reason}
     try:
         items.transact(
             items.update(_question(question.id), {"answered": items.text(answered)}, _OPEN),
-            items.put({**entry, "outcome": "done"}),
+            ledger.said(record.fence(), f"Answer:{answered.answer}", question.gate, what),
         )
     except Cancelled:
         return False

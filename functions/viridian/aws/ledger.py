@@ -26,7 +26,7 @@ from viridian.watch import Watch
 OPEN = "open"  # the key of the index that lists what isn't over yet
 _FREE = "(attribute_not_exists(#release) OR #release = :release)"
 EVERY_ROUTE = "*"  # hands off all of them
-_DOCUMENTS = ("plan", "written", "overtaken", "passages", "steps")
+_DOCUMENTS = ("plan", "written", "overtaken", "passages", "steps", "last_order")
 
 
 class Entry(msgspec.Struct):
@@ -347,6 +347,11 @@ def intent_of(fence: Fence, call: str, resource: str, before: Any, after: Any) -
         "at": at,
         **told,
     }
+
+
+def said(fence: Fence, call: str, resource: str, what: dict[str, Any]) -> Write:
+    """The journal's line of what a person has said: there is nothing to be read back."""
+    return items.put({**intent_of(fence, call, resource, None, what), "outcome": "done"})
 
 
 def _taken_over(

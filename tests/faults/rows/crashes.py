@@ -32,6 +32,8 @@ ENDS = {
     "aborted": BACK | UNTOUCHED,
     "dropped": BACK | UNTOUCHED,
     "braked": BACK | UNTOUCHED,
+    "paused": EITHER | UNTOUCHED,
+    "hastened": EITHER | UNTOUCHED,
     "taken": BACK,
     "revived": BACK,
     "stepped": BACK,

@@ -1,4 +1,4 @@
-"""F60 to F66: what a verdict rests on, and what it must never be made from."""
+"""F60 to F67: what a verdict rests on, and what it must never be made from."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ from tests.faults import alarming as alarming
 from tests.faults import answers as answers
 from tests.faults import approvals
 from tests.faults import nature as nature
+from tests.faults import orders as orders
 from tests.faults.picks import after_weight, of, sample
 from tests.faults.points import SAFE, Clean, Fault, Row, Run
 
@@ -182,6 +183,24 @@ def answered(clean: Clean) -> Iterator[Run]:
             yield Run("F66", "gated", (red, silent), number, ends=BACK)
 
 
+def ordered(clean: Clean) -> Iterator[Run]:
+    """F67: a person pauses or hastens a release in the middle of a step of it; and an order comes with an alarm."""
+    for scenario, ends in (("release", GOOD), ("bad", BACK), ("gated", GOOD), ("named", GOOD)):
+        calls = [*clean.reads(scenario), *clean.mutating(scenario)]
+        points = of(
+            calls, "ShiftTrafficFunction", "JudgeGreenFunction", "PassGateFunction", "PromoteFunction"
+        )
+        for number, point in enumerate(sample(points, 24, 67)):
+            for args in ({"order": "pause", "minutes": 3}, {"order": "promote"}):
+                yield Run("F67", scenario, (Fault("order_at", point, args),), number, ends=ends)
+    red = {"which": "guard", "state": "ALARM"}
+    for scenario in ("paused", "hastened"):
+        for number, point in enumerate(
+            of(clean.mutating(scenario), "TakeOrderFunction", "JudgeGreenFunction")
+        ):
+            yield Run("F67", scenario, (Fault("alarm_stuck", point, red),), number, ends=BACK)
+
+
 def _says(answer: str, after: int, who: str = "mara", **other: Any) -> dict[str, Any]:
     return {"after": after, "answer": answer, "who": who, **other}
 
@@ -194,4 +213,5 @@ ROWS = [
     Row("F64", "Red at the last moment", red_at_the_last),
     Row("F65", "Smoke test answers", bad_answers),
     Row("F66", "Approval", answered),
+    Row("F67", "Orders to a release that runs", ordered),
 ]

@@ -1,0 +1,142 @@
+"""Whatever is wrong with the account, the stack or the release: one line that says what to do, and a code."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.core import set_initial_no_auth_action_count
+
+from tests.cli.conftest import Command
+from tests.workflow.world import World
+from viridian.aws import clients
+from viridian_cli.app import _found
+
+WHY = ("--reason", "because it is a test")
+AMI = ("--ami", "ami-0123456789abcdef0")
+# Every command, as somebody types it who has made no mistake.
+TYPED = {
+    "abort": ("shop", *WHY),
+    "approve": ("shop", *WHY),
+    "brake": ("shop", *WHY),
+    "collect": (),
+    "hands-off": ("shop", *WHY),
+    "history": ("shop",),
+    "pause": ("shop", *WHY),
+    "plan": ("shop", "2.0.0", *AMI),
+    "promote": ("shop", *WHY),
+    "reject": ("shop", *WHY),
+    "release": ("shop", "2.0.0", *AMI),
+    "resolve": ("shop", *WHY),
+    "resume": ("shop", *WHY),
+    "rollback": ("shop", *WHY),
+    "services": (),
+}
+OF_A_RELEASE = sorted(set(TYPED) - {"collect", "hands-off", "history", "plan", "release", "services"})
+
+
+def test_every_command_is_tried_here() -> None:
+    assert sorted(TYPED) == sorted(_found)
+
+
+@pytest.fixture
+def elsewhere(
+    viridian: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[pytest.MonkeyPatch]:
+    """A machine of its own: nothing is configured, and nothing can be reached."""
+    for name in (
+        "AWS_PROFILE",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    clients.reader.cache_clear()
+    clients.writer.cache_clear()
+    yield monkeypatch
+    clients.reader.cache_clear()
+    clients.writer.cache_clear()
+
+
+def with_keys(patch: pytest.MonkeyPatch, region: str = "eu-west-1") -> None:
+    patch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    patch.setenv("AWS_REGION", region)
+    patch.setenv("AWS_DEFAULT_REGION", region)
+
+
+def one_line(viridian: Command, command: str, code: int) -> str:
+    ran = viridian(command, *TYPED[command])
+    assert (ran.code, ran.out) == (code, ""), command
+    assert ran.err.count("\n") == 1, ran.err
+    return ran.err
+
+
+def lines(viridian: Command) -> set[str]:
+    """What every command says here."""
+    return {one_line(viridian, command, 4) for command in TYPED}
+
+
+def test_no_region(elsewhere: pytest.MonkeyPatch, viridian: Command) -> None:
+    assert lines(viridian) == {"No Region: set AWS_REGION to the one where Viridian's stack is.\n"}
+
+
+def test_no_credentials(elsewhere: pytest.MonkeyPatch, viridian: Command) -> None:
+    elsewhere.setenv("AWS_REGION", "eu-west-1")
+    assert lines(viridian) == {"No AWS credentials: set AWS_PROFILE, or log in with `aws sso login`.\n"}
+
+
+def test_a_region_without_the_stack(elsewhere: pytest.MonkeyPatch, viridian: Command) -> None:
+    with_keys(elsewhere)
+    with mock_aws():
+        (line,) = lines(viridian)
+    assert line.startswith("No stack viridian in eu-west-1: deploy it there")
+
+
+def test_a_permission_that_is_missing(elsewhere: pytest.MonkeyPatch, viridian: Command) -> None:
+    with mock_aws():
+        with_keys(elsewhere)
+        iam = boto3.client("iam")
+        iam.create_user(UserName="mara")
+        key = iam.create_access_key(UserName="mara")["AccessKey"]
+        elsewhere.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+        elsewhere.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+        elsewhere.setattr(boto3, "DEFAULT_SESSION", None)
+        (line,) = set_initial_no_auth_action_count(0)(lines)(viridian)
+    assert line.startswith("Not permitted: DescribeStacks. ")
+
+
+def test_a_network_that_leads_nowhere(elsewhere: pytest.MonkeyPatch, viridian: Command) -> None:
+    with_keys(elsewhere)
+    elsewhere.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    assert one_line(viridian, "services", 4).startswith("AWS can't be reached: ")
+
+
+def test_an_unknown_service(world: World, viridian: Command) -> None:
+    for command in ("release", "plan", "history", *OF_A_RELEASE):
+        ran = viridian(command, "nosuch", *TYPED[command][1:])
+        assert (ran.code, ran.out) == (3, ""), command
+        assert ran.err.startswith("service: nosuch. Register it first"), ran.err
+
+
+@pytest.fixture
+def ended(world: World) -> World:
+    """Its one release has been rolled back."""
+    release = world.start(
+        source=world.ami(), smoke_tests=[{"path": "/", "contains": "nobody says this"}]
+    ).wait()
+    assert release.end == "RolledBack"
+    return world
+
+
+def test_a_release_that_has_ended(ended: World, viridian: Command) -> None:
+    for command in OF_A_RELEASE:
+        ran = viridian(command, *TYPED[command])
+        assert (ran.code, ran.out) == (3, ""), command
+        assert "RolledBack" in ran.err, ran.err
+        assert ran.err.count("\n") == 1
