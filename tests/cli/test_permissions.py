@@ -42,13 +42,13 @@ def asked(world: World) -> Iterator[set[str]]:
 
 
 def test_whoever_looks_needs_the_readers_policy_and_nothing_else(world: World, viridian: Command) -> None:
-    viridian("release", "shop", "2.0.0", "--ami", world.ami()["image_id"], "--wait")
+    assert viridian("release", "shop", "2.0.0", "--ami", world.ami()["image_id"], "--wait").code == 0
     with asked(world) as actions:
         for name, module in found.items():
             if module.PANEL == "Look":
                 takes_one = "service" in inspect.signature(module.command).parameters
                 ran = viridian(name, *(["shop"] if takes_one else []))
-                assert ran.code == 0, ran.err
+                assert ran.code == 0, (name, ran.err)
     assert actions == ACTIONS["reader"]
 
 
