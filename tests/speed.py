@@ -93,7 +93,8 @@ def _urls_once(self: Any) -> Any:
 
 def _sign(self: Any, operation_name: str, request: Any, *_: Any, **__: Any) -> None:
     """moto reads the key and the Region from the header, and checks nothing."""
-    scope = f"local/20260105/{self._region_name}/{self._signing_name}/aws4_request"
+    key = self._credentials.access_key if self._credentials else "local"
+    scope = f"{key}/20260105/{self._region_name}/{self._signing_name}/aws4_request"
     request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
 
 

@@ -55,14 +55,14 @@ class Checks:
         return Exit.UNKNOWN if "not known" in states else Exit.PROMOTED
 
 
-def ensure_deployed(name: str, status: str) -> None:
-    """Refuses a stack that isn't as its template says, or not yet."""
+def deployed(stack: str, status: str) -> str:
+    """How the stack stands; a Refusal if it isn't as its template says, or not yet."""
+    told = f"{stack} is {status}"
     if status.endswith("_IN_PROGRESS"):
-        raise Refusal("stack", f"{name} is {status}", "Wait until it is complete.")
+        raise Refusal("stack", told, "Wait until it is complete.")
     if not status.endswith("_COMPLETE") or status == "ROLLBACK_COMPLETE":
-        raise Refusal(
-            "stack", f"{name} is {status}", "See its events in CloudFormation, and deploy it again."
-        )
+        raise Refusal("stack", told, "See its events in CloudFormation, and deploy it again.")
+    return told
 
 
 def version(stack: str, command: str) -> str:

@@ -5,7 +5,7 @@ from functools import partial
 import viridian_cli
 from viridian import head_room, preflight, request
 from viridian.acts import budget, entry
-from viridian.aws import alarms, auto_scaling, executions, images, ledger, profiles, router
+from viridian.aws import alarms, auto_scaling, executions, images, ledger, load_balancer, profiles, router
 from viridian.record import Record
 from viridian.request import Profile
 from viridian_cli import checking
@@ -18,25 +18,15 @@ from viridian_cli.exits import Stop
 
 def examine(stack_: str, service: str) -> Checks:
     """The account, the stack, and each service, or the one that is named."""
-    checks = Checks()
-    caller = checks.look("credentials", clock.caller)
-    found = caller and checks.look(
-        "stack", partial(_deployed, stack_), lambda it: f"{it.name} in {it.region}"
-    )
-    if not (caller and found):
-        return checks
+    checks, found = Checks(), stack.find(stack_)
+    checks.look("stack", lambda: checking.deployed(f"{found.name} in {found.region}", found.status))
     _stack(checks, found)
-    _permissions(checks, found, caller)
+    if caller := checks.look("credentials", clock.caller):
+        _permissions(checks, found, caller)
     registered = [service] if service else checks.look("services", _registered, ", ".join)
     for name in registered or ():
         _service(checks, name)
     return checks
-
-
-def _deployed(name: str) -> Stack:
-    found = stack.find(name)
-    checking.ensure_deployed(name, found.status)
-    return found
 
 
 def _registered() -> list[str]:
@@ -80,7 +70,7 @@ def _service(checks: Checks, service: str) -> None:
         look("weights", partial(_weights, record))
     if not all(record.ended for record in standing):
         return  # who is blue, and what the route shows, is the release's
-    found = checks.look(f"{service}: blue", partial(_behind, profile), lambda it: it.blue.group)
+    found = checks.look(f"{service}: blue", partial(behind.find, profile.route), lambda it: it.blue.group)
     if found is not None:
         look("lent", partial(_lent, service, found))
         look("fleet", partial(_fleet, service, found))
@@ -114,10 +104,6 @@ def _weights(record: Record) -> str:
     return checking.weights(record, router.forward(record.plan.route))
 
 
-def _behind(profile: Profile) -> Behind:
-    return behind.find(behind.route(profile.route))
-
-
 def _lent(service: str, found: Behind) -> str:
     things = found.lent()
     preflight.ensure_lent("route", service, *things)
@@ -144,7 +130,7 @@ def _smoke_tests(service: str, profile: Profile, found: Behind) -> str:
 
 
 def _quotas(service: str, found: Behind) -> str:
-    _, standing = entry.standby(found.route, service, ())
+    standing = load_balancer.find_standby(found.route.listener, service)
     template = images.template_data(found.launches)
     quotas = tuple(
         budget.head_room(found.route, found.group, found.launches, template, has_standby=standing is not None)

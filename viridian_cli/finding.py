@@ -71,7 +71,8 @@ def ways(
 ) -> Found:
     """What can be released of it; `others` are the services that are registered, by their route."""
     kinds = {group["TargetGroupArn"]: group.get("TargetType", "instance") for group in target_groups}
-    found, passed_over = [], {}
+    found: list[Way] = []
+    passed_over: dict[str, str] = {}
     for each in sorted(entrances, key=lambda each: each.words):
         try:
             if each.route in others:
@@ -158,7 +159,8 @@ def guards(
 
     One that is red fits all the same: by the time of a release it may be OK, and a plan says if it isn't.
     """
-    fit, unfit = [], {}
+    fit: list[str] = []
+    unfit: dict[str, str] = {}
     for alarm, state in sorted(alarms, key=lambda each: each[1].name):
         try:
             if any(name == "TargetGroup" for name, _ in _dimensions(alarm)):

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from viridian import preflight, request
+from viridian import names, preflight, request
 from viridian.acts import floors
 from viridian.aws import images
 from viridian.preflight import Lent
@@ -61,7 +61,7 @@ def propose(service: str, way: Way, asked: dict[str, Any], overwrite: bool) -> P
     standing = {} if overwrite else account.registered(service)
     if standing and standing | asked != standing:
         raise Stop(f"service: {service} is registered otherwise. Say --overwrite to replace its profile.")
-    found = behind.find(behind.route(way.entrance.route))
+    found = behind.find(way.entrance.route)
     things = found.lent()
     finding.ensure_free(service, things)
     suggested, no_guards = (standing, {}) if standing else _suggested(way, found)
@@ -75,7 +75,7 @@ def propose(service: str, way: Way, asked: dict[str, Any], overwrite: bool) -> P
         overwrite=overwrite,
         lends=tuple(preflight.not_lent(service, *things)),
         no_guards=no_guards,
-        owner=preflight.iac_owner({tag["Key"]: tag["Value"] for tag in found.group["Tags"]}),
+        owner=preflight.iac_owner(names.tags_on(found.group)),
         image=images.template_image(found.launches) or "AMI",
     )
 

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -22,7 +23,7 @@ def install(hooks: Hooks) -> None:
     hooks.set(IamResponse, "simulate_principal_policy", _simulate)
 
 
-def _caller(original: Any, response: TokenResponse) -> ActionResult:
+def _caller(original: Callable[..., ActionResult], response: TokenResponse) -> ActionResult:
     who = identity.named(response.headers.get("Authorization", ""))
     if who is None or not who.arn.endswith(":root"):
         return original(response)

@@ -77,6 +77,13 @@ def test_what_it_registers_releases_without_edits(bare: World, viridian: Command
     ran = viridian("release", "shop", "2.0.0", "--ami", bare.ami()["image_id"], "--wait")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.endswith("Promoted.\n")
+    # What the release made is lent with it, and its standby rule is nobody's way in.
+    assert "shop is registered already" in viridian("init", "shop").out
+    other = viridian("init", "other", "--yes").err
+    assert other.startswith(
+        "route: nothing here can be released: shop HTTP:80 path-pattern /*: shop is registered"
+    )
+    assert "x-viridian-standby" not in other
 
 
 def test_it_writes_after_a_yes_and_no_sooner_and_twice_is_harmless(

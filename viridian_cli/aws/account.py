@@ -14,7 +14,7 @@ from viridian_cli.finding import Entrance, Found
 
 def find(service: str) -> Found:
     """Everything that this service can be made of, and why the rest can't be."""
-    entrances, others = [], {}
+    entrances: list[Entrance] = []
     passed_over: dict[str, str] = {}
     for balancer in _pages("describe_load_balancers", "LoadBalancers"):
         if balancer["Type"] == "application":
@@ -24,9 +24,7 @@ def find(service: str) -> Found:
                 f"{balancer['LoadBalancerName']}: a {balancer['Type']} load balancer. Only application ones."
             )
             passed_over[str(balancer["LoadBalancerArn"])] = why
-    for name in services.names():
-        if name != service and (route := registered(name).get("route")):
-            others[str(route)] = name
+    others = {str(registered(name).get("route")): name for name in services.names() if name != service}
     found = finding.ways(entrances, target_groups.everywhere(), auto_scaling.everywhere(), others)
     return Found(ways=found.ways, passed_over={**found.passed_over, **passed_over})
 

@@ -28,19 +28,15 @@ class Behind(msgspec.Struct, frozen=True, kw_only=True):
         return survey.lent(self.route, self.target_group, self.group, self.launches)
 
 
-def find(route: Route) -> Behind:
-    """Blue, by the weights that a route shows; a Refusal if it isn't one fleet."""
-    target = traffic.find_blue(route.forward)
+def find(route: str) -> Behind:
+    """Blue, by the weights that a route shows; a Refusal if it isn't one fleet, or can't be released."""
+    shown = entry.find(route)
+    target = traffic.find_blue(shown.forward)
     group = auto_scaling.attached(target)
     return Behind(
-        route=route,
+        route=shown,
         target_group=target_groups.find(target),
         group=group,
         launches=clone.launches(group),
         blue=auto_scaling.side(group, target),
     )
-
-
-def route(arn: str) -> Route:
-    """The route as it stands; a Refusal if there is none that can be released."""
-    return entry.find(arn)

@@ -27,7 +27,6 @@ def command(
         say.document(found.made)
         return found.code()
     for check in found.made:
-        say.line(
-            f"{check.state:9}  {check.subject}: {check.found} {check.fix}".rstrip(), _COLOURS[check.state]
-        )
+        told = ". ".join(filter(None, (check.found, check.fix)))
+        say.line(f"{check.state:9}  {check.subject}: {told}", _COLOURS[check.state])
     return found.code()

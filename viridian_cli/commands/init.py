@@ -69,9 +69,9 @@ def _way(found: Found, route: str) -> Way:
         return found.ways[0]
     if not say.asks():
         raise finding.several(found)
-    for n, way in enumerate(found.ways, start=1):
-        typer.echo(f"{n:3}  {way.words}", err=True)
-    n = typer.prompt("Which of them", type=int, err=True)
+    for number, way in enumerate(found.ways, start=1):
+        typer.echo(f"{number:3}  {way.words}", err=True)
+    n: int = typer.prompt("Which of them", type=int, err=True)
     if not 1 <= n <= len(found.ways):
         raise Stop(f"route: {n}. Give a number from 1 to {len(found.ways)}.")
     return found.ways[n - 1]
