@@ -5,12 +5,14 @@ install .` installs nothing from the network: `viridian` is then the checkout's.
 would prepare is the one that runs this test.
 """
 
+import importlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,3 +118,18 @@ def types(commands: list[tuple[bool, str]], folder: Path, environment: dict[str,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
+
+
+def test_what_pipx_installs_is_every_package_and_the_command() -> None:
+    """The stand-in for `pipx install .` installs nothing; what it would install is all there is."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    tool = project["tool"]["setuptools"]
+    modules = [
+        (name, module.relative_to(ROOT / folder))
+        for name, folder in tool["package-dir"].items()
+        for module in (ROOT / folder).rglob("*.py")
+    ]
+    packages = {".".join((name, *module.parent.parts)) for name, module in modules}
+    assert set(tool["packages"]) == packages
+    module, _, function = project["project"]["scripts"]["viridian"].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))
