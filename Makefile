@@ -1,6 +1,8 @@
 # `make demo` shows a release, `make test` and `make check` are what CI runs. Everything they need is made on first use, in here.
 
 SPEED ?= 30
+LOCAL_PORT ?= 5000
+HEALTH_PATH ?= /
 JOBS ?= 2
 export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
@@ -13,14 +15,14 @@ PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-control demo-upgrade demo-route53 local test check faults mutate bench bench-rollback bench-scale clean
+.PHONY: help demo demo-control demo-upgrade demo-route53 local test check faults mutate bench bench-rollback bench-scale diagram clean
 
 help:
 	@echo "make demo          releases good, bad, broken and aborted, under live traffic (SPEED=$(SPEED))"
 	@echo "make demo-control  the same, done carelessly: it must lose requests"
 	@echo "make demo-upgrade  a fleet upgraded, and taken back an hour later: blue on its floor, then at zero"
 	@echo "make demo-route53  releases by DNS: a load balancer for each version, clients that keep answers for their TTL"
-	@echo "make local         the local cloud, left up for the AWS CLI and a browser"
+	@echo "make local         the local cloud, left up for the AWS CLI and a browser; APP='COMMAND {port}' runs your app in it"
 	@echo "make test          all tests"
 	@echo "make check         linters, types, and the build of the stack"
 	@echo "make faults        everything that can go wrong, at every call, and what came of it; half an hour (JOBS=$(JOBS))"
@@ -28,6 +30,7 @@ help:
 	@echo "make bench         what a release takes: calls, states, events, bytes, time, dollars; some ten minutes"
 	@echo "make bench-rollback  from a red alarm to blue: the seconds, part by part"
 	@echo "make bench-scale   AWS calls of a release, for 3, 100 and 1,000 instances; some minutes"
+	@echo "make diagram       draws the plots of docs/architecture.md from the state machines"
 	@echo "make clean         remove everything that was made"
 
 demo: .venv/.stamp
@@ -43,7 +46,7 @@ demo-route53: .venv/.stamp
 	@.venv/bin/python -m local.demo --route53 --speed $(SPEED)
 
 local: .venv/.stamp
-	@.venv/bin/python -m local --speed $(SPEED)
+	@.venv/bin/python -m local --speed $(SPEED) --port $(LOCAL_PORT) $(if $(APP),--app '$(APP)' --health-path '$(HEALTH_PATH)')
 
 test: .venv/.stamp
 	@.venv/bin/python -m pytest -q -n 2 --dist worksteal
@@ -81,6 +84,9 @@ bench-rollback: .venv/.stamp
 
 bench-scale: .venv/.stamp
 	@.venv/bin/python -m bench.scale
+
+diagram: .venv/.stamp
+	@.venv/bin/python -m bench.diagram
 
 clean:
 	@rm -rf .venv .tools .aws-sam node_modules out .mypy_cache .pytest_cache .ruff_cache .hypothesis

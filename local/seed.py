@@ -56,23 +56,26 @@ def service(
     guard_percent: float = 5.0,
     tagged: bool = True,
     register: bool = False,
+    app: str | None = None,
+    health_path: str = "/health",
     launched: dict[str, Any] | None = None,
     **profile: Any,
 ) -> Seeded:
     """A running service: network, image, load balancer, fleet, guard; `profile` overrides its profile.
 
-    `launched` overrides what its launch template says.
+    `launched` overrides what its launch template says. `app` is the command that its instances run, if not the built-in one.
     `route` is "rule" (a path rule of a shared listener), "listener" (its default action), "network" (the TCP listener of a
     Network Load Balancer) or "name" (the weighted record of `NAME.example.com` that leads to its load balancer).
     `tracking` is "requests" (per target and minute), "cpu" (percent) or "none".
     """
     tags = _tags(name) if tagged else [{"Key": "Name", "Value": name}]
     vpc, subnets, security_group = _network(cloud, name)
-    image = _image(cloud, name, version)
+    image = ready_image(cloud, version, name, app)
     template = _launch_template(cloud, name, image, security_group, tags, launched or {})
     network = route == "network"
     balancer, dns = _load_balancer(cloud, name, subnets, security_group, tags, network)
-    targets = _target_group(cloud, f"{name}-1", vpc, deregistration_delay, tags, "TCP" if network else "HTTP")
+    protocol = "TCP" if network else "HTTP"
+    targets = _target_group(cloud, f"{name}-1", vpc, deregistration_delay, health_path, tags, protocol)
     listener, rule = _route(cloud, balancer, targets, route, sticky, tags)
     group = _group(cloud, f"{name}-1", template, subnets, targets, (minimum, instances, maximum), tags)
     _track(cloud, group, balancer, targets, tracking, tracking_target)
@@ -197,9 +200,9 @@ def project(cloud: Any, version: str, fault: str | None = None, service: str = "
     return str(made["project"]["name"])
 
 
-def disk(version: str, fault: str | None = None) -> dict[str, Any]:
-    """What the app on an instance's disk is, and what is wrong with it."""
-    return {"version": version, "fault": fault, "command": None}
+def disk(version: str, fault: str | None = None, app: str | None = None) -> dict[str, Any]:
+    """What is on an instance's disk: the built-in app and what is wrong with it, or the command that runs instead."""
+    return {"version": version, "fault": fault, "command": app}
 
 
 def _tags(name: str) -> list[dict[str, str]]:
@@ -228,11 +231,12 @@ def _network(cloud: Any, name: str) -> tuple[str, list[str], str]:
     return vpc, subnets, group
 
 
-def _image(cloud: Any, name: str, version: str) -> str:
+def ready_image(cloud: Any, version: str, service: str = "shop", app: str | None = None) -> str:
+    """An image of `version`, as somebody else's pipeline leaves it."""
     ec2 = cloud.client("ec2")
     image = str(
         ec2.register_image(
-            Name=f"{name}-{version}",
+            Name=f"{service}-{version}",
             Architecture="x86_64",
             RootDeviceName="/dev/xvda",
             VirtualizationType="hvm",
@@ -243,7 +247,7 @@ def _image(cloud: Any, name: str, version: str) -> str:
         Resources=[image],
         Tags=[
             {"Key": "viridian:version", "Value": version},
-            {"Key": "local:disk", "Value": json.dumps(disk(version))},
+            {"Key": "local:disk", "Value": json.dumps(disk(version, app=app))},
         ],
     )
     return image
@@ -297,7 +301,13 @@ def _load_balancer(
 
 
 def _target_group(
-    cloud: Any, name: str, vpc: str, deregistration_delay: int, tags: list[dict[str, str]], protocol: str
+    cloud: Any,
+    name: str,
+    vpc: str,
+    deregistration_delay: int,
+    health_path: str,
+    tags: list[dict[str, str]],
+    protocol: str,
 ) -> str:
     elb = cloud.client("elbv2")
     arn = str(
@@ -308,7 +318,7 @@ def _target_group(
             VpcId=vpc,
             TargetType="instance",
             HealthCheckProtocol="HTTP",
-            HealthCheckPath="/health",
+            HealthCheckPath=health_path,
             HealthCheckIntervalSeconds=10,
             HealthCheckTimeoutSeconds=5,
             HealthyThresholdCount=2,

@@ -32,11 +32,11 @@ def _stack(
 
 PANELS = ("Release", "Look", "Decide", "Stop", "Keep house")
 
-_found = {
+found = {
     name.replace("_", "-"): importlib.import_module(f"{commands.__name__}.{name}")
     for _, name, _ in pkgutil.iter_modules(commands.__path__)
 }
-for name, module in sorted(_found.items(), key=lambda each: PANELS.index(each[1].PANEL)):
+for name, module in sorted(found.items(), key=lambda each: PANELS.index(each[1].PANEL)):
     app.command(name, rich_help_panel=module.PANEL)(module.command)
 
 

@@ -172,19 +172,21 @@ def profile(speed: float, rate: float) -> dict[str, Any]:
     }
 
 
-def service(cloud: Any, rate: float, speed: float, launched: dict[str, Any] | None = None) -> seed.Seeded:
+def service(
+    cloud: Any, rate: float, speed: float, launched: dict[str, Any] | None = None, **otherwise: Any
+) -> seed.Seeded:
     """Version 1.0.0, serving: its fleet is as large as its target tracking wants it under this load."""
     per_minute = rate * 60 / speed
+    seeded: dict[str, Any] = {"register": True, **profile(speed, rate), **otherwise}
     return seed.service(
         cloud,
         SERVICE,
         FIRST,
         instances=3,
-        register=True,
         sticky=True,
         tracking_target=per_minute / 2.4,
         launched=launched,
-        **profile(speed, rate),
+        **seeded,
     )
 
 

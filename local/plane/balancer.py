@@ -2,12 +2,14 @@
 
 import asyncio
 import itertools
+import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from local.plane.routing import Listener
 from local.reality import Reality
 
 PROBE_SECONDS = 1.0  # wall time: a busy machine isn't an unhealthy target
+# An app must not outlive its cloud: its group of processes dies when the standard input ends, as the cloud's end of it does.
+TETHERED = 'exec 3<&0; { cat <&3 >/dev/null; kill -9 0; } & exec 3<&-; eval "$1" </dev/null'
 
 
 @dataclass
@@ -142,9 +146,14 @@ class HAProxyPlane:
     def launch(self, instance: str, disk: Mapping[str, Any]) -> None:
         with self._lock:
             self.kill(instance)
-            self._running[instance] = _run(instance, disk)
+            self._running[instance] = self._run(instance, disk)
             for group in [arn for arn, targets in self._states.items() if instance in targets]:
                 self._settle(group)
+
+    def _run(self, instance: str, disk: Mapping[str, Any]) -> Running:
+        if command := disk.get("command"):
+            return _run(command, str(disk["version"]), self._out / "instances" / f"{instance}.log")
+        return _serve(instance, disk)
 
     def kill(self, instance: str) -> None:
         with self._lock:
@@ -193,7 +202,7 @@ def _bound(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     return door
 
 
-def _run(instance: str, disk: Mapping[str, Any]) -> Running:
+def _serve(instance: str, disk: Mapping[str, Any]) -> Running:
     with _bound() as door:
         command = [
             sys.executable,
@@ -212,8 +221,27 @@ def _run(instance: str, disk: Mapping[str, Any]) -> Running:
         return Running(process, door.getsockname()[1])
 
 
+def _run(command: str, version: str, log: Path) -> Running:
+    """A person's own app: it is told its port, and has to take it, which another process may have done before it."""
+    with _bound() as door:
+        port = door.getsockname()[1]
+    log.parent.mkdir(exist_ok=True)
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            ["sh", "-c", TETHERED, "sh", command.replace("{port}", str(port)).replace("{version}", version)],
+            env={**os.environ, "PORT": str(port), "VERSION": version},
+            stdin=subprocess.PIPE,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+    return Running(process, port)
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
+    """The process goes with all that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     if process.stdin:
         process.stdin.close()

@@ -11,7 +11,7 @@ from moto.core import set_initial_no_auth_action_count
 from tests.cli.conftest import Command
 from tests.workflow.world import World
 from viridian.aws import clients
-from viridian_cli.app import _found
+from viridian_cli.app import found
 
 WHY = ("--reason", "because it is a test")
 AMI = ("--ami", "ami-0123456789abcdef0")
@@ -41,7 +41,7 @@ OF_A_RELEASE = sorted(
 
 
 def test_every_command_is_tried_here() -> None:
-    assert sorted(TYPED) == sorted(_found)
+    assert sorted(TYPED) == sorted(found)
 
 
 @pytest.fixture

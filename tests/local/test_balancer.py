@@ -385,7 +385,8 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
         http.client.HTTPConnection(*address, timeout=1).connect()
 
 
-def test_nothing_is_left_when_the_cloud_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("app", [None, f"{sys.executable} -m http.server {{port}} & wait"])
+def test_nothing_is_left_when_the_cloud_is_killed(app: str | None, tmp_path: Path) -> None:
     script = f"""
 import pathlib, sys, time
 from local.plane.balancer import HAProxyPlane
@@ -396,8 +397,8 @@ class Now:
     def now(self): return time.time()
 plane = HAProxyPlane(Now(), Reality(), pathlib.Path({str(tmp_path)!r}))
 plane.start()
-plane.launch("i-1", {{"version": "1"}})
-while plane.probe([("i-1", "/health")]) != [200]: time.sleep(0.01)
+plane.launch("i-1", {{"version": "1", "command": {app!r}}})
+while plane.probe([("i-1", "/")]) != [200]: time.sleep(0.01)
 plane.route([Listener("l", "b", "{DNS}", 80, ())])
 print(plane.address("{DNS}", 80)[1], plane._running["i-1"].port, flush=True)
 time.sleep(60)

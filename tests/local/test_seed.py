@@ -110,3 +110,15 @@ def test_two_services_can_stand_side_by_side(cloud: alone.World) -> None:
     shop, cart = seed.service(cloud), seed.service(cloud, name="cart")
     assert shop.route_arn != cart.route_arn
     assert seed.builder(cloud, "2.0.0", service="cart") != seed.builder(cloud, "2.0.0")
+
+
+def test_ones_own_app_is_on_the_image_and_its_load_balancer_asks_for_its_own_path(
+    cloud: alone.World,
+) -> None:
+    shop = seed.service(cloud, app="serve {port}", health_path="/ready", tagged=False)
+    image = seed.ready_image(cloud, "2.0.0", app="serve {port}")
+    assert cloud.images.disk_of(shop.image_id)["command"] == "serve {port}"
+    assert cloud.images.disk_of(image) == {"version": "2.0.0", "fault": None, "command": "serve {port}"}
+    named = {"TargetGroupArns": [shop.target_group_arn]}
+    (group,) = cloud.client("elbv2").describe_target_groups(**named)["TargetGroups"]
+    assert group["HealthCheckPath"] == "/ready"
