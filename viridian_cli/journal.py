@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -17,11 +18,12 @@ _WRITERS = ("ModifyRule", "ModifyListener", "ChangeResourceRecordSets", "Restore
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that has happened, in words."""
+    """Something that has happened, in words; a `detail` is a write that moves no traffic."""
 
     at: datetime
     what: str
     why: str = ""
+    detail: bool = False
 
 
 class Paused(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,10 +34,13 @@ class Paused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def events(entries: Sequence[Entry], record: Record) -> Iterator[Event]:
-    """Each entry in words; what was never answered, or went wrong, says so."""
-    for entry in entries:
-        doubt = "" if entry.outcome == "done" else f" ({entry.outcome})"
-        yield Event(at=_moment(entry), what=_words(entry, record) + doubt, why=_why(entry))
+    """Each entry in words, alike ones that follow each other as one; what was never answered, or went wrong, says so."""
+    for _, group in groupby(entries, key=lambda entry: (entry.call, entry.outcome, _routes(entry, record))):
+        first, *more = group
+        words = _words(first, record) + (f" and {len(more)} more" if more else "")
+        doubt = "" if first.outcome == "done" else f" ({first.outcome})"
+        detail = not _routes(first, record) and ":" not in first.call
+        yield Event(at=_moment(first), what=words + doubt, why=_why(first), detail=detail)
 
 
 def routed_at(entries: Sequence[Entry], route: str) -> datetime | None:
@@ -57,11 +62,16 @@ def _words(entry: Entry, record: Record) -> str:
     kind, _, said = entry.call.partition(":")
     if said:
         return f"{said} by {_document(entry.after).get('by', 'a person')}"
-    if entry.resource == record.plan.route and entry.call in _WRITERS:
+    if _routes(entry, record):
         weights = _document(entry.after).get("weights")
         share = traffic.Forward(weights=weights).share(record.green_target_group or "") if weights else 0
         return f"green gets {share:.0%} of the traffic" if share else "blue gets all traffic"
     return f"{_CAPITAL.sub(' ', kind).lower()} {_name(entry.resource)}"
+
+
+def _routes(entry: Entry, record: Record) -> str | None:
+    """What an entry makes of the traffic, if it writes the route; each such entry stands for itself."""
+    return entry.at if entry.resource == record.plan.route and entry.call in _WRITERS else None
 
 
 def _why(entry: Entry) -> str:

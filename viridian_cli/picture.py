@@ -17,7 +17,8 @@ from viridian.timetable import at
 from viridian.traffic import Forward
 from viridian.verdict import AlarmState
 from viridian_cli import journal
-from viridian_cli.journal import Entry, Event
+from viridian_cli.aws.releases import Entry
+from viridian_cli.journal import Event
 
 OVER = (*ENDED, *KEEPS_LOCK)
 _MINUTES = 5  # that the fleets are compared over
@@ -147,6 +148,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     why: str
     next: str
+    cause: str = ""
     plot: tuple[Stage, ...]
     execution: str
     link: str | None = None
@@ -191,9 +193,8 @@ class Planning(msgspec.Struct, frozen=True, kw_only=True):
 
 def planned(seen: Planning) -> Picture:
     """The picture of a release that has touched nothing yet."""
-    waits = ()
-    if seen.opens_at is not None:
-        waits = (_until("window", seen.began, seen.opens_at, seen.now, "it is planned anew"),)
+    then = "it is planned anew"
+    waits = (_until("window", seen.began, seen.opens_at, seen.now, then),) if seen.opens_at else ()
     stages = [*_BEFORE, "Promoted"]
     return Picture(
         service=seen.service,
@@ -233,6 +234,7 @@ def drawn(seen: Seen) -> Picture:
         what=told.what,
         why=told.why,
         next=told.next.partition("\n")[0],
+        cause=turned_back.why if (turned_back := way_back(record, seen.now)) else "",
         plot=plot(record, seen.state.name if seen.state else None),
         execution=record.worker,
         link=tellings.link(record.worker),
@@ -296,11 +298,24 @@ def since(before: Record | None, after: Record, now: datetime) -> list[Telling]:
 
 def headline(record: Record, now: datetime) -> Telling:
     """What it has come to last, in the words of its tellings."""
-    fresh = Record(plan=record.plan, status="Releasing", epoch=0, written=(record.plan.before,))
-    told = since(None, record, now)[:1] + since(fresh, record, now)
+    told = since(None, record, now)[:1] + since(_fresh(record), record, now)
     if asked(record):
         return next(telling for telling in told if telling.phase == "AwaitingApproval")
     return told[-1]
+
+
+def way_back(record: Record, now: datetime) -> Telling | None:
+    """What was told as it was taken over to be brought back; None if it wasn't."""
+    if record.converger is None or record.failure is None:
+        return None
+    before = msgspec.structs.replace(record, status="RollingBack")
+    phases = ("RollingBack", "TakingBack")
+    return next((each for each in since(_fresh(record), before, now) if each.phase in phases), None)
+
+
+def _fresh(record: Record) -> Record:
+    """The record as it began."""
+    return Record(plan=record.plan, status="Releasing", epoch=0, written=(record.plan.before,))
 
 
 def asked(record: Record) -> bool:
@@ -570,24 +585,22 @@ def _alarms(seen: Seen) -> Iterator[Alarm]:
 
 
 def events(seen: Seen) -> list[Event]:
-    """What has happened, oldest first: the phases whose moment the record has, and what the journal has of the rest."""
+    """What has happened, oldest first: the phases whose moment the record has, and the journal."""
     record, plan = seen.record, seen.record.plan
-    began = since(None, record, plan.started_at)[:1]
     moments = {
         "CreatingGreen": record.green_at,
-        "RollingBack": record.taken_at,
-        "TakingBack": record.taken_at,
         "TrafficRestored": record.restored_at,
         "BlueEmptied": record.emptied_at,
-        **dict.fromkeys(("Promoted", "RolledBack", "Held", "RollbackIncomplete"), record.ended_at),
+        **dict.fromkeys(OVER, record.ended_at),
     }
-    fresh = Record(plan=plan, status="Releasing", epoch=0, written=(plan.before,))
-    told = [(moments.get(telling.phase), telling) for telling in since(fresh, record, seen.now)]
-    phases = [
-        *(Event(at=plan.started_at, what=_short(telling)) for telling in began),
-        *(Event(at=moment, what=_short(telling), why=telling.why) for moment, telling in told if moment),
+    turned_back = way_back(record, seen.now)
+    told = [
+        *((plan.started_at, telling) for telling in since(None, record, seen.now)[:1]),
+        *(((record.taken_at, turned_back),) if turned_back else ()),
+        *((moments.get(telling.phase), telling) for telling in since(_fresh(record), record, seen.now)),
     ]
-    return sorted([*phases, *journal.events(seen.entries, record)], key=lambda event: event.at)
+    phases = [Event(at=moment, what=_short(telling), why=telling.why) for moment, telling in told if moment]
+    return sorted([*journal.events(seen.entries, record), *phases], key=lambda event: event.at)
 
 
 def _short(telling: Telling) -> str:

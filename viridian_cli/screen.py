@@ -60,6 +60,7 @@ class _Drawing:
         self.room = width - (_TITLE + 1 if self.wide else 2)
         self.marks = _PLAIN_MARKS if plain else _MARKS
         self.full, self.empty = ("#", "-") if plain else ("━", "─")
+        self.blue, self.green = ("#", "=") if plain else ("█", "▒")
         self.heights = " .:-=+*#" if plain else _HEIGHTS
         self.dot, self.gone = ("o", ".") if plain else ("●", "○")
 
@@ -86,8 +87,9 @@ class _Drawing:
         first.add_column(justify="right", no_wrap=True)
         style = _STATUS.get(picture.status, "bold")
         first.add_row(Text(picture.what, style=style), Text(f"{picture.at:%H:%M:%S} UTC", style="dim"))
-        lines: list[RenderableType] = [first, Text(picture.why)]
-        lines.append(Text(f"Next: {picture.next}"))
+        lines: list[RenderableType] = [first, Text(picture.why), Text(f"Next: {picture.next}")]
+        if picture.cause and picture.cause not in picture.why:
+            lines.insert(1, Text(picture.cause, style="red"))
         if picture.lost:
             lost = f"{picture.lost} What is shown is {clock(picture.age)} old; it is tried again."
             lines.append(Text(f"CONNECTION LOST. {lost}", style="bold red"))
@@ -123,31 +125,29 @@ class _Drawing:
         room = min(60, self.room - len(left) - len(right))
         greens, foreign = round(room * green / 100), round(room * others / 100)
         bar = Text(left, style="blue")
-        bar.append(self.full * (room - greens - foreign), style="blue")
+        bar.append(self.blue * (room - greens - foreign))
         bar.append("?" * foreign, style="red")
-        bar.append((self.empty if not bar.style else self.full) * greens, style="green")
-        bar.append(right, style="green")
+        bar.append(self.green * greens + right, style="green")
         if others:
             bar.append(f"  {others}% to others", style="bold red")
         return bar
 
     def _times(self, picture: Picture) -> RenderableType | None:
-        rows = Table.grid(padding=(0, 1, 0, 0))
-        for wait in picture.waits:
-            rows.add_row(*self._wait(wait))
         ends = _ends(picture)
         if not picture.waits:
             return ends
+        words = [f"{wait.words}, then {wait.then}" if wait.then else wait.words for wait in picture.waits]
+        beside = max(map(len, words)) + max(len(wait.what) for wait in picture.waits) + 2
+        room = max(10, min(30, self.room - beside))
+        rows = Table.grid(padding=(0, 1, 0, 0))
+        for wait, told in zip(picture.waits, words, strict=True):
+            rows.add_row(wait.what, self._bar(wait, room), told)
         return Group(rows, ends) if ends else rows
 
-    def _wait(self, wait: Wait) -> Iterator[Text]:
-        room = max(8, min(30, self.room - 46))
+    def _bar(self, wait: Wait, room: int) -> Text:
         full = round(room * wait.done)
-        bar = Text(self.full * full, style="yellow" if wait.at_most else "cyan")
-        bar.append(self.empty * (room - full), style="dim")
-        yield Text(wait.what)
-        yield bar
-        yield Text(f"{wait.words}, then {wait.then}" if wait.then else wait.words)
+        bar = Text(self.full * full, style="yellow" if wait.at_most else "cyan", no_wrap=True)
+        return bar.append(self.empty * (room - full), style="dim")
 
     def _fleets(self, picture: Picture) -> RenderableType | None:
         lacks = [*self._unknown(picture, "fleets"), *self._unknown(picture, "measures")]
@@ -207,7 +207,7 @@ class _Drawing:
         if not picture.orders:
             return None
         longest = max(cell_len(order.type) for order in picture.orders)
-        beside = self.room - longest - 2 >= 24
+        beside = longest + 2 + max(cell_len(order.does) for order in picture.orders) <= self.room
         rows = Table.grid(padding=(0, 2, 0, 0))
         rows.add_column(style="bold", no_wrap=beside, overflow="fold")
         for order in picture.orders:
@@ -224,11 +224,12 @@ class _Drawing:
             return Group(*self._unknown(picture, "events"))
         if not picture.events:
             return None
-        rows = Table.grid(padding=(0, 2, 0, 0))
-        rows.add_column(style="dim", no_wrap=True)
-        rows.add_column(no_wrap=True, overflow="ellipsis")
+        rows = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        rows.add_column(style="dim", width=len("00:00:00"))
+        rows.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         for event in picture.events[: -room - 1 : -1]:
-            rows.add_row(f"{event.at:%H:%M:%S}", f"{event.what}: {event.why}" if event.why else event.what)
+            told = f"{event.what}: {event.why}" if event.why else event.what
+            rows.add_row(f"{event.at:%H:%M:%S}", Text(told, style="dim" if event.detail else ""))
         return rows
 
     def _unknown(self, picture: Picture, part: str) -> list[Text]:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from viridian import names
 from viridian.acts import evidence, floors, green
 from viridian.aws import alarms, clients, executions, ledger, router
+from viridian.fleet import Side
 from viridian.record import Record
 from viridian.signals import Measured
 from viridian_cli import failures, picture
@@ -57,7 +59,8 @@ class Looker:
                 unknown[name] = str(failures.told(error))
                 return instead
 
-        blue, candidate = part("fleets", lambda: green.seen(record), (None, None))
+        nobody: tuple[Side | None, Side | None] = (None, None)
+        blue, candidate = part("fleets", lambda: green.seen(record), nobody)
         own = evidence.own_alarms(record)
         asked = (*record.plan.profile.guards, *own)
         return Seen(
@@ -150,7 +153,7 @@ def _planning(service: str, named: str | None) -> str | None:
         asked = json.loads(client.describe_execution(executionArn=execution)["input"])
         if asked.get("service") != service or asked.get("dry_run") or "version" not in asked:
             continue
-        ids = (None, asked["version"], picture.names.release(asked["version"], execution))
+        ids = (None, asked["version"], names.release(asked["version"], execution))
         if named in ids and ledger.find_by_execution(execution) is None:
             return str(execution)
     return None
