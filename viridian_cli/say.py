@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.table import Table
 
 console = Console(highlight=False, soft_wrap=True)
+screen = Console(highlight=False)  # for what fits itself to the terminal's width
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -32,11 +33,6 @@ def line(text: str = "", style: str | None = None) -> None:
 def complain(text: str) -> None:
     """Why it could not be done, on the error stream."""
     _errors.print(text, style="red", markup=False)
-
-
-def show(screen: RenderableType) -> None:
-    """Something that fits itself to the terminal's width."""
-    console.print(screen, soft_wrap=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

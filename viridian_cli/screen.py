@@ -1,10 +1,7 @@
 """The picture as a terminal shows it: at any width, with and without colour."""
 
-from collections.abc import Iterator
-
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -29,27 +26,19 @@ _HEIGHTS = "▁▂▃▄▅▆▇█"
 
 
 class Screen:
-    """A picture that is drawn anew for the width it is given."""
+    """A picture, drawn anew for each width; one that `fits` is no higher than the terminal, and loses what matters least."""
 
-    def __init__(self, picture: Picture, events: int = _EVENTS) -> None:
-        self._picture, self._events = picture, events
+    def __init__(self, picture: Picture, *, fits: bool = False) -> None:
+        self._picture, self._fits = picture, fits
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        picture, width = self._picture, options.max_width
-        draw = _Drawing(width, plain=options.ascii_only)
-        parts = [draw.head(picture), Text()]
-        for title, body in draw.parts(picture):
-            parts += draw.titled(title, body)
-        # What is left of the terminal's height belongs to what has happened; the newest is always there.
-        room = self._events
-        if options.is_terminal and options.height:
-            used = len(console.render_lines(Group(*parts), options.update(height=None)))
-            room = max(1, min(self._events, options.height - used - 1))
-        parts += draw.titled("Lately", draw.events(picture, room))
-        yield Group(*parts)
-
-    def __rich_measure__(self, _: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(40, options.max_width)
+        draw = _Drawing(options.max_width, plain=options.ascii_only)
+        parts, room = draw.parts(self._picture), _EVENTS
+        if self._fits:
+            if _height(console, options, parts) >= options.max_height:
+                parts = draw.parts(self._picture, tight=True)
+            room = min(room, options.max_height - _height(console, options, parts) - 1)
+        yield Group(*parts, *(draw.titled("Lately", draw.events(self._picture, room)) if room > 0 else ()))
 
 
 class _Drawing:
@@ -64,7 +53,7 @@ class _Drawing:
         self.heights = " .:-=+*#" if plain else _HEIGHTS
         self.dot, self.gone = ("o", ".") if plain else ("●", "○")
 
-    def titled(self, title: str, body: RenderableType | None) -> list[RenderableType]:
+    def titled(self, title: str, body: RenderableType | None, *, tight: bool = False) -> list[RenderableType]:
         """A part with its title beside it, or above it where that is too narrow; nothing if there is nothing."""
         if body is None:
             return []
@@ -78,7 +67,7 @@ class _Drawing:
         row.add_column(width=_TITLE, style="bold cyan")
         row.add_column(ratio=1)
         row.add_row(title, body)
-        return [row, Text()]
+        return [row] if tight else [row, Text()]
 
     def head(self, picture: Picture) -> RenderableType:
         """What is happening, why, and how old this is."""
@@ -97,21 +86,30 @@ class _Drawing:
             lines.append(Text(f"HANDS OFF: {picture.hands_off}. Viridian writes nothing.", style="bold red"))
         return Group(*lines)
 
-    def parts(self, picture: Picture) -> Iterator[tuple[str, RenderableType | None]]:
-        """All but the events, each with its title."""
-        yield "Plot", self._plot(picture)
-        yield "Traffic", self._weights(picture)
-        yield "Time", self._times(picture)
-        yield "Fleets", self._fleets(picture)
-        yield "Alarms", self._alarms(picture)
-        yield "You may", self._orders(picture)
+    def parts(self, picture: Picture, *, tight: bool = False) -> list[RenderableType]:
+        """All but the events; where there is too little room for all of it, what may be typed comes before the figures."""
+        orders = ("You may", self._orders(picture))
+        figures = (("Fleets", self._fleets(picture)), ("Alarms", self._alarms(picture)))
+        titled = (
+            ("Plot", self._plot(picture, tight=tight)),
+            ("Traffic", self._weights(picture)),
+            ("Time", self._times(picture)),
+            *((orders, *figures) if tight else (*figures, orders)),
+        )
+        gap = () if tight else (Text(),)
+        return [
+            self.head(picture),
+            *gap,
+            *(p for title, body in titled for p in self.titled(title, body, tight=tight)),
+        ]
 
-    def _plot(self, picture: Picture) -> RenderableType:
+    def _plot(self, picture: Picture, *, tight: bool) -> RenderableType:
         lines = [_flow([self._stage(stage) for stage in picture.plot], self.room)]
         if picture.state:
             since = (picture.at - picture.state.since).total_seconds()
             words = f"{picture.state.name} for {clock(since)}"
-            lines.append(Text(f"{words}: {picture.state.says}" if picture.state.says else words, style="dim"))
+            words = f"{words}: {picture.state.says}" if picture.state.says else words
+            lines.append(Text(words, style="dim", no_wrap=tight, overflow="ellipsis"))
         return Group(*lines, *self._unknown(picture, "state"))
 
     def _stage(self, stage: Stage) -> Text:
@@ -235,6 +233,10 @@ class _Drawing:
     def _unknown(self, picture: Picture, part: str) -> list[Text]:
         why = picture.unknown.get(part)
         return [Text(f"{part} not known: {why}", style="yellow")] if why else []
+
+
+def _height(console: Console, options: ConsoleOptions, parts: list[RenderableType]) -> int:
+    return len(console.render_lines(Group(*parts), options.update(height=None)))
 
 
 def _flow(pieces: list[Text], width: int) -> Text:

@@ -72,11 +72,11 @@ def watch(looker: Looker, json: bool) -> Exit:
     views, last = Views(looker), None
     with ExitStack() as stack:
         live = None
-        if say.console.is_terminal and not json:
-            live = stack.enter_context(Live(console=say.console, screen=True, auto_refresh=True))
+        if say.screen.is_terminal and not json:
+            live = stack.enter_context(Live(console=say.screen, screen=True))
         for view in views:
             if live:
-                live.update(Screen(view), refresh=True)
+                live.update(Screen(view, fits=True), refresh=True)
             elif json and picture.differs(last, view):
                 say.row(view)
             elif not json:
@@ -85,7 +85,7 @@ def watch(looker: Looker, json: bool) -> Exit:
             last = view
     assert last is not None
     if live:
-        say.show(Screen(last))
+        say.screen.print(Screen(last))
     elif not json:
         say.line(
             f"{last.status}. {last.why}",
@@ -101,5 +101,5 @@ def once(looker: Looker, json: bool) -> Exit:
     if json:
         say.document(drawn)
     else:
-        say.show(Screen(drawn, events=20))
+        say.screen.print(Screen(drawn))
     return Exit.PROMOTED
