@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 console = Console(highlight=False, soft_wrap=True)
-screen = Console(highlight=False)  # for what fits itself to the terminal's width
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -33,6 +32,11 @@ def line(text: str = "", style: str | None = None) -> None:
 def complain(text: str) -> None:
     """Why it could not be done, on the error stream."""
     _errors.print(text, style="red", markup=False)
+
+
+def screen() -> Console:
+    """The terminal as it is now, for what fits itself to it."""
+    return Console(highlight=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

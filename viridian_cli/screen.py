@@ -1,7 +1,7 @@
 """The picture as a terminal shows it: at any width, with and without colour."""
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, Group, OverflowMethod, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -51,6 +51,7 @@ class _Drawing:
         self.full, self.empty = ("#", "-") if plain else ("━", "─")
         self.blue, self.green = ("#", "=") if plain else ("█", "▒")
         self.heights = " .:-=+*#" if plain else _HEIGHTS
+        self.cut: OverflowMethod = "crop" if plain else "ellipsis"
         self.dot, self.gone = ("o", ".") if plain else ("●", "○")
 
     def titled(self, title: str, body: RenderableType | None, *, tight: bool = False) -> list[RenderableType]:
@@ -109,7 +110,7 @@ class _Drawing:
             since = (picture.at - picture.state.since).total_seconds()
             words = f"{picture.state.name} for {clock(since)}"
             words = f"{words}: {picture.state.says}" if picture.state.says else words
-            lines.append(Text(words, style="dim", no_wrap=tight, overflow="ellipsis"))
+            lines.append(Text(words, style="dim", no_wrap=tight, overflow=self.cut))
         return Group(*lines, *self._unknown(picture, "state"))
 
     def _stage(self, stage: Stage) -> Text:
@@ -120,14 +121,14 @@ class _Drawing:
             return Group(*self._unknown(picture, "route")) if "route" in picture.unknown else None
         green, others = picture.percent, picture.others
         left, right = f"blue {100 - green - others}% ", f" {green}% green"
-        room = min(60, self.room - len(left) - len(right))
+        foreign_words = f"  {others}% to others" if others else ""
+        room = min(60, self.room - len(left + right + foreign_words))
         greens, foreign = round(room * green / 100), round(room * others / 100)
         bar = Text(left, style="blue")
         bar.append(self.blue * (room - greens - foreign))
         bar.append("?" * foreign, style="red")
         bar.append(self.green * greens + right, style="green")
-        if others:
-            bar.append(f"  {others}% to others", style="bold red")
+        bar.append(foreign_words, style="bold red")
         return bar
 
     def _times(self, picture: Picture) -> RenderableType | None:
@@ -224,7 +225,7 @@ class _Drawing:
             return None
         rows = Table.grid(padding=(0, 2, 0, 0), expand=True)
         rows.add_column(style="dim", width=len("00:00:00"))
-        rows.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+        rows.add_column(ratio=1, no_wrap=True, overflow=self.cut)
         for event in picture.events[: -room - 1 : -1]:
             told = f"{event.what}: {event.why}" if event.why else event.what
             rows.add_row(f"{event.at:%H:%M:%S}", Text(told, style="dim" if event.detail else ""))

@@ -70,10 +70,13 @@ class Views:
 def watch(looker: Looker, json: bool) -> Exit:
     """Shows a release until it is over; ends as it has ended."""
     views, last = Views(looker), None
+    terminal = say.screen()
     with ExitStack() as stack:
         live = None
-        if say.screen.is_terminal and not json:
-            live = stack.enter_context(Live(console=say.screen, screen=True))
+        if terminal.is_terminal and not json:
+            live = stack.enter_context(
+                Live(console=terminal, screen=True, redirect_stdout=False, redirect_stderr=False)
+            )
         for view in views:
             if live:
                 live.update(Screen(view, fits=True), refresh=True)
@@ -85,7 +88,7 @@ def watch(looker: Looker, json: bool) -> Exit:
             last = view
     assert last is not None
     if live:
-        say.screen.print(Screen(last))
+        terminal.print(Screen(last))
     elif not json:
         say.line(
             f"{last.status}. {last.why}",
@@ -101,5 +104,5 @@ def once(looker: Looker, json: bool) -> Exit:
     if json:
         say.document(drawn)
     else:
-        say.screen.print(Screen(drawn))
+        say.screen().print(Screen(drawn))
     return Exit.PROMOTED

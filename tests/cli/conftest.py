@@ -1,6 +1,7 @@
 """The command as people run it, against a world in virtual time."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -38,12 +39,17 @@ class Command:
 
 
 @pytest.fixture
-def viridian(capsys: pytest.CaptureFixture[str]) -> Command:
-    return Command(capsys)
+def viridian(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """What it leaves in the environment of a process that would have ended is taken out again."""
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    before = dict(os.environ)
+    yield Command(capsys)
+    for name in set(os.environ) - set(before):
+        del os.environ[name]
+    os.environ.update(before)
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world() -> Iterator[World]:
     with opened() as standing:
-        monkeypatch.setenv("AWS_REGION", "us-east-1")
         yield standing

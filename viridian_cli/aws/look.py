@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from viridian_cli.picture import Planning, Seen, State
 
 MEASURED_BACK = timedelta(minutes=15)
 _MEASURED_EACH = timedelta(seconds=30)  # a metric costs something, and has nothing new before a minute
+_TRIES = 5
 _LAST = 50  # events: the last state is entered within them, whatever is tried again
 
 T = TypeVar("T")
@@ -123,7 +125,7 @@ def _told(entered: dict[str, Any]) -> dict[str, Any]:
 
 def _planned(execution: str, now: datetime) -> Planning:
     """An execution that has taken no route yet. Raises Stop with its words if it never will."""
-    stands = executions.outcome(execution)
+    stands = _described(execution)
     if stands["status"] != "RUNNING":
         code = OF_END.get(stands.get("error", ""), Exit.UNKNOWN)
         raise Stop(
@@ -150,10 +152,19 @@ def _planning(service: str, named: str | None) -> str | None:
         stateMachineArn=os.environ["RELEASE_STATE_MACHINE_ARN"], statusFilter="RUNNING"
     )
     for execution in (each["executionArn"] for each in found["executions"]):
-        asked = json.loads(client.describe_execution(executionArn=execution)["input"])
+        asked = json.loads(_described(execution).get("input", "{}"))
         if asked.get("service") != service or asked.get("dry_run") or "version" not in asked:
             continue
         ids = (None, asked["version"], names.release(asked["version"], execution))
         if named in ids and ledger.find_by_execution(execution) is None:
             return str(execution)
     return None
+
+
+def _described(execution: str) -> dict[str, Any]:
+    """An execution as it stands; one that was started a moment ago isn't seen at once (aws-facts S8)."""
+    for _ in range(_TRIES):
+        if "input" in (stands := executions.outcome(execution)):
+            break
+        time.sleep(1)
+    return stands
