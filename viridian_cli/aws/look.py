@@ -35,14 +35,14 @@ class Looker:
 
     @classmethod
     def at(cls, service: str, named: str | None) -> "Looker":
-        """The release of this id or version; else the one that is being planned, or ran last."""
+        """The release of this id or version; else the one that runs or is being planned, or ran last."""
         try:
             record = releases.pick(service, named)
         except Stop:
-            if (execution := _planning(service, named)) is None:
+            if (execution := _running(service, named)) is None:
                 raise
             return cls(execution)
-        if named is None and record.status in picture.OVER and (execution := _planning(service, None)):
+        if named is None and record.status in picture.OVER and (execution := _running(service, None)):
             return cls(execution)
         return cls(record.plan.execution, record)
 
@@ -145,8 +145,8 @@ def _planned(execution: str, now: datetime) -> Planning:
     )
 
 
-def _planning(service: str, named: str | None) -> str | None:
-    """The execution that runs for a service and isn't in the ledger yet, of this id or version if one is named."""
+def _running(service: str, named: str | None) -> str | None:
+    """The execution that runs for a service, in the ledger or not, of this id or version if one is named."""
     client = clients.reader("stepfunctions")
     found = client.list_executions(
         stateMachineArn=os.environ["RELEASE_STATE_MACHINE_ARN"], statusFilter="RUNNING"
@@ -156,7 +156,7 @@ def _planning(service: str, named: str | None) -> str | None:
         if asked.get("service") != service or asked.get("dry_run") or "version" not in asked:
             continue
         ids = (None, asked["version"], names.release(asked["version"], execution))
-        if named in ids and ledger.find_by_execution(execution) is None:
+        if named in ids:
             return str(execution)
     return None
 
