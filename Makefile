@@ -13,7 +13,7 @@ PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-control demo-upgrade demo-route53 local test check faults mutate bench-rollback bench-scale clean
+.PHONY: help demo demo-control demo-upgrade demo-route53 local test check faults mutate bench-rollback bench-scale screens clean
 
 help:
 	@echo "make demo          releases good, bad, broken and aborted, under live traffic (SPEED=$(SPEED))"
@@ -27,6 +27,7 @@ help:
 	@echo "make mutate        the modules that decide, each line of them broken in turn: a test must see it"
 	@echo "make bench-rollback  from a red alarm to blue: the seconds, part by part"
 	@echo "make bench-scale   AWS calls of a release, for 3, 100 and 1,000 instances; some minutes"
+	@echo "make screens       what \`viridian watch\` shows of a good and a bad release, recorded into docs/screens"
 	@echo "make clean         remove everything that was made"
 
 demo: .venv/.stamp
@@ -77,6 +78,9 @@ bench-rollback: .venv/.stamp
 
 bench-scale: .venv/.stamp
 	@.venv/bin/python -m bench.scale
+
+screens: .venv/.stamp
+	@PYTHONPATH=functions .venv/bin/python -m bench.screens
 
 clean:
 	@rm -rf .venv .tools .aws-sam node_modules out .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -438,7 +438,8 @@ def _forth(seen: Seen) -> Iterator[Wait]:
             yield _until(what, shifted, until, now, then)
         else:
             longest = until + timedelta(minutes=profile.inconclusive.minutes)
-            yield _until("evidence", until, longest, now, f"or {profile.inconclusive.then}", at_most=True)
+            then = "it is held" if profile.inconclusive.then == "hold" else "it goes back"
+            yield _until("evidence", until, longest, now, then, at_most=True)
 
 
 def _back(seen: Seen) -> Iterator[Wait]:
