@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ WIDTH, HEIGHT = 100, 36
 LOOK_SECONDS, SHOWN_SECONDS = 5.0, 180.0
 FASTER = 20.0  # a cloud minute takes three seconds of who watches the recording
 STEPS = [{"weight": 10, "observe_minutes": 5}, {"weight": 100, "observe_minutes": 5}]
+
+_FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # rich's are on somebody's server
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def record(scene: Scene) -> list[Path]:
             lines.append(json.dumps([round(after, 2), "o", "\x1b[H\x1b[2J" + _text(drawn)]))
             at = {drawn.status, *(stage.name for stage in drawn.plot if stage.mark == "now")}
             for part in at & scene.moments.keys():
-                if part not in written or (drawn.waits and drawn.waits[0].done < 0.9):
+                if part not in written or any(0.3 < wait.done < 0.9 for wait in drawn.waits[:1]):
                     written[part] = _image(drawn, OUT / f"{scene.moments[part]}.svg")
     cast = OUT / f"{scene.name}.cast"
     cast.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -91,7 +94,8 @@ def _text(drawn: Picture) -> str:
 def _image(drawn: Picture, path: Path) -> Path:
     console = Console(file=io.StringIO(), record=True, force_terminal=True, width=WIDTH, height=HEIGHT)
     console.print(Screen(drawn, fits=True))
-    console.save_svg(str(path), title=f"viridian watch {drawn.service}")
+    image = console.export_svg(title=f"viridian watch {drawn.service}")
+    path.write_text(_FONTS.sub("", image), encoding="utf-8")
     return path
 
 

@@ -1,5 +1,7 @@
 """The picture as a terminal shows it: at any width, with and without colour."""
 
+from textwrap import shorten
+
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, OverflowMethod, RenderableType, RenderResult
 from rich.table import Table
@@ -109,7 +111,8 @@ class _Drawing:
         if picture.state:
             since = (picture.at - picture.state.since).total_seconds()
             words = f"{picture.state.name} for {clock(since)}"
-            words = f"{words}: {picture.state.says}" if picture.state.says else words
+            if says := picture.state.says:
+                words = shorten(f"{words}: {says}", 2 * self.room - 20, placeholder=" ...")
             lines.append(Text(words, style="dim", no_wrap=tight, overflow=self.cut))
         return Group(*lines, *self._unknown(picture, "state"))
 
@@ -145,7 +148,7 @@ class _Drawing:
 
     def _bar(self, wait: Wait, room: int) -> Text:
         full = round(room * wait.done)
-        bar = Text(self.full * full, style="yellow" if wait.at_most else "cyan", no_wrap=True)
+        bar = Text(no_wrap=True).append(self.full * full, style="yellow" if wait.at_most else "cyan")
         return bar.append(self.empty * (room - full), style="dim")
 
     def _fleets(self, picture: Picture) -> RenderableType | None:

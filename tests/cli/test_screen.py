@@ -14,7 +14,10 @@ from viridian_cli.picture import Picture
 from viridian_cli.screen import Screen
 
 GUARD = AlarmState(name="shop-5xx", arn="a", state="OK", reason="", since=at(0), evaluation_seconds=60)
-UP = {"blue": side("shop-1", *["healthy"] * 3), "green": side("green", "healthy", "healthy", "initial")}
+UP: dict[str, Any] = {
+    "blue": side("shop-1", *["healthy"] * 3),
+    "green": side("green", "healthy", "healthy", "initial"),
+}
 SERVED = {
     "blue_requests": {at(minute): 600.0 for minute in range(8)},
     "green_requests": {at(minute): 60.0 for minute in range(3, 8)},
