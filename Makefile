@@ -15,7 +15,7 @@ PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-control demo-upgrade demo-route53 local test check faults mutate bench bench-rollback bench-scale diagram clean
+.PHONY: help demo demo-control demo-upgrade demo-route53 local test check faults mutate bench bench-rollback bench-scale diagram screens clean
 
 help:
 	@echo "make demo          releases good, bad, broken and aborted, under live traffic (SPEED=$(SPEED))"
@@ -31,6 +31,7 @@ help:
 	@echo "make bench-rollback  from a red alarm to blue: the seconds, part by part"
 	@echo "make bench-scale   AWS calls of a release, for 3, 100 and 1,000 instances; some minutes"
 	@echo "make diagram       draws the plots of docs/architecture.md from the state machines"
+	@echo "make screens       what \`viridian watch\` shows of a good and a bad release, recorded into docs/screens"
 	@echo "make clean         remove everything that was made"
 
 demo: .venv/.stamp
@@ -87,6 +88,9 @@ bench-scale: .venv/.stamp
 
 diagram: .venv/.stamp
 	@.venv/bin/python -m bench.diagram
+
+screens: .venv/.stamp
+	@PYTHONPATH=functions .venv/bin/python -m bench.screens
 
 clean:
 	@rm -rf .venv .tools .aws-sam node_modules out .mypy_cache .pytest_cache .ruff_cache .hypothesis

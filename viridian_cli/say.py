@@ -18,6 +18,12 @@ def document(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 
+def row(value: Any) -> None:
+    """One JSON document on a line of its own, seen at once by whoever reads along."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
 def line(text: str = "", style: str | None = None) -> None:
     """A line of text, as it is."""
     console.print(text, style=style, markup=False)
@@ -26,6 +32,11 @@ def line(text: str = "", style: str | None = None) -> None:
 def complain(text: str) -> None:
     """Why it could not be done, on the error stream."""
     _errors.print(text, style="red", markup=False)
+
+
+def screen() -> Console:
+    """The terminal as it is now, for what fits itself to it."""
+    return Console(highlight=False)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

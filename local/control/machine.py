@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
+from moto.core.responses import ActionResult
 from moto.stepfunctions import parser
 from moto.stepfunctions.exceptions import InvalidExecutionInput
 from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, ExecutionStatus, HistoryEventType
@@ -98,6 +99,7 @@ def _replacements(clock: Clock, on_status: StatusChanged) -> list[tuple[Any, str
         (execution.Execution, "start", _start(on_status)),
         (execution.Execution, "stop", _stop(on_status)),
         (StepFunctionResponse, "stop_execution", _stop_with_reason(StepFunctionResponse.stop_execution)),
+        (StepFunctionResponse, "get_execution_history", _history),
         (execution.BaseExecutionWorkerCommunication, "terminated", _terminated(on_status)),
         (StepFunctionsParserBackend, "start_execution", _named_start()),
     ]
@@ -294,6 +296,19 @@ def _stop_with_reason(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
             _why.reset(token)
 
     return stop_execution
+
+
+def _history(self: Any) -> ActionResult:
+    """moto answers with all of a history, whatever part of it was asked for, in whichever order.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_GetExecutionHistory.html
+    """
+    found = self.stepfunction_backend.get_execution_history(self._get_param("executionArn"))
+    events = found["events"][::-1] if self._get_param("reverseOrder") else found["events"]
+    first = int(self._get_param("nextToken") or 0)
+    rest = first + (self._get_int_param("maxResults") or len(events))
+    more = {"nextToken": str(rest)} if rest < len(events) else {}
+    return ActionResult({"events": events[first:rest], **more})
 
 
 def _stop(on_status: StatusChanged) -> Callable[..., None]:

@@ -391,6 +391,15 @@ def test_sdk_integrations_know_the_names_of_services(run: Any) -> None:
     assert (ended.status, ended.output) == ("SUCCEEDED", 0)
 
 
+def test_a_history_is_read_from_its_end_and_in_parts(run: Any, cloud: Cloud) -> None:
+    ended = run(one({"Type": "Wait", "Seconds": 600, "End": True}))
+    pages = cloud.client("stepfunctions").get_paginator("get_execution_history")
+    found = pages.paginate(executionArn=ended.arn, reverseOrder=True, PaginationConfig={"PageSize": 3})
+    assert [[event["type"] for event in page["events"]] for page in found] == [
+        ["ExecutionSucceeded", "WaitStateExited", "WaitStateEntered"], ["ExecutionStarted"],
+    ]  # fmt: skip
+
+
 def test_history_counts_and_times_are_the_clouds(run: Any, cloud: Cloud) -> None:
     ended = run(one({"Type": "Wait", "Seconds": 600, "End": True}))
     events = cloud.client("stepfunctions").get_execution_history(executionArn=ended.arn)["events"]

@@ -1,0 +1,208 @@
+"""`viridian status` and `viridian watch`, at the moments that people look at a release."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from tests.cli.conftest import Command
+from tests.workflow.world import World, opened
+from viridian.aws import clients
+
+
+def stage(picture: dict[str, Any]) -> str:
+    """The part of the plot that it is at."""
+    return ", ".join(stage["name"] for stage in picture["plot"] if stage["mark"] == "now")
+
+
+def waits(picture: dict[str, Any]) -> list[str]:
+    return [wait["what"] for wait in picture["waits"]]
+
+
+def may(picture: dict[str, Any]) -> list[str]:
+    return [order["type"].split()[1] for order in picture["orders"]]
+
+
+@contextmanager
+def unreachable(world: World, service: str, after: float = 0, minutes: float = 1e9) -> Iterator[None]:
+    """Nobody reaches a service of AWS with a command from a moment on, for so long."""
+    begins = world.cloud.clock.now() + 60 * after
+
+    def fail(**_: Any) -> None:
+        if begins <= world.cloud.clock.now() < begins + 60 * minutes:
+            raise EndpointConnectionError(endpoint_url=f"https://{service}.us-east-1.amazonaws.com/")
+
+    events = clients.reader(service).meta.events
+    events.register(f"before-send.{service}", fail)
+    yield
+    events.unregister(f"before-send.{service}", fail)
+
+
+def test_a_bad_release_from_its_image_to_its_end(world: World, viridian: Command) -> None:
+    release = world.start().until("WaitForImage")
+    baking = viridian("status", "shop", "--json").json
+    assert (baking["status"], stage(baking), waits(baking)) == ("Releasing", "BakeImage", ["bake"])
+    assert baking["release"] == release.id
+
+    release.until("WaitForGreen")
+    world.pass_minutes(0.2)
+    coming = viridian("status", "shop", "2.0.0", "--json").json
+    assert (stage(coming), waits(coming)) == ("CreateGreen", ["launch", "health", "until healthy"])
+    assert [(fleet["side"], fleet["healthy"], fleet["wanted"]) for fleet in coming["fleets"]] == [
+        ("blue", 3, 3), ("green", 0, 3),
+    ]  # fmt: skip
+
+    release.until("JudgeGreen")
+    world.pass_minutes(2)
+    observed = viridian("status", "shop", release.id, "--json").json
+    assert (stage(observed), waits(observed), observed["percent"]) == ("50%", ["observe step 1"], 50)
+    assert observed["state"]["name"] in ("Observe", "JudgeGreen", "IsGreenGood")
+    assert "make an alarm's OK evidence" in observed["state"]["says"]
+    assert all(fleet["requests"] > 100 for fleet in observed["fleets"])
+    assert [alarm["name"] for alarm in observed["alarms"]] == [
+        "shop-errors",
+        "errors",
+        "unhealthy",
+        "fail-open",
+    ]
+    assert {alarm["state"] for alarm in observed["alarms"]} == {"OK"}
+    assert may(observed) == ["pause", "promote", "rollback", "brake"]
+    assert "green gets 50% of the traffic" in [event["what"] for event in observed["events"]]
+    assert observed["unknown"] == {}
+
+    world.redden(world.shop.guard_alarm, "too many 5xx")
+    world.pass_minutes(0.5)
+    back = viridian("status", "shop")
+    assert "shop 2.0.0 has no traffic" in back.out
+    assert "shop-errors is in ALARM: too many 5xx" in back.out
+    assert "✗ 50% ✓ RestoreBlue ● Converge ○ RolledBack" in " ".join(back.out.split())
+    assert "settle" in back.out
+    assert back.code == 0
+
+    ended = viridian("watch", "shop")
+    assert ended.code == 1
+    assert "shop 2.0.0 is rolled back" in ended.out
+    assert ended.out.splitlines()[-1].startswith("RolledBack. GreenFailed: ")
+
+
+def test_without_a_terminal_each_change_is_a_line_until_the_end(world: World, viridian: Command) -> None:
+    world.start(source=world.ami())
+    ran = viridian("watch", "shop")
+    assert ran.code == 0
+    told = [line.split("  ", 1)[-1] for line in ran.out.splitlines()]
+    for line in (
+        "shop 2.0.0 gets its green fleet: ",
+        "green: 3 of 3 healthy",
+        "shop 2.0.0 gets 50% of the traffic: Step 1 of 2.",
+        "shop 2.0.0 gets 100% of the traffic: Step 2 of 2.",
+        "shop 2.0.0 is promoted: ",
+    ):
+        assert sum(each.startswith(line) for each in told) == 1, line
+    assert told[-1] == "Promoted. It carried all traffic, and was judged good at each step."
+    kept = viridian("status", "shop", "--json").json
+    assert (kept["status"], waits(kept), may(kept)) == ("Promoted", ["blue is kept"], ["rollback"])
+    assert "blue is kept until 2026-01-05T" in kept["orders"][0]["does"]
+
+
+def test_a_document_for_each_change(world: World, viridian: Command) -> None:
+    world.start(source=world.ami())
+    ran = viridian("watch", "shop", "--json")
+    pictures = [json.loads(line) for line in ran.out.splitlines()]
+    assert (ran.code, pictures[-1]["status"]) == (0, "Promoted")
+    came = [stage(picture) for picture in pictures]
+    order = list(dict.fromkeys(name for name in came if name))
+    assert order[-3:] == ["CreateGreen", "50%", "100%"]
+    assert len(pictures) < 40
+
+
+def test_on_a_terminal_it_is_one_screen_and_the_last_picture_stays(
+    world: World, viridian: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "TTY_COMPATIBLE": "1",
+        "TTY_INTERACTIVE": "1",
+        "COLUMNS": "100",
+        "LINES": "40",
+        "TERM": "xterm",
+    }.items():
+        monkeypatch.setenv(name, value)
+    world.start(source=world.ami()).until("JudgeGreen")
+    ran = viridian("watch", "shop")
+    screen, _, after = ran.out.partition("\x1b[?1049l")
+    assert "\x1b[?1049h" in screen
+    assert "observe step 1" in screen
+    assert "shop 2.0.0 is promoted" in after
+    assert "You may" in after
+
+
+def test_a_lost_connection_is_said_once_and_the_end_is_seen_all_the_same(
+    world: World, viridian: Command
+) -> None:
+    world.start(source=world.ami()).until("Observe")
+    with unreachable(world, "sts", after=1, minutes=3):
+        ran = viridian("watch", "shop")
+    assert ran.code == 0
+    assert ran.out.count("AWS can't be reached") == 1
+    assert (
+        ran.out.index("AWS can't be reached")
+        < ran.out.index("AWS answers again.")
+        < ran.out.index("is promoted")
+    )
+
+
+def test_what_cannot_be_seen_leaves_the_rest(world: World, viridian: Command) -> None:
+    world.start(source=world.ami()).until("JudgeGreen")
+    with unreachable(world, "cloudwatch"):
+        picture = viridian("status", "shop", "--json").json
+    assert set(picture["unknown"]) == {"alarms", "measures"}
+    assert "AWS can't be reached" in picture["unknown"]["alarms"]
+    assert (stage(picture), picture["percent"]) == ("50%", 50)
+
+
+def test_a_release_that_waits_for_people_says_what_to_type(viridian: Command) -> None:
+    with opened(approval={"before_traffic": True}) as world:
+        world.start(source=world.ami()).until("AwaitApproval")
+        picture = viridian("status", "shop", "--json").json
+        assert (stage(picture), waits(picture)) == ("AwaitApproval", ["approval"])
+        assert may(picture)[:2] == ["approve", "reject"]
+        assert picture["what"] == "shop 2.0.0 waits for a person's approval"
+
+
+def test_a_held_release_ends_the_watch_with_what_people_can_decide(world: World, viridian: Command) -> None:
+    world.traffic(0.05)
+    world.start(source=world.ami(), inconclusive={"minutes": 3, "then": "hold"})
+    assert viridian("watch", "shop").code == 2
+    picture = viridian("status", "shop", "--json").json
+    assert (picture["status"], may(picture)) == ("Held", ["rollback", "resume", "resolve", "explain"])
+    assert "requests to green" in picture["why"]
+
+
+def test_a_release_that_is_not_in_the_ledger_yet_is_found_by_its_execution(viridian: Command) -> None:
+    window = {"from": "20:00", "to": "21:00"}
+    with opened(windows={"time_zone": "UTC", "open": [window]}) as world:
+        execution = world.start(source=world.ami()).until("WaitForWindow").arn
+        for named in ((), ("2.0.0",)):
+            picture = viridian("status", "shop", *named, "--json").json
+            assert (picture["status"], stage(picture), waits(picture)) == (
+                "Planning",
+                "PlanRelease",
+                ["window"],
+            )
+            assert picture["execution"] == execution
+        unknown = viridian("status", "shop", "3.0.0")
+        assert (unknown.code, unknown.out) == (3, "")
+        assert "release: 3.0.0. shop has none of that id or version" in unknown.err
+        world.cloud.client("stepfunctions").stop_execution(executionArn=execution)
+        assert "It has no release yet" in viridian("watch", "shop").err
+
+
+def test_a_release_that_is_refused_ends_the_watch_with_why(viridian: Command) -> None:
+    window = {"from": "09:05", "to": "21:00"}
+    with opened(windows={"time_zone": "UTC", "open": [window]}) as world:
+        world.start(source=world.ami()).until("WaitForWindow")
+        world.lose(*world.instances())
+        ran = viridian("watch", "shop")
+        assert (ran.code, "healthy" in ran.err) == (3, True)

@@ -1,0 +1,170 @@
+"""One look at a release: everything that its screen shows, in few calls; what can't be had of it says why."""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from viridian import names
+from viridian.acts import evidence, floors, green
+from viridian.aws import alarms, clients, executions, ledger, router
+from viridian.fleet import Side
+from viridian.record import Record
+from viridian.signals import Measured
+from viridian_cli import failures, picture
+from viridian_cli.aws import clock, releases
+from viridian_cli.exits import OF_END, Exit, Stop
+from viridian_cli.picture import Planning, Seen, State
+
+MEASURED_BACK = timedelta(minutes=15)
+_MEASURED_EACH = timedelta(seconds=30)  # a metric costs something, and has nothing new before a minute
+_TRIES = 5
+_LAST = 50  # events: the last state is entered within them, whatever is tried again
+
+T = TypeVar("T")
+
+
+class Looker:
+    """Looks at one release again and again, from its plan on."""
+
+    def __init__(self, execution: str, record: Record | None = None) -> None:
+        self._execution, self._record = execution, record
+        self._measured: tuple[datetime, Measured] | None = None
+
+    @classmethod
+    def at(cls, service: str, named: str | None) -> "Looker":
+        """The release of this id or version; else the one that runs or is being planned, or ran last."""
+        try:
+            record = releases.pick(service, named)
+        except Stop:
+            if (execution := _running(service, named)) is None:
+                raise
+            return cls(execution)
+        if named is None and record.status in picture.OVER and (execution := _running(service, None)):
+            return cls(execution)
+        return cls(record.plan.execution, record)
+
+    def look(self) -> Seen | Planning:
+        """What AWS shows now. Raises what keeps it from being known at all."""
+        now = clock.now()
+        record = self._record = self._found()
+        if record is None:
+            return _planned(self._execution, now)
+        unknown: dict[str, str] = {}
+
+        def part(name: str, look: Callable[[], T], instead: T) -> T:
+            try:
+                return look()
+            except Exception as error:
+                unknown[name] = str(failures.told(error))
+                return instead
+
+        nobody: tuple[Side | None, Side | None] = (None, None)
+        blue, candidate = part("fleets", lambda: green.seen(record), nobody)
+        own = evidence.own_alarms(record)
+        asked = (*record.plan.profile.guards, *own)
+        return Seen(
+            now=now,
+            record=record,
+            state=part("state", lambda: _state(_entered(record.worker)), None),
+            forward=part("route", lambda: router.forward(record.plan.route), None),
+            blue=blue,
+            green=candidate,
+            measured=part("measures", lambda: self._measure(record, now), {}),
+            alarms=part("alarms", lambda: alarms.states(asked), ()),
+            own=own,
+            entries=part("events", lambda: tuple(releases.journal(record)), ()),
+            unknown=unknown,
+        )
+
+    def _found(self) -> Record | None:
+        if self._record is None:
+            return ledger.find_by_execution(self._execution)
+        return ledger.find(self._record.plan.service, self._record.plan.release)
+
+    def _measure(self, record: Record, now: datetime) -> Measured:
+        if self._measured is None or now >= self._measured[0] + _MEASURED_EACH:
+            plan = record.plan
+            asked = picture.measured_of(
+                "blue", floors.requests_of("blue", plan.load_balancer, plan.blue.target_group)
+            )
+            if record.green_target_group:
+                counted = floors.requests_of("green", record.serves_green, record.green_target_group)
+                asked += picture.measured_of("green", counted)
+            self._measured = now, alarms.measure(asked, now - MEASURED_BACK, now)
+        return self._measured[1]
+
+
+def _state(entered: dict[str, Any] | None) -> State | None:
+    """The state that an event has entered, with what the one before it said."""
+    if entered is None:
+        return None
+    told = _told(entered)
+    says = str(told.get("reason") or told.get("doing") or "")
+    return State(name=entered["stateEnteredEventDetails"]["name"], since=entered["timestamp"], says=says)
+
+
+def _entered(execution: str) -> dict[str, Any] | None:
+    """The last event that an execution has entered a state by."""
+    history = clients.reader("stepfunctions").get_execution_history(
+        executionArn=execution, reverseOrder=True, maxResults=_LAST
+    )
+    return next((event for event in history["events"] if "stateEnteredEventDetails" in event), None)
+
+
+def _told(entered: dict[str, Any]) -> dict[str, Any]:
+    """What a state was given: the answer of the one before it."""
+    try:
+        told = json.loads(entered["stateEnteredEventDetails"].get("input", ""))
+    except ValueError:  # cut short, or none
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _planned(execution: str, now: datetime) -> Planning:
+    """An execution that has taken no route yet. Raises Stop with its words if it never will."""
+    stands = _described(execution)
+    if stands["status"] != "RUNNING":
+        code = OF_END.get(stands.get("error", ""), Exit.UNKNOWN)
+        raise Stop(
+            str(stands.get("cause") or f"It ended {stands['status']} before it touched anything."), code
+        )
+    asked, entered = json.loads(stands["input"]), _entered(execution)
+    waits = (_told(entered).get("waits") if entered else None) or {}
+    return Planning(
+        now=now,
+        service=asked["service"],
+        version=asked["version"],
+        execution=execution,
+        began=stands["startDate"],
+        state=_state(entered),
+        opens_at=datetime.fromisoformat(waits["until"]) if waits else None,
+        why=str(waits.get("why", "")),
+    )
+
+
+def _running(service: str, named: str | None) -> str | None:
+    """The execution that runs for a service, in the ledger or not, of this id or version if one is named."""
+    client = clients.reader("stepfunctions")
+    found = client.list_executions(
+        stateMachineArn=os.environ["RELEASE_STATE_MACHINE_ARN"], statusFilter="RUNNING"
+    )
+    for execution in (each["executionArn"] for each in found["executions"]):
+        asked = json.loads(_described(execution).get("input", "{}"))
+        if asked.get("service") != service or asked.get("dry_run") or "version" not in asked:
+            continue
+        ids = (None, asked["version"], names.release(asked["version"], execution))
+        if named in ids:
+            return str(execution)
+    return None
+
+
+def _described(execution: str) -> dict[str, Any]:
+    """An execution as it stands; one that was started a moment ago isn't seen at once (aws-facts S8)."""
+    for _ in range(_TRIES):
+        if "input" in (stands := executions.outcome(execution)):
+            break
+        time.sleep(1)
+    return stands
