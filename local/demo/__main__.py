@@ -14,7 +14,6 @@ from typing import Any
 from bench import straight_line
 from local.cloud import Cloud
 from local.demo import figures, promises, report, scenes
-from local.demo.charts import RELEASED, SCRIPT, Course, Slice
 from local.demo.figures import Evidence, Figures, Played
 from local.demo.report import Chapter
 from local.demo.scenes import CONTROL, FIRST, SCENES, Scene
@@ -22,6 +21,8 @@ from local.demo.stage import Stage
 from local.demo.view import Fleet, Snapshot, View, name_words, open_view
 from local.demo.watch import Watch
 from local.plane import load
+from viridian_cli.course import Course, Slice, percent, states
+from viridian_cli.report.charts import RELEASED, SCRIPT
 
 ROOT = Path(__file__).resolve().parents[2]
 RATE = 100.0  # requests a wall second
@@ -85,8 +86,8 @@ class Onlooker:
             blue=self._blue,
             green=self._scene.version,
             seconds=stage.cloud.clock.now() - self._began,
-            states=[(at - self._began, name) for at, name in figures.states(history)],
-            weights=figures.percent(stage.watch.weights(stage.seeded.route_arn), stage.watch.versions),
+            states=[(at - self._began, name) for at, name in states(history)],
+            weights=percent(stage.watch.weights(stage.seeded.route_arn), stage.watch.versions),
             rates=dict(rates),
             failing=dict(+failing),
             requests=self._requests,
@@ -193,7 +194,7 @@ def course(played: Played, evidence: Evidence, found: Figures) -> Course:
         until=played.ended,
         blue=played.blue,
         green=played.version,
-        states=figures.states(played.history) if played.executions else script,
+        states=states(played.history) if played.executions else script,
         weights=figures.weight_changes(played, evidence),
         slices=[
             _slice(bucket, played, seconds) for bucket in load.summarise(mine, bucket_seconds=seconds).buckets

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.demo import charts, promises, view
 from local.demo.charts import Course
+
+from local.demo import charts, promises, view
 from local.demo.figures import ByName, Figures
 
 STYLE = Path(__file__).with_name("report.css")
