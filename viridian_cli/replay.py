@@ -18,6 +18,8 @@ _LATER = (
     *FRESH, "emptied_at", "green_at", "image", "launch_template_version", "retire_at", "steps", "taken_back"
 )  # fmt: skip
 
+BRAKE = "Restore"  # what the brake journals, before it has seen the route
+
 Entered = Sequence[tuple[datetime, str]]  # when which state was
 Change = tuple[datetime, dict[str, Any]]
 
@@ -92,11 +94,12 @@ def _changes(record: Record, journal: Sequence[Entry], entered: Entered) -> Iter
 
 def _shifts(written: Sequence[tuple[Entry, Forward]]) -> Iterator[Change]:
     for entry, forward in written:
-        yield datetime.fromisoformat(entry.at), {"written": (forward,)}
+        if entry.call != BRAKE:  # it has no time to note weights: that blue serves alone is what it notes
+            yield datetime.fromisoformat(entry.at), {"written": (forward,)}
 
 
 def _weights(record: Record, entry: Entry) -> Forward | None:
-    if entry.call == "Restore":  # the brake's, before it has seen the route
+    if entry.call == BRAKE:
         return Forward(weights={record.plan.blue.target_group: WHOLE})
     try:
         return msgspec.json.decode(entry.after or "", type=Forward)

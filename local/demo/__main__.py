@@ -13,7 +13,7 @@ from typing import Any
 
 from bench import straight_line
 from local.cloud import Cloud
-from local.demo import figures, promises, report, scenes
+from local.demo import explain, figures, promises, report, scenes
 from local.demo.figures import Evidence, Figures, Played
 from local.demo.report import Chapter
 from local.demo.scenes import CONTROL, FIRST, SCENES, Scene
@@ -177,7 +177,9 @@ def _chapters(
         if show.by_name:
             shares = scenes.STEPS if scene.expected == "Promoted" else (scenes.STEPS[0], 0)
             broken += promises.broken_by_name(found, shares, scenes.OBSERVE_MINUTES * 60)
-        chapters.append(Chapter(scene.title, scene.story, found, course(each, evidence, found), broken))
+        told = None if show.control else explain.story(stage.cloud, each.version)
+        seen = course(each, evidence, found)
+        chapters.append(Chapter(scene.title, scene.story, found, seen, broken, told))
     return chapters
 
 

@@ -78,7 +78,7 @@ class Faults:
         self._answers.setdefault(call, []).append(Answer(functions=(function,), late=seconds))
 
     def denies(self, call: str, *functions: str) -> None:
-        """From now on these functions (or all) may not make this call."""
+        """From now on these functions (or all), or a person, may not make this call."""
         self.answers(call, "AccessDenied", status=403, times=1_000_000, functions=functions)
 
     def heals(self) -> None:
@@ -128,11 +128,10 @@ class Faults:
         return AWSResponse(request.url, answer.status, headers, MockRawResponse(body))  # type: ignore[arg-type]
 
     def _due(self, call: str) -> Answer | None:
-        function = _principal.get()
-        if not function.endswith("Function"):
-            return None
+        caller = _principal.get()
         for answer in self._answers.get(call, []):
-            if answer.times > 0 and (not answer.functions or function in answer.functions):
+            meant = caller in answer.functions if answer.functions else caller.endswith("Function")
+            if answer.times > 0 and meant:
                 answer.times -= 1
                 return answer
         return None

@@ -15,7 +15,7 @@ from viridian.signals import Measured
 from viridian.tellings import turned_back
 from viridian_cli import failures, replay
 from viridian_cli.aws import clock, releases
-from viridian_cli.story import Found, Turn
+from viridian_cli.narrating import Found, Turn
 
 Part = TypeVar("Part")
 # What CloudWatch is asked for of each side.

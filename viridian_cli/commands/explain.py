@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from viridian_cli import options, say, story
+from viridian_cli import narrating, options, say
 from viridian_cli.aws import gathering, releases, stack
 from viridian_cli.exits import Stop
 from viridian_cli.report import markdown, page, terminal
@@ -26,7 +26,7 @@ def command(
     """Tells a release's whole story: when what happened and why, who had a say, the evidence, the cost, and what to do."""
     stack.find(context.obj)
     record = releases.pick(service, release or None)
-    told = story.tell(record, gathering.gather(record))
+    told = narrating.tell(record, gathering.gather(record))
     if html is not None:
         _write(html, page.render(told))
     if json:

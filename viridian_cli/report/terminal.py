@@ -43,5 +43,5 @@ def _table(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str] = (
     _section(title)
     table = Table(*columns, box=None, pad_edge=False, show_header=bool(columns), header_style="dim")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(cell, overflow="fold") for cell in row))
     say.console.print(table)
