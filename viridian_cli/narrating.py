@@ -1,6 +1,7 @@
 """From what is known of a release to its story: pure, and whole however much of it is gone."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,14 @@ from viridian_cli.story import Hand, Happened, Piece, Side, Story
 SLICES = 180  # stretches of time at most, in which requests are drawn
 AFTER = timedelta(minutes=2)  # what is shown of the time after the end
 RUNBOOKS = "docs/runbooks.md"
+_BACK = 'viridian rollback {} {} --reason "..." --wait'
+# What one may type, by status; nothing is left to do for a release that isn't here.
+COMMANDS = {
+    "Releasing": (_BACK,),
+    "Promoted": (_BACK,),
+    "Held": (_BACK, 'viridian resume {} {} --reason "..." --wait'),
+    "RollbackIncomplete": (_BACK,),
+}
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +70,7 @@ def tell(record: Record, found: Found) -> Story:
         what=last.what,
         why=last.why,
         next=last.next,
+        commands=tuple(each.format(plan.service, plan.release) for each in COMMANDS.get(record.status, ())),
         runbook=f"{RUNBOOKS}#{record.status.lower()}" if over else None,
         route=plan.route,
         execution=plan.execution,
@@ -96,11 +106,11 @@ def _happened(phases: Sequence[Telling], found: Found) -> Iterator[Happened]:
             yield Happened(
                 at=event["timestamp"], what="its execution is stopped", why=why or "no reason given"
             )
-    said = set[str]()
+    known = set[str]()
     for phase in phases:
         what = phase.what.removeprefix(f"{phase.service} {phase.version} ")
-        yield Happened(at=phase.at, what=what, why="" if phase.why in said else phase.why)
-        said.add(phase.why)
+        yield Happened(at=phase.at, what=what, why="" if phase.why in known else phase.why)
+        known.add(phase.why)
 
 
 def _red(found: Found) -> list[Turn]:
@@ -263,7 +273,8 @@ def _slices(record: Record, found: Found, blue: str, until: datetime) -> list[Sl
 
 def _side(version: str, slices: Sequence[Slice]) -> Side:
     def total(name: str) -> int:
-        return round(sum(getattr(s, name).get(version, 0) * (s.until - s.since) / PERIOD for s in slices))
+        amounts = [getattr(each, name).get(version, 0.0) * (each.until - each.since) for each in slices]
+        return round(math.fsum(amounts) / PERIOD)
 
     answered = [(s.latency[version], s.requests.get(version, 0.0)) for s in slices if version in s.latency]
     count = sum(requests for _, requests in answered)

@@ -63,7 +63,8 @@ def _begun(record: Record) -> Record:
 
 def _changes(record: Record, journal: Sequence[Entry], entered: Entered) -> Iterator[Change]:
     """What became of its record when; of two at one moment, the first to come is the first here."""
-    yield began(record), {"status": "Releasing"}
+    shown = {"written": (record.plan.resumed,)} if record.plan.resumed else {}
+    yield began(record), {"status": "Releasing", **shown}
     made = _first(journal, "CreateLaunchTemplateVersion") or record.green_at
     baked = next((at for at, state in entered if state == "CreateGreen"), made)
     if baked and record.image:

@@ -41,7 +41,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """A release, told. `what` goes on where service and version stop, and is where it has come to."""
+    """A release, told: `what` is where it has come to, `commands` what one may type now."""
 
     service: str
     release: str
@@ -51,6 +51,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     why: str
     next: str
+    commands: tuple[str, ...]
     runbook: str | None
     route: str
     execution: str

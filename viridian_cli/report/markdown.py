@@ -18,9 +18,9 @@ def render(story: Story) -> str:
         f"## {mark} {_plain(words.headline(story))}",
         _plain(words.lead(story)),
         f"**Why**\n\n{_block(story.why)}",
-        f"**What to do**\n\n{_block(story.next)}" + (f"\n\n{story.runbook}" if story.runbook else ""),
-        f"**What happened**\n\n{_table(('UTC', '', 'why'), words.happened(story))}",
-        f"**Who**\n\n{_table(('UTC', '', ''), words.hands(story))}",
+        f"**What to do**\n\n{_block(*story.next.splitlines(), *words.leads_on(story))}",
+        f"**What happened**\n\n{_table(words.HAPPENED, words.happened(story))}",
+        f"**Who**\n\n{_table(words.HANDS, words.hands(story))}",
     ]
     if story.sides:
         parts.append(f"**Requests, as CloudWatch has them**\n\n{_table(words.SIDES, words.sides(story))}")
@@ -64,7 +64,8 @@ def _plain(text: str) -> str:
     return re.sub(r"([\\`*_<>&\[\]@#|~])", lambda found: f"&#{ord(found[0])};", text)
 
 
-def _block(text: str) -> str:
+def _block(*lines: str) -> str:
+    text = "\n".join(lines)
     fence = _fence(text, 3)
     return f"{fence}text\n{text.rstrip()}\n{fence}"
 

@@ -50,11 +50,10 @@ def chapter(
 
 def told(story: Story) -> Iterator[str]:
     """All that the plot doesn't show: why, what to do, what happened, who, the evidence, the cost."""
-    runbook = [story.runbook] if story.runbook else []
     yield _section("Why", paragraph(story.why))
-    yield _section("What to do", *map(paragraph, (*story.next.splitlines(), *runbook)))
-    yield _section("What happened", table(("UTC", "", "why"), words.happened(story)))
-    yield _section("Who", table(("UTC", "", ""), words.hands(story)))
+    yield _section("What to do", *map(paragraph, (*story.next.splitlines(), *words.leads_on(story))))
+    yield _section("What happened", table(words.HAPPENED, words.happened(story)))
+    yield _section("Who", table(words.HANDS, words.hands(story)))
     if story.sides:
         yield _section("Requests, as CloudWatch has them", table(words.SIDES, words.sides(story), "numbers"))
     if story.evidence:

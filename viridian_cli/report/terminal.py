@@ -15,7 +15,7 @@ def show(story: Story) -> None:
     say.line(words.headline(story), style="bold green" if story.status in words.GOOD else "bold red")
     say.line(words.lead(story), style="dim")
     _section("Why", story.why)
-    _section("What to do", story.next, *([story.runbook] if story.runbook else ()))
+    _section("What to do", story.next, *words.leads_on(story))
     _table("What happened", words.happened(story))
     _table("Who", words.hands(story))
     if story.sides:

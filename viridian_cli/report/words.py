@@ -7,6 +7,9 @@ from viridian_cli import say
 from viridian_cli.story import Side, Story
 
 GOOD = ("Promoted", "Retired")
+HAPPENED = ("UTC", "what", "why")
+HANDS = ("UTC", "who", "what")
+SIDES = ("version", "requests", "5xx", "mean latency")
 
 
 def headline(story: Story) -> str:
@@ -33,6 +36,11 @@ def _clock(at: datetime) -> str:
     return f"{at:%H:%M:%S}"
 
 
+def leads_on(story: Story) -> tuple[str, ...]:
+    """What one may type now, and the page to read."""
+    return (*story.commands, *((story.runbook,) if story.runbook else ()))
+
+
 def happened(story: Story) -> Iterator[tuple[str, str, str]]:
     """When, what and why."""
     for each in story.happened:
@@ -50,9 +58,6 @@ def sides(story: Story) -> Iterator[tuple[str, str, str, str]]:
     """Each version's requests, errors and latency."""
     for side in story.sides:
         yield side.version, f"{side.requests:,}", _errors(side), _latency(side)
-
-
-SIDES = ("version", "requests", "5xx", "mean latency")
 
 
 def _errors(side: Side) -> str:
