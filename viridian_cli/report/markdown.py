@@ -1,5 +1,6 @@
 """The report as Markdown, for a pull request: short, and what others wrote is quoted as code, so that it stays text."""
 
+import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -15,8 +16,8 @@ def render(story: Story) -> str:
     """The whole report; evidence that is too much for one comment is named, and left out."""
     mark = "✅" if story.status in words.GOOD else "⏳" if story.ended is None else "❌"
     parts = [
-        f"## {mark} {_plain(words.headline(story))}",
-        _plain(words.lead(story)),
+        f"## {mark} {_inline(words.headline(story))}",
+        _inline(words.lead(story)),
         f"**Why**\n\n{_block(story.why)}",
         f"**What to do**\n\n{_block(*story.next.splitlines(), *words.leads_on(story))}",
         f"**What happened**\n\n{_table(words.HAPPENED, words.happened(story))}",
@@ -34,34 +35,30 @@ def render(story: Story) -> str:
 def _evidence(pieces: Sequence[Piece], room: int) -> Iterator[str]:
     for piece in pieces:
         text = piece.text if len(piece.text) <= _PIECE else f"{piece.text[:_PIECE]}..."
-        part = f"<details><summary>{_plain(piece.of)}</summary>\n\n{_block(text)}\n\n</details>"
+        of = html.escape(" ".join(piece.of.split()))  # Markdown begins after the next empty line
+        part = f"<details><summary><code>{of}</code></summary>\n\n{_block(text)}\n\n</details>"
         if len(part) + 2 > room:
-            part = f"{_plain(piece.of)}: too long for here; `viridian explain` has it."
+            part = f"{_inline(piece.of)}: too long for here; `viridian explain` has it."
         room -= len(part) + 2
         yield part
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["---"] * len(columns), *([_cell(cell) for cell in row] for row in rows)]
+    lines = [columns, ["---"] * len(columns), *([_inline(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _list(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {_cell(line)}" for line in lines)
+    return "\n".join(f"- {_inline(line)}" for line in lines)
 
 
-def _cell(text: str) -> str:
-    """One line; what could be markup, or somebody's name, is code. A cell ends at a pipe even there."""
+def _inline(text: str) -> str:
+    """One line; what could be markup, or call somebody, is code. A cell of a table ends at a pipe even there."""
     line = " ".join(text.split()).replace("|", "¦")
     if not _MARKUP.search(line):
         return line
     fence = _fence(line, 1)
     return f"{fence} {line} {fence}" if "`" in line else f"{fence}{line}{fence}"
-
-
-def _plain(text: str) -> str:
-    """Viridian's own words, with a service's and a version's names, which can be no markup but these."""
-    return re.sub(r"([\\`*_<>&\[\]@#|~])", lambda found: f"&#{ord(found[0])};", text)
 
 
 def _block(*lines: str) -> str:

@@ -28,7 +28,8 @@ def lead(story: Story) -> str:
 def _long(story: Story) -> str:
     assert story.ended is not None
     minutes, seconds = divmod(round((story.ended - story.began).total_seconds()), 60)
-    return f"{minutes} min {seconds:02d} s"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest:02d} min" if hours else f"{minutes} min {seconds:02d} s"
 
 
 def _clock(at: datetime) -> str:
