@@ -13,13 +13,14 @@ PYTHON = $(firstword $(call python,3.13) $(call python,3.12) $(call python,3.11)
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-control demo-upgrade demo-route53 local test check faults mutate bench-rollback bench-scale clean
+.PHONY: help demo demo-control demo-upgrade demo-route53 screens local test check faults mutate bench-rollback bench-scale clean
 
 help:
 	@echo "make demo          releases good, bad, broken and aborted, under live traffic (SPEED=$(SPEED))"
 	@echo "make demo-control  the same, done carelessly: it must lose requests"
 	@echo "make demo-upgrade  a fleet upgraded, and taken back an hour later: blue on its floor, then at zero"
 	@echo "make demo-route53  releases by DNS: a load balancer for each version, clients that keep answers for their TTL"
+	@echo "make screens       the pictures in docs/, of what make demo has made; takes a Chromium"
 	@echo "make local         the local cloud, left up for the AWS CLI and a browser"
 	@echo "make test          all tests"
 	@echo "make check         linters, types, and the build of the stack"
@@ -40,6 +41,9 @@ demo-upgrade: .venv/.stamp
 
 demo-route53: .venv/.stamp
 	@.venv/bin/python -m local.demo --route53 --speed $(SPEED)
+
+screens: .venv/.stamp
+	@.venv/bin/python -m local.demo.screens report
 
 local: .venv/.stamp
 	@.venv/bin/python -m local --speed $(SPEED)

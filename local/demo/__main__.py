@@ -22,6 +22,7 @@ from local.demo.view import Fleet, Snapshot, View, name_words, open_view
 from local.demo.watch import Watch
 from local.plane import load
 from viridian_cli.course import Course, Slice, percent, states
+from viridian_cli.report import page
 from viridian_cli.report.charts import RELEASED, SCRIPT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -101,7 +102,7 @@ def play(show: Show, speed: float, out: Path, rate: float) -> int:
     """The whole show; answers with the exit code."""
     view = open_view()
     out.mkdir(parents=True, exist_ok=True)
-    for old in (out / "summary.json", out / "report.html"):
+    for old in (out / "summary.json", *out.glob("*.html")):
         old.unlink(missing_ok=True)
     try:
         with Cloud.served(speed=speed, out=out) as cloud:
@@ -229,6 +230,9 @@ def _tell(
 ) -> int:
     found = [chapter.figures for chapter in chapters]
     (out / "report.html").write_text(report.render(show.title, speed, chapters), encoding="utf-8")
+    for each in chapters:
+        if each.story is not None:  # as `viridian explain --html` has it
+            (out / f"{each.story.version}.html").write_text(page.render(each.story), encoding="utf-8")
     (out / "summary.json").write_text(
         json.dumps(figures.summary(speed, found), indent=2) + "\n", encoding="utf-8"
     )

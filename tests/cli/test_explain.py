@@ -16,7 +16,7 @@ import pytest
 from local.control.calls import PERSON
 from tests.cli.conftest import Command
 from tests.workflow.test_tellings import heard, listen
-from tests.workflow.world import World, opened
+from tests.workflow.world import ROOT, World, opened
 from viridian_cli.app import main
 
 HOSTILE = "<script>alert('x')</script>"
@@ -40,7 +40,9 @@ def promoted(world: World) -> None:
 
 
 def red(world: World) -> None:
-    world.release(fault="third", source=world.ami(fault="third"))
+    image = world.ami(fault="third")["image_id"]
+    with redirect_stdout(io.StringIO()):
+        assert main(["release", "shop", "2.0.0", "--ami", image, "--wait"]) == 1
 
 
 def aborted(world: World) -> None:
@@ -181,6 +183,19 @@ def test_what_green_answered_is_told_as_it_is(told: Told) -> None:
 def test_no_form_shows_the_way_to_green(told: Told) -> None:
     for form in (json.dumps(told.story), told.text, told.markdown, told.page):
         assert told.standby not in form
+
+
+@pytest.mark.parametrize("told", [red], indirect=True, ids=["red"])
+def test_the_example_in_docs_is_such_a_report(told: Told) -> None:
+    page = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```\n\$ viridian explain shop\n(.*?)\n```", page, re.S)
+    assert masked(example) == masked(told.text)
+
+
+def masked(text: str) -> list[str]:
+    """What is the same each time: ids are not."""
+    ids = re.sub(r"(?<=-)[0-9a-f]{6,17}\b", "*", text)
+    return [line.rstrip() for line in ids.splitlines()]
 
 
 def test_what_aws_has_no_more_is_named_and_the_rest_is_told(world: World, viridian: Command) -> None:

@@ -7,9 +7,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from local.demo import view
 from local.demo.figures import ByName, Figures
 from local.demo.report import Chapter, render
-from local.demo.view import Act, PlainView, Snapshot, name_words, story
+from local.demo.view import Act, PlainView, Snapshot, name_words
+from tests.cli.test_narrating import ended, story
 from viridian_cli.course import Course, Slice
 from viridian_cli.report import charts
 from viridian_cli.report.charts import acts, draw
@@ -95,6 +97,27 @@ def test_what_is_shown_cannot_break_the_page() -> None:
     )
     assert "<script" not in render(hostile, 30, [chapter])
     svg(replace(COURSE, green=hostile, states=[(0.0, hostile), (1.0, "BakeImage")]))
+
+
+def test_what_the_release_says_of_itself_stands_apart_from_what_its_clients_saw() -> None:
+    told = story(ended("Promoted"))
+    page = render("x", 30, [replace(CHAPTER, story=told)])
+    counted, said = page.split("<details><summary>What the release says of itself</summary>")
+    assert "3,000 requests, 0 lost" in counted
+    assert all(words in said for words in (told.why, told.next.splitlines()[0], told.cost[0]))
+    assert "<details>" not in render("x", 30, [CHAPTER])
+
+
+def test_hosts_and_latency_are_drawn_where_they_are_known_and_break_off_where_not() -> None:
+    known = {"healthy": {"1.0.0": 3.0, "2.0.0": 2.0}, "latency": {"1.0.0": 0.05}}
+    first, second, third = COURSE.slices
+    course = replace(COURSE, slices=[replace(first, **known), second, replace(third, **known)])
+    assert not marked(COURSE, "path", "line")
+    lines = marked(course, "path", "line")
+    assert [line.get("class") for line in lines] == ["line blue", "line green", "line blue"]
+    assert [(line.get("d") or "").count("M") for line in lines] == [2, 2, 2]
+    words = {text.text for text in marked(course, "text", "scale")}
+    assert {"3", "50"} <= words, "hosts by number, latency in milliseconds"
 
 
 def test_states_are_gathered_into_acts() -> None:
@@ -340,5 +363,5 @@ def test_a_loop_is_told_once_and_each_step_anew() -> None:
         "IsItOver",
         "Converge",
     ]
-    told = story([(float(at), name) for at, name in enumerate(names)])
+    told = view.story([(float(at), name) for at, name in enumerate(names)])
     assert told == [Act(0.0, "ShiftTraffic"), Act(4.0, "ShiftTraffic"), Act(5.0, "Converge", 2)]

@@ -24,7 +24,9 @@ def render(story: Story) -> str:
         f"**Who**\n\n{_table(words.HANDS, words.hands(story))}",
     ]
     if story.sides:
-        parts.append(f"**Requests, as CloudWatch has them**\n\n{_table(words.SIDES, words.sides(story))}")
+        parts.append(
+            f"**Requests meanwhile, as CloudWatch has them**\n\n{_table(words.SIDES, words.sides(story))}"
+        )
     parts += ["**Cost**\n\n" + _list(story.cost)] if story.cost else []
     parts += ["**Not to be had**\n\n" + _list(story.lacks)] if story.lacks else []
     parts += [f"[The execution in the console]({story.link})"] if story.link else []

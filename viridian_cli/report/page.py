@@ -55,7 +55,9 @@ def told(story: Story) -> Iterator[str]:
     yield _section("What happened", table(words.HAPPENED, words.happened(story)))
     yield _section("Who", table(words.HANDS, words.hands(story)))
     if story.sides:
-        yield _section("Requests, as CloudWatch has them", table(words.SIDES, words.sides(story), "numbers"))
+        yield _section(
+            "Requests meanwhile, as CloudWatch has them", table(words.SIDES, words.sides(story), "numbers")
+        )
     if story.evidence:
         pieces = (f"<h4>{text(piece.of)}</h4><pre>{text(piece.text)}</pre>" for piece in story.evidence)
         yield _section("Evidence", *pieces)

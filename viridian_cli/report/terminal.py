@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,7 +20,7 @@ def show(story: Story) -> None:
     _table("What happened", words.happened(story))
     _table("Who", words.hands(story))
     if story.sides:
-        _table("Requests, as CloudWatch has them", words.sides(story), words.SIDES)
+        _table("Requests meanwhile, as CloudWatch has them", words.sides(story), words.SIDES)
     _section("Evidence")
     for piece in story.evidence:
         say.line(f"  {piece.of}", style="bold")
@@ -44,4 +45,4 @@ def _table(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str] = (
     table = Table(*columns, box=None, pad_edge=False, show_header=bool(columns), header_style="dim")
     for row in rows:
         table.add_row(*(Text(cell, overflow="fold") for cell in row))
-    say.console.print(table)
+    say.console.print(Padding(table, (0, 0, 0, 2)))
