@@ -230,9 +230,8 @@ def _tell(
 ) -> int:
     found = [chapter.figures for chapter in chapters]
     (out / "report.html").write_text(report.render(show.title, speed, chapters), encoding="utf-8")
-    for each in chapters:
-        if each.story is not None:  # as `viridian explain --html` has it
-            (out / f"{each.story.version}.html").write_text(page.render(each.story), encoding="utf-8")
+    for story in (chapter.story for chapter in chapters if chapter.story is not None):
+        (out / f"{story.version}.html").write_text(page.render(story), encoding="utf-8")
     (out / "summary.json").write_text(
         json.dumps(figures.summary(speed, found), indent=2) + "\n", encoding="utf-8"
     )

@@ -109,9 +109,11 @@ def test_what_the_release_says_of_itself_stands_apart_from_what_its_clients_saw(
 
 
 def test_hosts_and_latency_are_drawn_where_they_are_known_and_break_off_where_not() -> None:
-    known = {"healthy": {"1.0.0": 3.0, "2.0.0": 2.0}, "latency": {"1.0.0": 0.05}}
+    def known(each: Slice) -> Slice:
+        return replace(each, healthy={"1.0.0": 3.0, "2.0.0": 2.0}, latency={"1.0.0": 0.05})
+
     first, second, third = COURSE.slices
-    course = replace(COURSE, slices=[replace(first, **known), second, replace(third, **known)])
+    course = replace(COURSE, slices=[known(first), second, known(third)])
     assert not marked(COURSE, "path", "line")
     lines = marked(course, "path", "line")
     assert [line.get("class") for line in lines] == ["line blue", "line green", "line blue"]
