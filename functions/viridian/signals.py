@@ -69,8 +69,8 @@ def green_alarms(
             thresholds.error_percent,
             1,
             "notBreaching",
-            metric("requests", "RequestCount", "Sum", dims),
-            metric("failures", "HTTPCode_Target_5XX_Count", "Sum", dims),
+            _metric("requests", "RequestCount", "Sum", dims),
+            _metric("failures", "HTTPCode_Target_5XX_Count", "Sum", dims),
             _expression(
                 "errors",
                 f"IF(requests >= {_floor(thresholds)}, 100 * FILL(failures, 0) / requests, 0)",
@@ -83,9 +83,9 @@ def green_alarms(
             0,
             2,
             "notBreaching",
-            metric("requests", "RequestCount", "Sum", dims),
-            metric("hosts", "UnHealthyHostCount", "Maximum", dims),
-            metric("healthy", "HealthyHostCount", "Minimum", dims),
+            _metric("requests", "RequestCount", "Sum", dims),
+            _metric("hosts", "UnHealthyHostCount", "Maximum", dims),
+            _metric("healthy", "HealthyHostCount", "Minimum", dims),
             # Green is unhealthy while it boots, and metrics come late: only minutes with requests count. So is what it
             # launches once it serves, when the load rises: only while it has fewer healthy ones than it began with.
             _expression(
@@ -100,7 +100,7 @@ def green_alarms(
             0,
             1,
             "notBreaching",
-            metric("fail_open", "UnhealthyRoutingRequestCount", "Sum", dims, returned=True),
+            _metric("fail_open", "UnhealthyRoutingRequestCount", "Sum", dims, returned=True),
         ),
     ]
     if thresholds.latency_seconds is not None:
@@ -111,7 +111,7 @@ def green_alarms(
                 thresholds.latency_seconds,
                 2,
                 "notBreaching",
-                metric("latency", "TargetResponseTime", "Average", dims, returned=True),
+                _metric("latency", "TargetResponseTime", "Average", dims, returned=True),
             )
         )
     return alarms
@@ -119,8 +119,8 @@ def green_alarms(
 
 def measures(alarms: Iterable[Alarm]) -> list[dict[str, Any]]:
     """Everything that the alarms look at, once each, as GetMetricData takes it."""
-    found = {each["Id"]: each for alarm in alarms for each in alarm.metrics}
-    return [{**each, "ReturnData": True} for each in found.values()]
+    found = {metric["Id"]: metric for alarm in alarms for metric in alarm.metrics}
+    return [{**metric, "ReturnData": True} for metric in found.values()]
 
 
 def breach(alarms: Iterable[Alarm], measured: Measured, since: datetime) -> str:
@@ -140,7 +140,7 @@ def breach(alarms: Iterable[Alarm], measured: Measured, since: datetime) -> str:
 def requests_of(side: Literal["blue", "green"], load_balancer: str, target_group: str) -> dict[str, Any]:
     """The requests of one fleet, as GetMetricData takes them; the rest are CloudWatch dimension values."""
     dims = {"LoadBalancer": load_balancer, "TargetGroup": target_group}
-    return metric(_COUNTS[side], "RequestCount", "Sum", dims, returned=True)
+    return _metric(_COUNTS[side], "RequestCount", "Sum", dims, returned=True)
 
 
 def requests(measured: Measured, since: datetime) -> int:
@@ -172,10 +172,9 @@ def _floor(thresholds: Thresholds) -> int:
     return max(1, thresholds.minimum_requests // 5)
 
 
-def metric(
+def _metric(
     id_: str, name: str, stat: str, dimensions: dict[str, str], *, returned: bool = False
 ) -> dict[str, Any]:
-    """A metric of the load balancer's, as GetMetricData and an alarm take it."""
     return {
         "Id": id_,
         "MetricStat": {

@@ -78,7 +78,7 @@ class Faults:
         self._answers.setdefault(call, []).append(Answer(functions=(function,), late=seconds))
 
     def denies(self, call: str, *functions: str) -> None:
-        """From now on these functions (or all), or a person, may not make this call."""
+        """From now on these functions (or all of them, and nobody else) may not make this call."""
         self.answers(call, "AccessDenied", status=403, times=1_000_000, functions=functions)
 
     def heals(self) -> None:
@@ -128,9 +128,9 @@ class Faults:
         return AWSResponse(request.url, answer.status, headers, MockRawResponse(body))  # type: ignore[arg-type]
 
     def _due(self, call: str) -> Answer | None:
-        caller = _principal.get()
+        who = _principal.get()
         for answer in self._answers.get(call, []):
-            meant = caller in answer.functions if answer.functions else caller.endswith("Function")
+            meant = who in answer.functions if answer.functions else who.endswith("Function")
             if answer.times > 0 and meant:
                 answer.times -= 1
                 return answer

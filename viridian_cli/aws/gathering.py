@@ -3,13 +3,12 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from viridian import signals
-from viridian.acts import evidence
-from viridian.aws import alarms, clients, load_balancer, trail
+from viridian.acts import evidence, floors
+from viridian.aws import alarms, clients, trail
 from viridian.record import Record
 from viridian.signals import Measured
 from viridian.tellings import turned_back
@@ -18,9 +17,8 @@ from viridian_cli.aws import clock, releases
 from viridian_cli.narrating import Found, Turn
 
 Part = TypeVar("Part")
-# What CloudWatch is asked for of each side.
-_METRICS = {
-    "requests": ("RequestCount", "Sum"),
+# What CloudWatch is asked for of each side, beside its requests.
+_BESIDE = {
     "errors": ("HTTPCode_Target_5XX_Count", "Sum"),
     "healthy": ("HealthyHostCount", "Minimum"),
     "latency": ("TargetResponseTime", "Average"),
@@ -103,26 +101,20 @@ def _of(alarm: str, since: datetime, until: datetime) -> Iterator[Turn]:
 
 
 def _measured(record: Record, since: datetime, until: datetime) -> Measured:
-    plan = record.plan
-    sides = {"blue": (plan.load_balancer, plan.blue.target_group)}
-    if record.green_target_group:
-        sides["green"] = (record.serves_green, record.green_target_group)
-    queries = [
-        signals.metric(
-            f"{side}_{name}", metric, statistic, _dimensions(balancer, target_group), returned=True
-        )
-        for side, (balancer, target_group) in sides.items()
-        for name, (metric, statistic) in _METRICS.items()
-    ]
+    plan, green = record.plan, record.green_target_group
+    queries = [*_queries("blue", plan.load_balancer, plan.blue.target_group)]
+    queries += _queries("green", record.serves_green, green) if green else ()
     measured = alarms.measure(queries, since, until)
     return measured if any(measured.values()) else {}
 
 
-def _dimensions(balancer: str, target_group: str) -> dict[str, str]:
-    return {
-        "LoadBalancer": load_balancer.dimension(balancer),
-        "TargetGroup": load_balancer.dimension(target_group),
-    }
+def _queries(side: Literal["blue", "green"], balancer: str, target_group: str) -> Iterator[dict[str, Any]]:
+    asked = floors.requests_of(side, balancer, target_group)
+    stat = asked["MetricStat"]
+    yield {**asked, "Id": f"{side}_requests"}
+    for name, (metric, how) in _BESIDE.items():
+        other = {**stat, "Metric": {**stat["Metric"], "MetricName": metric}, "Stat": how}
+        yield {**asked, "Id": f"{side}_{name}", "MetricStat": other}
 
 
 def _starters(record: Record) -> Mapping[str, str]:
