@@ -31,7 +31,7 @@ help:
 	@echo "make bench-rollback  from a red alarm to blue: the seconds, part by part"
 	@echo "make bench-scale   AWS calls of a release, for 3, 100 and 1,000 instances; some minutes"
 	@echo "make diagram       draws the plots of docs/architecture.md from the state machines"
-	@echo "make screens       what \`viridian watch\` shows of a good and a bad release, recorded into docs/screens"
+	@echo "make screens       the pictures in docs/: a recording of \`viridian watch\`, and of the report of make demo; takes a Chromium"
 	@echo "make clean         remove everything that was made"
 
 demo: .venv/.stamp
@@ -91,6 +91,7 @@ diagram: .venv/.stamp
 
 screens: .venv/.stamp
 	@PYTHONPATH=functions .venv/bin/python -m bench.screens
+	@.venv/bin/python -m local.demo.screens report
 
 clean:
 	@rm -rf .venv .tools .aws-sam node_modules out .mypy_cache .pytest_cache .ruff_cache .hypothesis

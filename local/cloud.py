@@ -41,6 +41,7 @@ from local.fleet.images import Images
 from local.fleet.names import Names
 from local.fleet.pipelines import Pipelines
 from local.fleet.scaling import Scaling
+from local.metrics.alarm_history import AlarmHistory
 from local.metrics.alarms import Alarms
 from local.metrics.metrics import Metrics
 from local.metrics.services import ServiceMetrics
@@ -184,6 +185,7 @@ class Cloud:
         self.services = self._installed(ServiceMetrics(clock, reality, self.functions))
         self.usage = self._installed(Usage(reality))
         self.alarms = self._installed(Alarms(clock, reality))
+        self._installed(AlarmHistory())
         if self._port is not None:
             self._serve(self._port)
         self._tick()

@@ -15,7 +15,12 @@ _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 def document(value: Any) -> None:
     """The one JSON document of a `--json`."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    raw(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def raw(text: str) -> None:
+    """Text for a file or another program: nothing is wrapped or coloured."""
+    sys.stdout.write(text)
 
 
 def row(value: Any) -> None:

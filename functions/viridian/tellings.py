@@ -141,12 +141,19 @@ def _percent(record: Record) -> int:
 
 def _seconds_to_blue(record: Record) -> int | None:
     """From the first moment of the way back, whoever has taken it over since; None if green never had traffic."""
-    if record.restored_at is None or record.rollback_by is None or record.first_weight_at is None:
+    began = turned_back(record)
+    if record.restored_at is None or began is None or record.first_weight_at is None:
+        return None
+    return max(0, round((record.restored_at - began).total_seconds()))
+
+
+def turned_back(record: Record) -> datetime | None:
+    """The first moment of its way back; None if it has none."""
+    if record.rollback_by is None:
         return None
     minutes = record.plan.profile.deadlines.rollback_minutes
     minutes += sum(step.observe_minutes for step in record.steps)
-    began = record.rollback_by - timedelta(minutes=minutes)
-    return max(0, round((record.restored_at - began).total_seconds()))
+    return record.rollback_by - timedelta(minutes=minutes)
 
 
 # --- the words ----------------------------------------------------------------------------------------------

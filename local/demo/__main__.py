@@ -13,8 +13,7 @@ from typing import Any
 
 from bench import straight_line
 from local.cloud import Cloud
-from local.demo import figures, promises, report, scenes
-from local.demo.charts import RELEASED, SCRIPT, Course, Slice
+from local.demo import explain, figures, promises, report, scenes
 from local.demo.figures import Evidence, Figures, Played
 from local.demo.report import Chapter
 from local.demo.scenes import CONTROL, FIRST, SCENES, Scene
@@ -22,6 +21,9 @@ from local.demo.stage import Stage
 from local.demo.view import Fleet, Snapshot, View, name_words, open_view
 from local.demo.watch import Watch
 from local.plane import load
+from viridian_cli.course import Course, Slice, percent, states
+from viridian_cli.report import page
+from viridian_cli.report.charts import RELEASED, SCRIPT
 
 ROOT = Path(__file__).resolve().parents[2]
 RATE = 100.0  # requests a wall second
@@ -85,8 +87,8 @@ class Onlooker:
             blue=self._blue,
             green=self._scene.version,
             seconds=stage.cloud.clock.now() - self._began,
-            states=[(at - self._began, name) for at, name in figures.states(history)],
-            weights=figures.percent(stage.watch.weights(stage.seeded.route_arn), stage.watch.versions),
+            states=[(at - self._began, name) for at, name in states(history)],
+            weights=percent(stage.watch.weights(stage.seeded.route_arn), stage.watch.versions),
             rates=dict(rates),
             failing=dict(+failing),
             requests=self._requests,
@@ -100,7 +102,7 @@ def play(show: Show, speed: float, out: Path, rate: float) -> int:
     """The whole show; answers with the exit code."""
     view = open_view()
     out.mkdir(parents=True, exist_ok=True)
-    for old in (out / "summary.json", out / "report.html"):
+    for old in (out / "summary.json", *out.glob("*.html")):
         old.unlink(missing_ok=True)
     try:
         with Cloud.served(speed=speed, out=out) as cloud:
@@ -176,7 +178,9 @@ def _chapters(
         if show.by_name:
             shares = scenes.STEPS if scene.expected == "Promoted" else (scenes.STEPS[0], 0)
             broken += promises.broken_by_name(found, shares, scenes.OBSERVE_MINUTES * 60)
-        chapters.append(Chapter(scene.title, scene.story, found, course(each, evidence, found), broken))
+        told = None if show.control else explain.story(stage.cloud, each.version)
+        seen = course(each, evidence, found)
+        chapters.append(Chapter(scene.title, scene.story, found, seen, broken, told))
     return chapters
 
 
@@ -193,7 +197,7 @@ def course(played: Played, evidence: Evidence, found: Figures) -> Course:
         until=played.ended,
         blue=played.blue,
         green=played.version,
-        states=figures.states(played.history) if played.executions else script,
+        states=states(played.history) if played.executions else script,
         weights=figures.weight_changes(played, evidence),
         slices=[
             _slice(bucket, played, seconds) for bucket in load.summarise(mine, bucket_seconds=seconds).buckets
@@ -226,6 +230,8 @@ def _tell(
 ) -> int:
     found = [chapter.figures for chapter in chapters]
     (out / "report.html").write_text(report.render(show.title, speed, chapters), encoding="utf-8")
+    for story in (chapter.story for chapter in chapters if chapter.story is not None):
+        (out / f"{story.version}.html").write_text(page.render(story), encoding="utf-8")
     (out / "summary.json").write_text(
         json.dumps(figures.summary(speed, found), indent=2) + "\n", encoding="utf-8"
     )

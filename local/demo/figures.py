@@ -1,16 +1,14 @@
 """The figures of a scene, from what clients, load balancer and cloud wrote down: never from what the release says."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from local.demo.charts import ABORTED
 from local.demo.scenes import Side
 from local.demo.watch import Sight, Turn
 from local.plane.load import Event, summarise
+from viridian_cli.course import percent
 
 WALL_DIGITS = 2
 ENDS_SECONDS = 180.0  # of a scene's beginning and end, to compare their load
@@ -349,24 +347,6 @@ def _with_traffic(played: Played, changes: Sequence[tuple[float, dict[str, int]]
     return (given[0] if given else played.ended), (taken[0] if taken else played.ended)
 
 
-def percent(weights: Mapping[str, int], versions: Mapping[str, str]) -> dict[str, int]:
-    """Weights of target groups as whole percents by version; a version with none is left out."""
-    total = sum(weights.values()) or 1
-    shares = Counter[str]()
-    for arn, weight in weights.items():
-        shares[versions.get(arn) or arn.split("/")[1]] += weight
-    return {version: round(100 * weight / total) for version, weight in shares.items() if weight}
-
-
-def states(history: Sequence[Mapping[str, Any]]) -> list[tuple[float, str]]:
-    """When each state was entered, in cloud seconds, and when an execution was aborted."""
-    return [
-        (_seconds(event["timestamp"]), event.get("stateEnteredEventDetails", {}).get("name", ABORTED))
-        for event in history
-        if event["type"].endswith("StateEntered") or event["type"] == "ExecutionAborted"
-    ]
-
-
 def summary(speed: float, scenes: Sequence[Figures]) -> dict[str, Any]:
     """The document summary.json."""
     return {
@@ -395,9 +375,3 @@ def _between(since: float | None, until: float | None, speed: float) -> dict[str
 
 def _in_both_times(seconds: float, speed: float) -> dict[str, float]:
     return {"cloud": round(seconds, 1), "wall": round(seconds / speed, WALL_DIGITS)}
-
-
-def _seconds(timestamp: Any) -> float:
-    """The cloud keeps its history's times as text, boto3 gives them as datetimes."""
-    moment = timestamp if isinstance(timestamp, datetime) else datetime.fromisoformat(timestamp)
-    return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

@@ -1,51 +1,47 @@
-"""The picture of a demo: one self-contained page with the figures, and each scene drawn over time."""
+"""The picture of a demo: one self-contained page with the figures, and each scene as the command reports a release."""
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from local.demo import charts, promises, view
-from local.demo.charts import Course
+from local.demo import promises, view
 from local.demo.figures import ByName, Figures
-
-STYLE = Path(__file__).with_name("report.css")
+from viridian_cli.course import Course
+from viridian_cli.report import page
+from viridian_cli.report.charts import RELEASED
+from viridian_cli.report.page import paragraph, text
+from viridian_cli.story import Story
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One scene of the page: what it is about, its figures, its course, and the promises it broke."""
+    """One scene of the page: what it is about, its figures and course as clients and cloud saw them, the promises it broke,
+    and the release's own story, if Viridian released.
+    """
 
     title: str
-    story: str
+    about: str
     figures: Figures
     course: Course
     broken: Sequence[str]
+    story: Story | None = None
 
 
 def render(title: str, speed: float, chapters: Sequence[Chapter]) -> str:
     """The page."""
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{_text(title)}</title>",
-            f"<style>{STYLE.read_text(encoding='utf-8')}</style></head><body><main>",
-            f"<header><h1>{_text(title)}</h1>{_lead(speed, chapters)}</header>",
-            _tiles(chapters),
-            *(_chapter(chapter) for chapter in chapters),
-            _table(chapters),
-            _notes(speed),
-            "</main></body></html>",
-        ]
-    )
+    parts = [
+        f"<header><h1>{text(title)}</h1>{paragraph(_lead(speed, chapters))}</header>",
+        _tiles(chapters),
+        *(_chapter(chapter) for chapter in chapters),
+        _table(chapters),
+        _notes(speed),
+    ]
+    return page.document(title, parts)
 
 
 def _lead(speed: float, chapters: Sequence[Chapter]) -> str:
     seconds = sum(chapter.course.until - chapter.course.since for chapter in chapters)
     times = f"played {speed:g} times faster than life" if speed != 1 else "played in real time"
-    return f"<p>{_minutes(seconds)} of releases under live HTTP traffic, {times}. Times below are the cloud's.</p>"
+    return f"{_minutes(seconds)} of releases under live HTTP traffic, {times}. Times below are the cloud's."
 
 
 def _tiles(chapters: Sequence[Chapter]) -> str:
@@ -56,7 +52,7 @@ def _tiles(chapters: Sequence[Chapter]) -> str:
         (f"{lost:,}", "requests lost", "good" if not lost else "bad"),
         (str(sum(len(chapter.figures.orphans) for chapter in chapters)), "things left behind", ""),
     ]
-    if chapters[0].figures.outcome != charts.RELEASED:
+    if chapters[0].figures.outcome != RELEASED:
         tiles.append(("all" if kept else "not all", "promises kept", "good" if kept else "bad"))
     cells = (
         f'<div class="tile {mood}"><b>{number}</b><span>{words}</span></div>' for number, words, mood in tiles
@@ -65,15 +61,15 @@ def _tiles(chapters: Sequence[Chapter]) -> str:
 
 
 def _chapter(chapter: Chapter) -> str:
+    """What clients and cloud saw of it, then what the release has to say of itself."""
     figures = chapter.figures
-    mood = "bad" if chapter.broken else "good"
-    return (
-        f'<section class="scene"><h2>{_text(chapter.title)} <span class="end {mood}">{_text(figures.outcome)}</span></h2>'
-        f"<p>{_text(chapter.story)} {_text(_told(figures))}</p>{_legend(figures)}{charts.draw(chapter.course)}"
-        + _sides(figures.by_name)
-        + "".join(f'<p class="broken">{_text(words)}</p>' for words in chapter.broken)
-        + "</section>"
-    )
+    broken = "".join(paragraph(words, "broken") for words in chapter.broken)
+    said = [f"{chapter.about} {_told(figures)}"]
+    mood, below = "bad" if chapter.broken else "good", [_sides(figures.by_name), broken]
+    if chapter.story is not None:
+        told = "".join(page.told(chapter.story))
+        below.append(f"<details><summary>What the release says of itself</summary>{told}</details>")
+    return page.chapter(chapter.title, figures.outcome, mood, said, chapter.course, below)
 
 
 def _sides(seen: ByName | None) -> str:
@@ -82,7 +78,7 @@ def _sides(seen: ByName | None) -> str:
     behind = ", ".join(f"{version} behind {name}" for version, name in seen.balancers.items())
     first, *others = view.certificates(seen)
     lines = [f"{behind}. Certificates: {first}", *others]
-    return f'<p class="sides">{"<br>".join(map(_text, lines))}</p>'
+    return f'<p class="sides">{"<br>".join(map(text, lines))}</p>'
 
 
 def _told(figures: Figures) -> str:
@@ -101,25 +97,11 @@ def _told(figures: Figures) -> str:
     return words
 
 
-def _legend(figures: Figures) -> str:
-    keys = [("blue", figures.blue), ("green", figures.version), ("error", "5xx"), ("lost", "lost")]
-    return "".join(
-        [
-            '<p class="legend">',
-            *(f'<span><i class="{name}"></i>{_text(words)}</span>' for name, words in keys),
-            "</p>",
-        ]
-    )
-
-
 def _table(chapters: Sequence[Chapter]) -> str:
     figures = [chapter.figures for chapter in chapters]
-    head = "".join(f'<th scope="col">{_text(each.version)}</th>' for each in figures)
-    body = "".join(
-        f'<tr><th scope="row">{_text(name)}</th>{"".join(f"<td>{_text(cell)}</td>" for cell in cells)}</tr>'
-        for name, cells in _rows(figures)
-    )
-    return f'<section><h2>Figures</h2><div class="scroll"><table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div></section>'
+    rows = ((name, *cells) for name, cells in _rows(figures))
+    columns = ("", *(each.version for each in figures))
+    return f"<section><h2>Figures</h2>{page.table(columns, rows, 'figures')}</section>"
 
 
 def _rows(scenes: Sequence[Figures]) -> Iterator[tuple[str, list[str]]]:
@@ -225,7 +207,3 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _minutes(seconds: float) -> str:
     return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
-
-
-def _text(words: str) -> str:
-    return html.escape(words)

@@ -12,8 +12,8 @@ from typing import Any
 
 from local import seed
 from local.control.session import ACCOUNT
-from local.demo.charts import RELEASED
 from local.plane.nameserver import NameServer
+from viridian_cli.report.charts import RELEASED
 
 SERVICE, FIRST = "shop", "1.0.0"
 PARAMETERS = {"InstanceRoleArns": f"arn:aws:iam::{ACCOUNT}:role/{SERVICE}-instance"}

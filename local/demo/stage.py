@@ -9,11 +9,12 @@ from typing import Any
 from local import seed
 from local.control.delivery import Delivery
 from local.demo import figures, orphans, scenes
-from local.demo.charts import RELEASED
 from local.demo.figures import Evidence, Figures, Played
 from local.demo.scenes import Order, Scene, Side, Stop
 from local.demo.watch import Watch
 from local.plane import load
+from viridian_cli.course import percent
+from viridian_cli.report.charts import RELEASED
 
 QUIET_SECONDS = 60.0  # cloud time that a scene goes on after its release
 STANDING_SECONDS = 60.0  # and that both sides serve before an execution is stopped
@@ -247,13 +248,13 @@ class Stage:
 
     def _share(self, scene: Scene) -> int:
         """The version's percent of the traffic."""
-        weights = figures.percent(self.watch.weights(self.seeded.route_arn), self.watch.versions)
+        weights = percent(self.watch.weights(self.seeded.route_arn), self.watch.versions)
         return weights.get(scene.version, 0)
 
     # --- looking on ---------------------------------------------------------------------------------------
 
     def _look_back(self, scene: Scene, blue: str, counted: dict[str, int]) -> After:
-        shown = figures.percent(scenes.route_weights(self.cloud, self.seeded), self.watch.versions)
+        shown = percent(scenes.route_weights(self.cloud, self.seeded), self.watch.versions)
         weights = {blue: 0, scene.version: 0, **shown}
         table = self.stack.outputs["ReleasesTableName"] if self.stack else None
         left = orphans.find(self.cloud, table, self.cloud.clock.now()) if table else []

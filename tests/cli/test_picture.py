@@ -18,7 +18,7 @@ from viridian.request import Approval, Step, Waiver
 from viridian.traffic import Forward
 from viridian.verdict import AlarmState
 from viridian_cli import journal, picture
-from viridian_cli.app import _found as commands
+from viridian_cli.app import found as commands
 from viridian_cli.aws.releases import Entry
 from viridian_cli.picture import STAGES, Picture, Planning, Seen, State
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.demo.figures import Evidence, Played, measure, percent, states, summary, weight_changes
+from local.demo.figures import Evidence, Played, measure, summary, weight_changes
 from local.demo.promises import (
     broken,
     broken_by_control,
@@ -18,6 +18,7 @@ from local.demo.promises import (
 from local.demo.scenes import Side
 from local.demo.watch import Sight, Turn
 from local.plane.load import Event
+from viridian_cli.course import percent, states
 
 ROUTE = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/shop/1/2/3"
 BLUE, GREEN = "arn:aws:x:targetgroup/shop-1/1", "arn:aws:x:targetgroup/shop-2/2"

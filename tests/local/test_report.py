@@ -7,11 +7,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from local.demo import charts
-from local.demo.charts import Course, Slice, acts, draw
+from local.demo import view
 from local.demo.figures import ByName, Figures
 from local.demo.report import Chapter, render
-from local.demo.view import Act, PlainView, Snapshot, name_words, story
+from local.demo.view import Act, PlainView, Snapshot, name_words
+from tests.cli.test_narrating import ended, story
+from viridian_cli.course import Course, Slice
+from viridian_cli.report import charts
+from viridian_cli.report.charts import acts, draw
 
 WEIGHTS_HEIGHT = charts.WEIGHTS[1] - charts.WEIGHTS[0]
 STATES = [
@@ -96,6 +99,29 @@ def test_what_is_shown_cannot_break_the_page() -> None:
     svg(replace(COURSE, green=hostile, states=[(0.0, hostile), (1.0, "BakeImage")]))
 
 
+def test_what_the_release_says_of_itself_stands_apart_from_what_its_clients_saw() -> None:
+    told = story(ended("Promoted"))
+    page = render("x", 30, [replace(CHAPTER, story=told)])
+    counted, said = page.split("<details><summary>What the release says of itself</summary>")
+    assert "3,000 requests, 0 lost" in counted
+    assert all(words in said for words in (told.why, told.next.splitlines()[0], told.cost[0]))
+    assert "<details>" not in render("x", 30, [CHAPTER])
+
+
+def test_hosts_and_latency_are_drawn_where_they_are_known_and_break_off_where_not() -> None:
+    def known(each: Slice) -> Slice:
+        return replace(each, healthy={"1.0.0": 3.0, "2.0.0": 2.0}, latency={"1.0.0": 0.05})
+
+    first, second, third = COURSE.slices
+    course = replace(COURSE, slices=[known(first), second, known(third)])
+    assert not marked(COURSE, "path", "line")
+    lines = marked(course, "path", "line")
+    assert [line.get("class") for line in lines] == ["line blue", "line green", "line blue"]
+    assert [(line.get("d") or "").count("M") for line in lines] == [2, 2, 2]
+    words = {text.text for text in marked(course, "text", "scale")}
+    assert {"3", "50"} <= words, "hosts by number, latency in milliseconds"
+
+
 def test_states_are_gathered_into_acts() -> None:
     assert [(act.label, act.since, act.until) for act in acts(COURSE)] == [
         ("Plan", 0.0, 10.0),
@@ -169,13 +195,15 @@ def test_errors_and_losses_are_drawn_only_where_there_are_any() -> None:
 
 
 def test_nothing_is_drawn_outside_the_picture() -> None:
-    for rect in svg().iter("rect"):
+    picture = svg()
+    height = float(picture.get("viewBox", "").split()[-1])
+    for rect in picture.iter("rect"):
         left, width = float(rect.get("x", 0)), float(rect.get("width", 0))
-        top, height = float(rect.get("y", 0)), float(rect.get("height", 0))
+        top, tall = float(rect.get("y", 0)), float(rect.get("height", 0))
         assert left >= charts.LEFT
         assert left + width <= charts.WIDTH
         assert top >= 0
-        assert top + height <= charts.HEIGHT
+        assert top + tall <= height
 
 
 def test_the_alarm_and_the_way_back_are_marked() -> None:
@@ -337,5 +365,5 @@ def test_a_loop_is_told_once_and_each_step_anew() -> None:
         "IsItOver",
         "Converge",
     ]
-    told = story([(float(at), name) for at, name in enumerate(names)])
+    told = view.story([(float(at), name) for at, name in enumerate(names)])
     assert told == [Act(0.0, "ShiftTraffic"), Act(4.0, "ShiftTraffic"), Act(5.0, "Converge", 2)]

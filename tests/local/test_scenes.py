@@ -29,6 +29,7 @@ from local.demo.watch import Watch
 from local.plane.load import Event
 from tests.speed import fast
 from viridian import request
+from viridian_cli.course import states
 
 RATE = 3.0  # requests a second; virtual time has no wall time to count them in
 
@@ -122,7 +123,7 @@ def is_taken_back_in_time(here: Stage, played: Played, scene: Scene, stop: Stop)
     assert back.aborted is not None
     assert [share.get(scene.version, 0) for _, share in changes] == [50, 0]
     assert 0 <= changes[-1][0] - back.aborted <= stop.within
-    assert figures.states(played.history)[-1][1] == "RolledBack"
+    assert states(played.history)[-1][1] == "RolledBack"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_an_upgrade_is_promoted_and_taken_back_an_hour_later(
     assert (found.outcome, found.restored_by, found.orphans) == ("RolledBack", "order", []), played.cause
     assert found.final_weights == {FIRST: 100, scene.version: 0}
     assert found.balancer["elb_5xx"] + found.balancer["target_5xx"] == 0
-    assert "Promoted" in [name for _, name in figures.states(played.history)]
+    assert "Promoted" in [name for _, name in states(played.history)]
     assert found.in_service_at_the_order is not None
     assert found.in_service_at_the_order[FIRST] == stood
     assert found.seconds_rollback_command_to_blue is not None

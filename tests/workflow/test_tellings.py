@@ -20,11 +20,11 @@ FORWARD = ["Releasing", "ImageKnown", "CreatingGreen", "ShiftingTraffic", "Shift
 @pytest.fixture
 def world() -> Iterator[World]:
     with opened() as standing:
-        _listen(standing)
+        listen(standing)
         yield standing
 
 
-def _listen(world: World) -> None:
+def listen(world: World) -> None:
     """A queue that somebody has put behind a rule of their own."""
     sqs, rules = world.cloud.client("sqs"), world.cloud.client("events")
     sqs.create_queue(QueueName="heard")
@@ -274,7 +274,7 @@ def test_the_page_names_every_phase() -> None:
 
 def test_a_release_that_waits_for_a_person_says_so_and_leaves_the_id_to_the_page() -> None:
     with opened(steps=ONE_STEP, approval={"before_traffic": True, "minutes": 60}) as world:
-        _listen(world)
+        listen(world)
         release = world.start(source=world.ami()).until("AwaitApproval")
         told = heard(world)
         assert phases(told) == [*FORWARD[:3], "AwaitingApproval"]

@@ -34,7 +34,7 @@ class Looker:
         self._measured: tuple[datetime, Measured] | None = None
 
     @classmethod
-    def at(cls, service: str, named: str | None) -> "Looker":
+    def at(cls, service: str, named: str) -> "Looker":
         """The release of this id or version; else the one that runs or is being planned, or ran last."""
         try:
             record = releases.pick(service, named)
@@ -42,7 +42,7 @@ class Looker:
             if (execution := _running(service, named)) is None:
                 raise
             return cls(execution)
-        if named is None and record.status in picture.OVER and (execution := _running(service, None)):
+        if not named and record.status in picture.OVER and (execution := _running(service, "")):
             return cls(execution)
         return cls(record.plan.execution, record)
 
@@ -145,7 +145,7 @@ def _planned(execution: str, now: datetime) -> Planning:
     )
 
 
-def _running(service: str, named: str | None) -> str | None:
+def _running(service: str, named: str) -> str | None:
     """The execution that runs for a service, in the ledger or not, of this id or version if one is named."""
     client = clients.reader("stepfunctions")
     found = client.list_executions(
@@ -155,7 +155,7 @@ def _running(service: str, named: str | None) -> str | None:
         asked = json.loads(_described(execution).get("input", "{}"))
         if asked.get("service") != service or asked.get("dry_run") or "version" not in asked:
             continue
-        ids = (None, asked["version"], names.release(asked["version"], execution))
+        ids = ("", asked["version"], names.release(asked["version"], execution))
         if named in ids:
             return str(execution)
     return None

@@ -17,4 +17,4 @@ def command(
 ) -> Exit:
     """Shows how a release stands: what is happening, why, and what may be typed now."""
     stack.find(context.obj)
-    return watching.once(look.Looker.at(service, release or None), json)
+    return watching.once(look.Looker.at(service, release), json)

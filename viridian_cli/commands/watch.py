@@ -17,4 +17,4 @@ def command(
 ) -> Exit:
     """Shows a release until it is over, and ends as `--wait` does; without a terminal, a line for each change."""
     stack.find(context.obj)
-    return watching.watch(look.Looker.at(service, release or None), json)
+    return watching.watch(look.Looker.at(service, release), json)

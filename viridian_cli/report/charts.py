@@ -1,22 +1,18 @@
-"""Draws a scene over time as SVG: the states, the weights, the requests and errors by version, what was lost."""
+"""Draws a release over time as SVG: states, weights, requests and errors by version, healthy hosts, latency."""
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from viridian_cli.course import ABORTED, Course, Slice
+
 WIDTH, LEFT, RIGHT = 1000, 104, 12
-STATES, WEIGHTS, REQUESTS, AXIS = (
-    (8, 34),
-    (64, 120),
-    (154, 260),
-    284,
-)  # top and bottom of each band; the time axis
-HEIGHT = 306
+STATES, WEIGHTS, REQUESTS = (8, 34), (64, 120), (154, 260)  # top and bottom of each band
+APART, TALL = 22, 46  # of the bands below them: those of what is known
 LETTER = 6.2  # the width of a letter of a label, on average
 
 SCRIPT, RELEASED = "Script", "Released"  # a script has no states but these
-ABORTED = "Aborted"  # nor has an execution once it is stopped
 
 # A release reads as a few acts; waits, looks and choices belong to the act they follow.
 ACTS = {
@@ -39,35 +35,6 @@ ACTS = {
 
 
 @dataclass(frozen=True)
-class Slice:
-    """A stretch of time: requests and errors a cloud minute by version, and requests lost."""
-
-    since: float
-    until: float
-    requests: dict[str, float]
-    errors: dict[str, float]
-    lost: int
-
-
-@dataclass(frozen=True)
-class Course:
-    """One scene over time, in cloud seconds; `weights` are percents by version from a moment on."""
-
-    since: float
-    until: float
-    blue: str
-    green: str
-    states: Sequence[tuple[float, str]]
-    weights: Sequence[tuple[float, dict[str, int]]]
-    slices: Sequence[Slice]
-    alarm: float | None = None
-    aborted: float | None = None
-    ordered: float | None = None
-    all_blue: float | None = None
-    all_green: float | None = None
-
-
-@dataclass(frozen=True)
 class Act:
     """A stretch of states under one name."""
 
@@ -78,18 +45,31 @@ class Act:
     states: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Band:
+    """A band of lines: its label, and each version's value in each slice."""
+
+    label: tuple[str, ...]
+    values: list[dict[str, float]]
+    top: int
+    bottom: int
+
+
 def draw(course: Course) -> str:
-    """The scene as one SVG element."""
+    """The course as one SVG element."""
+    bands = _bands(course)
+    bottom = bands[-1].bottom if bands else REQUESTS[1]
     parts = [
-        *_axis(course),
+        *_axis(course, bottom),
         *_acts(course),
         *_weights(course),
         *_requests(course),
-        *_marks(course),
+        *(part for band in bands for part in _lines(course, band)),
+        *_marks(course, bottom),
     ]
     words = f"States, weights and requests of {course.green} over time"
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_text(words)}">'
+        f'<svg viewBox="0 0 {WIDTH} {bottom + 46}" role="img" aria-label="{_text(words)}">'
         + "".join(parts)
         + "</svg>"
     )
@@ -202,35 +182,79 @@ def _told(each: Slice) -> str:
     )
 
 
-def _marks(course: Course) -> Iterator[str]:
-    if course.alarm is not None:
-        yield from _mark(course, course.alarm, "alarm", "end")
-    if course.aborted is not None:
-        yield from _mark(course, course.aborted, "aborted", "end")
-    if course.ordered is not None:
-        yield from _mark(course, course.ordered, "ordered back", "end")
-    if course.all_blue is not None:
-        yield from _mark(course, course.all_blue, f"all on {course.blue}", "start")
-    if course.all_green is not None:
-        yield from _mark(course, course.all_green, f"all on {course.green}", "start")
+def _bands(course: Course) -> list[Band]:
+    """What is known beside the requests, one band each, from top to bottom."""
+    known = [
+        (label, values)
+        for label, values in (
+            (("healthy", "hosts"), [each.healthy for each in course.slices]),
+            (("latency", "in ms"), [_milliseconds(each.latency) for each in course.slices]),
+        )
+        if any(values)
+    ]
+    tops = (REQUESTS[1] + APART + n * (TALL + APART) for n in range(len(known)))
+    return [Band(label, values, top, top + TALL) for (label, values), top in zip(known, tops, strict=False)]
 
 
-def _mark(course: Course, at: float, words: str, anchor: str) -> Iterator[str]:
+def _milliseconds(seconds: dict[str, float]) -> dict[str, float]:
+    return {version: 1000 * value for version, value in seconds.items()}
+
+
+def _lines(course: Course, band: Band) -> Iterator[str]:
+    """A line for each side; it ends where nothing is known."""
+    ceiling = _round_up(max(value for values in band.values for value in values.values()) or 1.0)
+    for n, words in enumerate(band.label):
+        yield _label(band.top + 8 + 12 * n, words)
+    for share in (0.0, 1.0):
+        y = band.bottom - share * TALL
+        yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        yield _scale(y, f"{ceiling * share:,.0f}")
+    for kind, version in (("blue", course.blue), ("green", course.green)):
+        if path := _path(course, band, version, TALL / ceiling):
+            yield f'<path class="line {kind}" d="{path}"><title>{_text(version)}</title></path>'
+
+
+def _path(course: Course, band: Band, version: str, height: float) -> str:
+    """One side's line, step by step; it breaks off where nothing is known."""
+    path, drawn_to = "", None
+    for each, values in zip(course.slices, band.values, strict=True):
+        if (value := values.get(version)) is not None:
+            joined, y = drawn_to == each.since, band.bottom - value * height
+            path += (
+                f"{'L' if joined else 'M'}{_x(course, each.since):.1f} {y:.1f}H{_x(course, each.until):.1f}"
+            )
+            drawn_to = each.until
+    return path
+
+
+def _marks(course: Course, bottom: float) -> Iterator[str]:
+    for at, words, anchor in (
+        (course.alarm, "alarm", "end"),
+        (course.aborted, "aborted", "end"),
+        (course.ordered, "ordered back", "end"),
+        (course.all_blue, f"all on {course.blue}", "start"),
+        (course.all_green, f"all on {course.green}", "start"),
+    ):
+        if at is not None:
+            yield from _mark(course, at, words, anchor, bottom)
+
+
+def _mark(course: Course, at: float, words: str, anchor: str, bottom: float) -> Iterator[str]:
     x = _x(course, at)
     anchor = "end" if x + len(words) * LETTER > WIDTH else anchor
     shift = -4 if anchor == "end" else 4
-    yield f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{WEIGHTS[0] - 12}" y2="{REQUESTS[1]}"/>'
+    yield f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{WEIGHTS[0] - 12}" y2="{bottom}"/>'
     yield f'<text class="mark-label" style="text-anchor:{anchor}" x="{x + shift:.1f}" y="{WEIGHTS[0] - 5}">{_text(words)}</text>'
 
 
-def _axis(course: Course) -> Iterator[str]:
+def _axis(course: Course, bottom: float) -> Iterator[str]:
     seconds = course.until - course.since
-    step = next((m * 60 for m in (1, 2, 5, 10, 15, 30, 60) if seconds / (m * 60) <= 14), 7200)
+    step = next((m * 60 for m in (1, 2, 5, 10, 15, 30, 60, 120, 240) if seconds / (m * 60) <= 14), 28800)
     for index in range(int(seconds // step) + 1):
         x = _x(course, course.since + index * step)
-        yield f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{STATES[0]}" y2="{REQUESTS[1]}"/>'
-        yield f'<text class="scale" style="text-anchor:middle" x="{x:.1f}" y="{AXIS - 6}">{index * step // 60}</text>'
-    yield f'<text class="scale" x="{WIDTH - RIGHT}" y="{AXIS + 12}">minutes since the start, cloud time</text>'
+        yield f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{STATES[0]}" y2="{bottom}"/>'
+        yield f'<text class="scale" style="text-anchor:middle" x="{x:.1f}" y="{bottom + 18}">{index * step // 60}</text>'
+    yield f'<text class="scale" x="{WIDTH - RIGHT}" y="{bottom + 36}">minutes since the start</text>'
 
 
 def _weight_given(course: Course, since: float, until: float) -> int:

@@ -1,0 +1,242 @@
+"""`viridian explain`: six releases played to their ends, each told in the terminal, as Markdown, as a page and as JSON."""
+
+import html
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from local.control.calls import PERSON
+from tests.cli.conftest import Command
+from tests.workflow.test_tellings import heard, listen
+from tests.workflow.world import ROOT, World, opened
+from viridian_cli.app import main
+
+HOSTILE = "<script>alert('x')</script>"
+
+
+@dataclass(frozen=True)
+class Told:
+    """One release in every form, and what was told of it while it ran."""
+
+    play: str
+    story: Any
+    text: str
+    markdown: str
+    page: str
+    live: list[tuple[str, str]]
+    standby: str
+
+
+def promoted(world: World) -> None:
+    world.release(source=world.ami())
+
+
+def red(world: World) -> None:
+    image = world.ami(fault="third")["image_id"]
+    with redirect_stdout(io.StringIO()):
+        assert main(["release", "shop", "2.0.0", "--ami", image, "--wait"]) == 1
+
+
+def aborted(world: World) -> None:
+    release, steps = world.half_way(), world.cloud.client("stepfunctions")
+    steps.stop_execution(executionArn=release.arn, error="AbortedByHand", cause="checkout looks slow")
+    world.pass_minutes(8)
+
+
+def held(world: World) -> None:
+    world.traffic(0)
+    world.release(source=world.ami(), inconclusive={"minutes": 1, "then": "hold"})
+
+
+def smoke_failed(world: World) -> None:
+    world.release(source=world.ami(), smoke_tests=[{"path": "/", "contains": HOSTILE}])
+
+
+def taken_back(world: World) -> None:
+    release = world.release(source=world.ami())
+    world.rollback(release, reason="customers see old prices")
+
+
+PLAYS: tuple[Callable[[World], None], ...] = (promoted, red, aborted, held, smoke_failed, taken_back)
+
+
+@pytest.fixture(scope="module", params=PLAYS, ids=lambda play: play.__name__)
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    page = tmp_path_factory.mktemp("report") / "release.html"
+    with opened() as world, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_REGION", "us-east-1")
+        listen(world)
+        request.param(world)
+        world.pass_minutes(6)  # CloudWatch and CloudTrail are late
+        explain("--html", str(page))
+        (record,) = [item for item in world.ledger("record") if item["pk"].startswith("release#")]
+        return Told(
+            play=request.param.__name__,
+            story=json.loads(explain("--json")),
+            text=explain(),
+            markdown=explain("--markdown"),
+            page=page.read_text(encoding="utf-8"),
+            live=list(live(world)),
+            standby=record["plan"]["standby"]["value"],
+        )
+
+
+def explain(*options: str) -> str:
+    with redirect_stdout(io.StringIO()) as out:
+        assert main(["explain", "shop", *options]) == 0
+    return out.getvalue()
+
+
+def live(world: World) -> Iterator[tuple[str, str]]:
+    """Each phase and its reason, as the events had it, in their order."""
+    for detail in heard(world):
+        yield detail["what"].removeprefix("shop 2.0.0 "), detail["why"]
+
+
+ENDS = {
+    "promoted": (
+        "Promoted",
+        "shop 2.0.0 is promoted",
+        "It carried all traffic, and was judged good at each step.",
+    ),
+    "red": ("RolledBack", "shop 2.0.0 is rolled back", "GreenFailed: alarm viridian-shop-"),
+    "aborted": ("RolledBack", "shop 2.0.0 is rolled back", "AbortedByHand: checkout looks slow."),
+    "held": ("Held", "shop 2.0.0 is held: a person must decide", "Inconclusive: "),
+    "smoke_failed": ("RolledBack", "shop 2.0.0 is rolled back", "SmokeTestsFailed: "),
+    "taken_back": (
+        "RolledBack",
+        "shop 2.0.0 is rolled back",
+        "A person ordered it: customers see old prices.",
+    ),
+}
+
+
+def test_every_form_says_first_where_it_has_come_to_then_why_and_what_to_do(told: Told) -> None:
+    status, what, why = ENDS[told.play]
+    assert (told.story["status"], told.story["what"]) == (status, what)
+    assert told.story["why"].startswith(why)
+    assert told.text.startswith(f"{what}.\n")
+    assert told.markdown.split("\n")[0].endswith(f"{what}.")
+    assert f"<h2>{what} " in told.page
+    runbook = f"docs/runbooks.md#{status.lower()}"
+    for form, shown in ((told.text, str), (told.markdown, str), (told.page, html.escape)):
+        for words in (told.story["why"], *told.story["next"].splitlines(), runbook):
+            assert shown(words) in form
+
+
+def test_what_happened_is_what_was_told_while_it_ran(told: Told) -> None:
+    phases = [each for each in told.story["happened"] if not re.match("alarm|its execution", each["what"])]
+    assert [each["what"] for each in phases] == [what for what, _ in told.live]
+    reasons = dict(told.live)
+    assert all(reasons[each["what"]] == each["why"] for each in phases if each["why"])
+
+
+def test_every_form_has_what_happened_who_began_it_and_what_it_costs(told: Told) -> None:
+    for form in (told.text, told.markdown, told.page):
+        assert "09:04:00" in form
+        assert "arn:aws:iam::123456789012:root" in "".join(form.split())
+        assert "both for 1 h 8 min" in form
+    assert told.story["lacks"] == []
+
+
+def test_the_weights_and_the_requests_of_both_sides_are_drawn_over_time(told: Told) -> None:
+    given = [weights for _, weights in told.story["course"]["weights"]]
+    half, blue, green = {"1.0.0": 50, "2.0.0": 50}, {"1.0.0": 100}, {"2.0.0": 100}
+    expected = {"promoted": [half, green], "smoke_failed": [], "taken_back": [half, green, blue]}
+    assert given == expected.get(told.play, [half, blue])
+    sides = {side["version"]: side for side in told.story["sides"]}
+    assert (sides["2.0.0"]["requests"] > 100) == (told.play not in ("held", "smoke_failed"))
+    assert (sides["2.0.0"]["errors"] > 0) == (told.play == "red")
+    assert max(each["healthy"].get("1.0.0", 0) for each in told.story["course"]["slices"]) == 3
+
+
+def test_the_evidence_is_that_of_the_failure(told: Told) -> None:
+    pieces = {piece["of"]: piece["text"] for piece in told.story["evidence"]}
+    alarms = {of: text for of, text in pieces.items() if re.match("alarm viridian-shop-.*-errors at ", of)}
+    assert bool(alarms) == (told.play == "red")
+    assert all("1 datapoint [26.49" in text for text in alarms.values())
+    removed = told.play not in ("promoted", "held")
+    assert ("green's scaling activities, the last first" in pieces) == removed
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing(told: Told) -> None:
+    assert not re.search(r"(src|href)=|url\(|@import|<script|https?:|\son\w+=", told.page)
+    (plot,) = re.findall(r"<svg.*?</svg>", told.page)
+    ElementTree.fromstring(plot)
+    assert "prefers-color-scheme: dark" in told.page
+    assert "@media print" in told.page
+
+
+def test_the_markdown_fits_into_a_comment_and_its_quotes_stay_quotes(told: Told) -> None:
+    assert len(told.markdown) < 65_000
+    outside = re.sub(r"^(`{3,})text\n.*?\n\1$", "", told.markdown, flags=re.S | re.M)
+    assert "```" not in outside
+    assert "<script" not in re.sub(r"`[^`\n]*`", "", outside)
+    for rows in re.findall(r"(?:^\|.*\n)+", outside, re.M):
+        assert len({row.count("|") for row in rows.splitlines()}) == 1
+
+
+def test_what_green_answered_is_told_as_it_is(told: Told) -> None:
+    assert (HOSTILE in told.text) == (HOSTILE in told.markdown) == (told.play == "smoke_failed")
+    assert (html.escape(HOSTILE) in told.page) == (told.play == "smoke_failed")
+
+
+def test_no_form_shows_the_way_to_green(told: Told) -> None:
+    for form in (json.dumps(told.story), told.text, told.markdown, told.page):
+        assert told.standby not in form
+
+
+@pytest.mark.parametrize("told", [red], indirect=True, ids=["red"])
+def test_the_example_in_docs_is_such_a_report(told: Told) -> None:
+    page = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```\n\$ viridian explain shop\n(.*?)\n```", page, re.S)
+    assert masked(example) == masked(told.text)
+
+
+def masked(text: str) -> list[str]:
+    """What is the same each time: ids are not."""
+    ids = re.sub(r"(?<=-)[0-9a-f]{6,17}\b", "*", text)
+    return [line.rstrip() for line in ids.splitlines()]
+
+
+def test_what_aws_has_no_more_is_named_and_the_rest_is_told(world: World, viridian: Command) -> None:
+    promoted(world)
+    world.faults.denies("GetExecutionHistory", PERSON)
+    world.faults.denies("GetMetricData", PERSON)
+    ran = viridian("explain", "shop", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert [line.split(" (")[0] for line in ran.json["lacks"]] == [
+        "the executions' histories",
+        "CloudWatch's minutes",
+    ]
+    assert (ran.json["what"], ran.json["sides"]) == ("shop 2.0.0 is promoted", [])
+    assert "Not to be had" in viridian("explain", "shop").out
+
+
+def test_a_release_that_runs_is_told_so_far(world: World, viridian: Command) -> None:
+    world.half_way()
+    ran = viridian("explain", "shop", "2.0.0")
+    assert ran.out.startswith("shop 2.0.0 gets 50% of the traffic.\n")
+    assert "isn't over" in ran.out
+    assert "runbooks" not in ran.out
+
+
+def test_nothing_is_told_of_a_service_without_a_release(world: World, viridian: Command) -> None:
+    ran = viridian("explain", "shop")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("service: shop. It has no release yet")
+
+
+def test_a_page_that_cannot_be_written_is_refused(world: World, viridian: Command, tmp_path: Path) -> None:
+    world.half_way()
+    ran = viridian("explain", "shop", "--html", str(tmp_path))
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("html: ")
