@@ -92,9 +92,11 @@ def test_an_end_is_good_or_bad_and_what_runs_is_neither(told: Story, mood: str, 
     assert markdown.render(told).startswith(f"## {mark} ")
 
 
-def test_a_day_of_observing_is_told_in_hours() -> None:
-    told = replace(story(ended("Promoted")), ended=BEGAN + timedelta(hours=25, minutes=3))
-    assert "25 h 03 min later" in markdown.render(told)
+def test_a_day_of_observing_is_told_in_hours_and_the_next_day_by_its_date() -> None:
+    shown = markdown.render(story(ended("Promoted", ended_at=BEGAN + timedelta(hours=25, minutes=3))))
+    assert "25 h 03 min later" in shown
+    assert "| 09:00:00 | is being released" in shown
+    assert "| 2026-01-06 10:03:00 | is promoted" in shown
 
 
 def test_a_narrow_terminal_without_colour_shows_everything() -> None:

@@ -32,9 +32,9 @@ def _long(story: Story) -> str:
     return f"{hours} h {rest:02d} min" if hours else f"{minutes} min {seconds:02d} s"
 
 
-def _clock(at: datetime) -> str:
-    """A moment within a release: its day is in the lead."""
-    return f"{at:%H:%M:%S}"
+def _clock(story: Story, at: datetime) -> str:
+    """A moment within a release: the day that it began is in the lead, and not said again."""
+    return f"{at:%H:%M:%S}" if at.date() == story.began.date() else say.moment(at)
 
 
 def leads_on(story: Story) -> tuple[str, ...]:
@@ -45,14 +45,14 @@ def leads_on(story: Story) -> tuple[str, ...]:
 def happened(story: Story) -> Iterator[tuple[str, str, str]]:
     """When, what and why."""
     for each in story.happened:
-        yield _clock(each.at), each.what, each.why
+        yield _clock(story, each.at), each.what, each.why
 
 
 def hands(story: Story) -> Iterator[tuple[str, str, str]]:
     """When who did what, and the reason that they gave."""
     for hand in story.hands:
         said = f"{hand.did}: {hand.why}" if hand.why else hand.did
-        yield _clock(hand.at), hand.who or "CloudTrail doesn't show who", said
+        yield _clock(story, hand.at), hand.who or "CloudTrail doesn't show who", said
 
 
 def sides(story: Story) -> Iterator[tuple[str, str, str, str]]:
