@@ -530,19 +530,26 @@ def _fleets(seen: Seen) -> Iterator[Fleet]:
 
 
 def _fleet(name: Literal["blue", "green"], group: str, side: Side | None, seen: Seen) -> Fleet:
-    measured = {what: seen.measured.get(f"{name}_{what}", {}) for what in ("requests", "errors", "latency")}
-    counted = sorted(measured["requests"])[:-1]  # more of the newest may yet be published
-    lately = [minute for minute in counted if minute > seen.now - timedelta(minutes=2 * _MINUTES)][-_MINUTES:]
-    requests = sum(measured["requests"][minute] for minute in lately)
-    errors = sum(measured["errors"].get(minute, 0.0) for minute in lately)
-    weighed = [measured["latency"][m] * measured["requests"][m] for m in lately if measured["latency"].get(m)]
+    requests, errors, latency = (
+        seen.measured.get(f"{name}_{what}", {}) for what in ("requests", "errors", "latency")
+    )
+    recent = (minute for minute in sorted(requests) if minute > seen.now - timedelta(minutes=2 * _MINUTES))
+    lately = list(recent)[-_MINUTES - 1 :]
+    full = lately[
+        :-1
+    ]  # more of the newest may yet be published: that changes its count, not its share of errors
+    whole = sum(requests[minute] for minute in lately)
+    timed = [minute for minute in lately if minute in latency and requests[minute]]
     told = Fleet(
         side=name,
         group=group,
-        requests=requests / len(lately) if lately else None,
-        error_percent=100 * errors / requests if requests else None,
-        latency_seconds=sum(weighed) / requests if requests and weighed else None,
-        trend=tuple(round(measured["requests"][minute]) for minute in counted[-_TREND:]),
+        requests=sum(requests[minute] for minute in full) / len(full) if full else None,
+        error_percent=100 * sum(errors.get(minute, 0.0) for minute in lately) / whole if whole else None,
+        latency_seconds=sum(latency[minute] * requests[minute] for minute in timed)
+        / sum(requests[minute] for minute in timed)
+        if timed
+        else None,
+        trend=tuple(round(requests[minute]) for minute in sorted(requests)[:-1][-_TREND:]),
     )
     if side is None:
         return told
@@ -553,14 +560,15 @@ def _fleet(name: Literal["blue", "green"], group: str, side: Side | None, seen: 
     return msgspec.structs.replace(
         told,
         healthy=side.healthy(),
-        wanted=max(
-            side.desired, seen.record.need if seen.record.status in ("Releasing", "RollingBack") else 0
-        )
-        if name == "blue" or seen.record.status == "Releasing"
-        else side.desired,
+        wanted=max(side.desired, seen.record.need if _holds_floor(name, seen.record) else 0),
         zones=tuple(Zone(zone, zones.get(zone, 0), standing[zone]) for zone in sorted(standing)),
         ails="" if side.healthy() >= side.standing() else side.ailing(),
     )
+
+
+def _holds_floor(name: str, record: Record) -> bool:
+    """Whether a side is to stand at the need: both while a release goes forth, blue while it goes back."""
+    return record.status == "Releasing" or (name == "blue" and record.status == "RollingBack")
 
 
 def _alarms(seen: Seen) -> Iterator[Alarm]:

@@ -33,10 +33,7 @@ class Views:
         while shown is None or shown.lost or not shown.over:
             try:
                 seen = self._looker.look()
-                drawn, at = (
-                    picture.planned(seen) if isinstance(seen, Planning) else picture.drawn(seen),
-                    time.time(),
-                )
+                drawn, at = _drawn(seen), time.time()
                 self.lines = self._changes(seen, drawn, shown)
                 shown = drawn
             except Exception as error:
@@ -99,10 +96,13 @@ def watch(looker: Looker, json: bool) -> Exit:
 
 def once(looker: Looker, json: bool) -> Exit:
     """Shows a release as it stands."""
-    seen = looker.look()
-    drawn = picture.planned(seen) if isinstance(seen, Planning) else picture.drawn(seen)
+    drawn = _drawn(looker.look())
     if json:
         say.document(drawn)
     else:
         say.screen().print(Screen(drawn))
     return Exit.PROMOTED
+
+
+def _drawn(seen: Seen | Planning) -> Picture:
+    return picture.planned(seen) if isinstance(seen, Planning) else picture.drawn(seen)

@@ -254,7 +254,7 @@ def test_the_end_is_as_near_as_what_is_left_to_observe(
 # --- both fleets and the alarms -------------------------------------------------------------------------------
 
 
-def test_the_fleets_are_compared_over_full_minutes_that_are_not_old() -> None:
+def test_the_fleets_are_compared_by_full_minutes_and_by_what_the_newest_one_says_of_errors() -> None:
     def minutes(**values: float) -> dict[datetime, float]:
         return {at(int(name[1:])): value for name, value in values.items()}
 
@@ -265,9 +265,10 @@ def test_the_fleets_are_compared_over_full_minutes_that_are_not_old() -> None:
         "blue_requests": minutes(m14=5),
     }
     blue, green = picture.drawn(seen(carrying(10), 15, measured=measured, **UP)).fleets
-    assert (green.requests, green.error_percent) == (200, 1.0)
+    assert green.requests == 200
+    assert green.error_percent == pytest.approx(100 * 4 / 405)
     assert green.latency_seconds == pytest.approx(0.175)
-    assert (blue.requests, blue.error_percent, blue.latency_seconds) == (None, None, None)
+    assert (blue.requests, blue.error_percent, blue.latency_seconds) == (None, 0.0, None)
 
 
 def test_a_fleet_says_who_is_healthy_in_which_zone_and_who_is_not() -> None:
