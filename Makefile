@@ -3,6 +3,7 @@
 SPEED ?= 30
 LOCAL_PORT ?= 5000
 HEALTH_PATH ?= /
+export APP HEALTH_PATH
 JOBS ?= 2
 export SAM_CLI_TELEMETRY := 0
 export AWS_EC2_METADATA_DISABLED := true
@@ -47,7 +48,7 @@ demo-route53: .venv/.stamp
 	@.venv/bin/python -m local.demo --route53 --speed $(SPEED)
 
 local: .venv/.stamp
-	@.venv/bin/python -m local --speed $(SPEED) --port $(LOCAL_PORT) $(if $(APP),--app '$(APP)' --health-path '$(HEALTH_PATH)')
+	@.venv/bin/python -m local --speed $(SPEED) --port $(LOCAL_PORT) $${APP:+--app "$$APP" --health-path "$$HEALTH_PATH"}
 
 test: .venv/.stamp
 	@.venv/bin/python -m pytest -q -n 2 --dist worksteal
