@@ -21,6 +21,7 @@ from local import seed
 from local.cloud import TICK_SECONDS
 from tests.workflow.world import World, opened
 
+FEW = 5  # tests, for which warming up doesn't pay
 _here: World | None = None  # in a process that was forked for one test
 
 
@@ -115,8 +116,9 @@ def _serve(session: pytest.Session, line: Connection) -> None:
         world: World | None = None
         index = _next(line)
         try:
-            with opened() as first:  # models, parsed definitions and clients are kept by the process
-                first.release()
+            if len(session.items) > FEW:
+                with opened() as first:  # models, parsed definitions and clients are kept by the process
+                    first.release()
             world = stack.enter_context(opened())
         except Exception:  # each test tries for itself then, and tells of it
             world = None
