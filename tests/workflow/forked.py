@@ -37,7 +37,8 @@ def prepared(**profile: Any) -> Iterator[World]:
         _here.shop.profile.update(profile)
         seed.registered(_here.cloud, "shop", _here.shop.profile)
     yield _here
-    _here.cloud.clock._raise_failures()
+    clock: Any = _here.cloud.clock
+    clock._raise_failures()
 
 
 def _wake(world: World) -> None:
