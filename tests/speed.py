@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from importlib.machinery import SourceFileLoader
 from typing import Any
 from unittest.mock import patch
-from xml.sax.saxutils import escape, quoteattr
 
 from botocore import parsers, session
 from botocore.regions import EndpointRulesetResolver
@@ -19,14 +18,16 @@ from botocore.retries.quota import RetryQuota
 from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
 from moto.backend_index import backend_url_patterns
-from moto.core import responses, serialize
+from moto.core import responses
 from moto.core.base_backend import BaseBackend
-from moto.core.utils import get_value, method_names_from_class
+from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.moto_api._internal import moto_random
 from moto.utilities import aws_headers
+
+from tests import answers
 
 USED = (
     "dynamodb",
@@ -56,32 +57,6 @@ def _resolved(self: Any, operation_model: Any, call_args: Any, request_context: 
     if operation_model.name not in known:
         known[operation_model.name] = _endpoint(self, operation_model, call_args, request_context)
     return known[operation_model.name]
-
-
-def _body(_: Any, body: dict[str, Any]) -> str:
-    return "".join(_element(name, value) for name, value in body.items())
-
-
-def _element(name: str, value: Any) -> str:
-    """As xmltodict.unparse does, without a SAX event for each beginning and end."""
-    if isinstance(value, list):
-        return "".join([_element(name, each) for each in value])
-    if not isinstance(value, dict):
-        value = {"#text": value}
-    attributes, inner, text = "", "", ""
-    for key, held in value.items():
-        if key == "#text":
-            text = "" if held is None else escape(_text(held))
-        elif key.startswith("@"):
-            attributes += f" {key[1:]}={quoteattr(_text(held))}"
-        else:
-            inner += _element(key, held)
-    inner += text
-    return f"<{name}{attributes}>{inner}</{name}>" if inner else f"<{name}{attributes}/>"
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _urls_once(self: Any) -> Any:
@@ -118,29 +93,6 @@ def forgive() -> None:
     """Clients outlive a world, and each keeps count of its retries: another run begins with none."""
     for quota in list(_quotas):
         quota._available_capacity = quota._max_capacity  # type: ignore[attr-defined]
-
-
-_MISSING = object()
-_names_of: dict[tuple[Any, ...], list[str]] = {}
-
-
-def _pick(self: Any, context: Any) -> Any:
-    """As AttributePicker does, but a shape's possible names are worked out once."""
-    known = (type(self), type(context.obj), context.key, context.shape)
-    if known not in _names_of:
-        _names_of[known] = list(self.get_possible_keys(context))
-    value = None
-    for name in _names_of[known]:
-        found = get_value(context.obj, name, _MISSING)
-        if found is not _MISSING:
-            value = found
-            break
-    if self.response_transformers:
-        path = f"{context.key_path}.{context.key}"
-        for transformed, transform in self.response_transformers.items():
-            if path.endswith(transformed):
-                return transform(value)
-    return value
 
 
 def _unchanged(self: Any, *_: Any, **__: Any) -> None:
@@ -199,7 +151,6 @@ def fast() -> Iterator[None]:
             (responses, "method_names_from_class", _names),
             (aws_headers, "gen_amz_crc32", lambda *_: 0),
             (moto_random.MotoRandom, "get_random_string", _drawn),
-            (serialize.AttributePicker, "__call__", _pick),
             (DynamoDBBackend, "transact_write_items", _transact_lightly),
             (Table, "__deepcopy__", _copied),
             (os, "urandom", random.randbytes),
@@ -207,7 +158,9 @@ def fast() -> Iterator[None]:
             (session, "create_loader", _loader),
             (SourceFileLoader, "source_to_code", _compiled),
             (parsers, "DEFAULT_TIMESTAMP_PARSER", _moment),
-            (serialize.BaseXMLSerializer, "_serialize_body", _body),
+            (responses.ActionResult, "execute_result", answers.told),
+            (parsers.QueryParser, "_do_parse", answers.hearing(parsers.QueryParser._do_parse)),
+            (parsers.JSONParser, "_do_parse", answers.hearing(parsers.JSONParser._do_parse)),
             (EndpointRulesetResolver, "construct_endpoint", _resolved),
             (BaseBackend, "urls", property(_urls_once)),
         ):

@@ -1,14 +1,12 @@
 """What makes the emulated AWS fast leaves what it answers as it was."""
 
 import copy
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from moto.core.serialize import BaseXMLSerializer
 from moto.dynamodb.models import dynamodb_backends
 
 from local.control.session import ACCOUNT, REGION
@@ -73,24 +71,6 @@ def test_what_was_copied_before_a_transaction_stays_as_it_was(table: Any) -> Non
     table.transact_write_items(TransactItems=[says("a", "after"), puts("c", "new")])
     dynamodb_backends[ACCOUNT][REGION].tables.update(kept)
     assert shown(table) == {"a": "before", "b": "before"}
-
-
-def test_an_answer_in_xml_is_what_moto_makes_of_it() -> None:
-    answer: dict[str, Any] = {
-        "Response": {
-            "@xmlns": 'https://aws.example/"2015"&<',
-            "Groups": {"member": [{"Name": 'a & b < c > d "e"', "Size": 3, "On": True}, {"Name": ""}]},
-            "Reasons": {"member": ["one", None, "línea\n"]},
-            "None": None,
-            "Empty": {},
-            "Lists": {"member": []},
-            "Told": {"@type": "x", "#text": "words", "More": False},
-        }
-    }
-    serializer: Any = SimpleNamespace(pretty_print=False)
-    plain = BaseXMLSerializer._serialize_body(serializer, answer)
-    with fast():
-        assert BaseXMLSerializer._serialize_body(serializer, answer) == plain
 
 
 def test_a_client_goes_where_its_own_settings_say() -> None:
