@@ -2,8 +2,10 @@
 
 import copy
 import functools
+import io
 import os
 import random
+import re
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator
@@ -20,7 +22,8 @@ from botocore.useragent import UserAgentString
 from moto.backend_index import backend_url_patterns
 from moto.core import responses
 from moto.core.base_backend import BaseBackend
-from moto.core.utils import method_names_from_class
+from moto.core.request import Request, environ_key_for_header
+from moto.core.utils import camelcase_to_underscores, method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
@@ -49,6 +52,12 @@ _compiled = functools.lru_cache(maxsize=None)(SourceFileLoader.source_to_code)
 _moment = functools.lru_cache(maxsize=10_000)(parsers.DEFAULT_TIMESTAMP_PARSER)
 _endpoint, _urls = EndpointRulesetResolver.construct_endpoint, BaseBackend.urls
 _urls_of: dict[type, Any] = {}
+_from_primitives: Any = vars(Request)["from_primitives"].__func__
+_ENVIRON = {
+    key: value
+    for key, value in Request.from_primitives("POST", "https://aws/", {}, b"").environ.items()
+    if key != "werkzeug.request"
+}
 
 
 def _resolved(self: Any, operation_model: Any, call_args: Any, request_context: Any) -> Any:
@@ -57,6 +66,29 @@ def _resolved(self: Any, operation_model: Any, call_args: Any, request_context: 
     if operation_model.name not in known:
         known[operation_model.name] = _endpoint(self, operation_model, call_args, request_context)
     return known[operation_model.name]
+
+
+def _posted(cls: type[Request], method: str, url: str, headers: Any, body: Any = None) -> Request:
+    """The same as `from_primitives` makes of it, without taking a URL apart and putting it together again."""
+    scheme, _, host = url.removesuffix("/").partition("://")
+    root = method == "POST" and "Host" not in headers and re.fullmatch(r"[a-z0-9.-]+", host)
+    if not root or not isinstance(body, str | bytes):
+        return _from_primitives(cls, method, url, headers, body)
+    sent = body.encode() if isinstance(body, str) else body
+    given = {
+        environ_key_for_header(key): value.decode() if isinstance(value, bytes) else value
+        for key, value in headers.items()
+    }
+    posted = {
+        "HTTP_HOST": host,
+        "SERVER_NAME": host,
+        "wsgi.input": io.BytesIO(sent),
+        "wsgi.url_scheme": scheme,
+    }
+    port = "443" if scheme == "https" else "80"
+    request = cls({**_ENVIRON, **given, **posted, "SERVER_PORT": port, "CONTENT_LENGTH": str(len(sent))})
+    request.url_root = f"{scheme}://{host}/"
+    return request
 
 
 def _urls_once(self: Any) -> Any:
@@ -163,6 +195,8 @@ def fast() -> Iterator[None]:
             (parsers.JSONParser, "_do_parse", answers.hearing(parsers.JSONParser._do_parse)),
             (EndpointRulesetResolver, "construct_endpoint", _resolved),
             (BaseBackend, "urls", property(_urls_once)),
+            (Request, "from_primitives", classmethod(_posted)),
+            (responses, "camelcase_to_underscores", functools.cache(camelcase_to_underscores)),
         ):
             hooks.enter_context(patch.object(target, name, value, create=name == "__deepcopy__"))
         hooks.enter_context(patch.dict(os.environ, MOTO_EC2_LOAD_DEFAULT_AMIS="false"))

@@ -7,6 +7,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.core.request import Request
 from moto.dynamodb.models import dynamodb_backends
 
 from local.control.session import ACCOUNT, REGION
@@ -71,6 +72,47 @@ def test_what_was_copied_before_a_transaction_stays_as_it_was(table: Any) -> Non
     table.transact_write_items(TransactItems=[says("a", "after"), puts("c", "new")])
     dynamodb_backends[ACCOUNT][REGION].tables.update(kept)
     assert shown(table) == {"a": "before", "b": "before"}
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "headers"),
+    [
+        (
+            "https://elasticloadbalancing.us-east-1.amazonaws.com/",
+            "Action=A&B=&C=%C3%AD+%2B&C=2",
+            {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "X-Amz-Date": b"20260105"},
+        ),
+        (
+            "https://dynamodb.us-east-1.amazonaws.com/",
+            b'{"a": "\xc3\xad"}',
+            {"Content-Type": "application/x-amz-json-1.0"},
+        ),
+        ("http://states.us-east-1.amazonaws.com", b"", {"Host": "elsewhere", "Content-Length": "3"}),
+        ("https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/a%2Fb?Qualifier=c", b"{}", {}),
+        ("http://127.0.0.1:9/", b"{}", {}),
+    ],
+)
+def test_moto_reads_a_request_as_it_would_have(url: str, body: Any, headers: dict[str, Any]) -> None:
+    def read() -> Any:
+        request = Request.from_primitives("POST", url, headers, body)
+        parts = (
+            request.raw_url,
+            request.url_root,
+            request.path,
+            request.args,
+            request.mimetype,
+            request.method,
+        )
+        held = {
+            key: value
+            for key, value in request.environ.items()
+            if key not in ("wsgi.input", "werkzeug.request")
+        }
+        return parts, request.data, request.form, list(request.values.items()), dict(request.headers), held
+
+    plain = read()
+    with fast():
+        assert read() == plain
 
 
 def test_a_client_goes_where_its_own_settings_say() -> None:
