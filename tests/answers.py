@@ -19,9 +19,10 @@ from moto.core.serialize import (
     ResponseSerializer,
     XFormedAttributePicker,
 )
-from moto.core.utils import MISSING, get_value
+from moto.core.utils import get_value
 
 Read = Callable[[Any], Any]
+ABSENT = object()
 TOLD = "told"  # the header that takes what was read to the client's parser
 # What a model may say of a shape without any need to read it otherwise.
 PLAIN = {
@@ -55,7 +56,7 @@ class Reader:
         return {**(self.read(result) or {}), "ResponseMetadata": {"RequestId": "request-id"} if ec2 else {}}
 
     def _of(self, shape: Any, path: str) -> Read:
-        made = getattr(self, f"_{shape.type_name}", None)
+        made: Callable[[Any, str], Read] | None = getattr(self, f"_{shape.type_name}", None)
         odd = any(getattr(shape, each, False) for each in ("is_tagged_union", "is_document_type"))
         return _unread if made is None or odd or shape.serialization.keys() - PLAIN else made(shape, path)
 
@@ -71,7 +72,7 @@ class Reader:
             for key, names, get, transform, read_member in known[type(value)]:
                 found = None
                 for name in names:
-                    if (there := get(value, name, MISSING)) is not MISSING:
+                    if (there := get(value, name, ABSENT)) is not ABSENT:
                         found = there
                         break
                 if transform:
@@ -187,8 +188,9 @@ def told(result: ActionResult, context: ActionContext) -> Any:
     return execute(result, context)
 
 
-def hearing(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """A parser's `_do_parse`, which takes what it was told, if anything."""
+def hearing(kind: type[parsers.ResponseParser]) -> Callable[..., Any]:
+    """The `_do_parse` of this kind of parser, which takes what it was told, if anything."""
+    parse = vars(kind)["_do_parse"]
 
     def _do_parse(parser: Any, response: dict[str, Any], shape: Any) -> Any:
         answer = response["headers"].pop(TOLD, None)

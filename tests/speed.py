@@ -8,7 +8,7 @@ import random
 import re
 import weakref
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.machinery import SourceFileLoader
 from typing import Any
@@ -52,7 +52,7 @@ _compiled = functools.lru_cache(maxsize=None)(SourceFileLoader.source_to_code)
 _moment = functools.lru_cache(maxsize=10_000)(parsers.DEFAULT_TIMESTAMP_PARSER)
 _endpoint, _urls = EndpointRulesetResolver.construct_endpoint, BaseBackend.urls
 _urls_of: dict[type, Any] = {}
-_from_primitives: Any = vars(Request)["from_primitives"].__func__
+_from_primitives: Callable[..., Request] = vars(Request)["from_primitives"].__func__
 _ENVIRON = {
     key: value
     for key, value in Request.from_primitives("POST", "https://aws/", {}, b"").environ.items()
@@ -191,8 +191,10 @@ def fast() -> Iterator[None]:
             (SourceFileLoader, "source_to_code", _compiled),
             (parsers, "DEFAULT_TIMESTAMP_PARSER", _moment),
             (responses.ActionResult, "execute_result", answers.told),
-            (parsers.QueryParser, "_do_parse", answers.hearing(parsers.QueryParser._do_parse)),
-            (parsers.JSONParser, "_do_parse", answers.hearing(parsers.JSONParser._do_parse)),
+            *(
+                (kind, "_do_parse", answers.hearing(kind))
+                for kind in (parsers.QueryParser, parsers.JSONParser)
+            ),
             (EndpointRulesetResolver, "construct_endpoint", _resolved),
             (BaseBackend, "urls", property(_urls_once)),
             (Request, "from_primitives", classmethod(_posted)),
