@@ -106,7 +106,7 @@ def test_moto_reads_a_request_as_it_would_have(url: str, body: Any, headers: dic
         held = {
             key: value
             for key, value in request.environ.items()
-            if key not in ("wsgi.input", "werkzeug.request")
+            if key not in ("wsgi.errors", "wsgi.input", "werkzeug.request")
         }
         return parts, request.data, request.form, list(request.values.items()), dict(request.headers), held
 
