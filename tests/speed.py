@@ -2,16 +2,17 @@
 
 import copy
 import functools
+import io
 import os
 import random
+import re
 import weakref
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.machinery import SourceFileLoader
 from typing import Any
 from unittest.mock import patch
-from xml.sax.saxutils import escape, quoteattr
 
 from botocore import parsers, session
 from botocore.regions import EndpointRulesetResolver
@@ -19,14 +20,17 @@ from botocore.retries.quota import RetryQuota
 from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
 from moto.backend_index import backend_url_patterns
-from moto.core import responses, serialize
+from moto.core import responses
 from moto.core.base_backend import BaseBackend
-from moto.core.utils import get_value, method_names_from_class
+from moto.core.request import Request, environ_key_for_header
+from moto.core.utils import camelcase_to_underscores, method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.moto_api._internal import moto_random
 from moto.utilities import aws_headers
+
+from tests import answers
 
 USED = (
     "dynamodb",
@@ -48,6 +52,12 @@ _compiled = functools.lru_cache(maxsize=None)(SourceFileLoader.source_to_code)
 _moment = functools.lru_cache(maxsize=10_000)(parsers.DEFAULT_TIMESTAMP_PARSER)
 _endpoint, _urls = EndpointRulesetResolver.construct_endpoint, BaseBackend.urls
 _urls_of: dict[type, Any] = {}
+_from_primitives: Callable[..., Request] = vars(Request)["from_primitives"].__func__
+_ENVIRON = {
+    key: value
+    for key, value in Request.from_primitives("POST", "https://aws/", {}, b"").environ.items()
+    if key != "werkzeug.request"
+}
 
 
 def _resolved(self: Any, operation_model: Any, call_args: Any, request_context: Any) -> Any:
@@ -58,30 +68,27 @@ def _resolved(self: Any, operation_model: Any, call_args: Any, request_context: 
     return known[operation_model.name]
 
 
-def _body(_: Any, body: dict[str, Any]) -> str:
-    return "".join(_element(name, value) for name, value in body.items())
-
-
-def _element(name: str, value: Any) -> str:
-    """As xmltodict.unparse does, without a SAX event for each beginning and end."""
-    if isinstance(value, list):
-        return "".join([_element(name, each) for each in value])
-    if not isinstance(value, dict):
-        value = {"#text": value}
-    attributes, inner, text = "", "", ""
-    for key, held in value.items():
-        if key == "#text":
-            text = "" if held is None else escape(_text(held))
-        elif key.startswith("@"):
-            attributes += f" {key[1:]}={quoteattr(_text(held))}"
-        else:
-            inner += _element(key, held)
-    inner += text
-    return f"<{name}{attributes}>{inner}</{name}>" if inner else f"<{name}{attributes}/>"
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _posted(cls: type[Request], method: str, url: str, headers: Any, body: Any = None) -> Request:
+    """The same as `from_primitives` makes of it, without taking a URL apart and putting it together again."""
+    scheme, _, host = url.removesuffix("/").partition("://")
+    root = method == "POST" and "Host" not in headers and re.fullmatch(r"[a-z0-9.-]+", host)
+    if not root or not isinstance(body, str | bytes):
+        return _from_primitives(cls, method, url, headers, body)
+    sent = body.encode() if isinstance(body, str) else body
+    given = {
+        environ_key_for_header(key): value.decode() if isinstance(value, bytes) else value
+        for key, value in headers.items()
+    }
+    posted = {
+        "HTTP_HOST": host,
+        "SERVER_NAME": host,
+        "wsgi.input": io.BytesIO(sent),
+        "wsgi.url_scheme": scheme,
+    }
+    port = "443" if scheme == "https" else "80"
+    request = cls({**_ENVIRON, **given, **posted, "SERVER_PORT": port, "CONTENT_LENGTH": str(len(sent))})
+    request.url_root = f"{scheme}://{host}/"
+    return request
 
 
 def _urls_once(self: Any) -> Any:
@@ -119,29 +126,6 @@ def forgive() -> None:
     """Clients outlive a world, and each keeps count of its retries: another run begins with none."""
     for quota in list(_quotas):
         quota._available_capacity = quota._max_capacity  # type: ignore[attr-defined]
-
-
-_MISSING = object()
-_names_of: dict[tuple[Any, ...], list[str]] = {}
-
-
-def _pick(self: Any, context: Any) -> Any:
-    """As AttributePicker does, but a shape's possible names are worked out once."""
-    known = (type(self), type(context.obj), context.key, context.shape)
-    if known not in _names_of:
-        _names_of[known] = list(self.get_possible_keys(context))
-    value = None
-    for name in _names_of[known]:
-        found = get_value(context.obj, name, _MISSING)
-        if found is not _MISSING:
-            value = found
-            break
-    if self.response_transformers:
-        path = f"{context.key_path}.{context.key}"
-        for transformed, transform in self.response_transformers.items():
-            if path.endswith(transformed):
-                return transform(value)
-    return value
 
 
 def _unchanged(self: Any, *_: Any, **__: Any) -> None:
@@ -200,7 +184,6 @@ def fast() -> Iterator[None]:
             (responses, "method_names_from_class", _names),
             (aws_headers, "gen_amz_crc32", lambda *_: 0),
             (moto_random.MotoRandom, "get_random_string", _drawn),
-            (serialize.AttributePicker, "__call__", _pick),
             (DynamoDBBackend, "transact_write_items", _transact_lightly),
             (Table, "__deepcopy__", _copied),
             (os, "urandom", random.randbytes),
@@ -208,9 +191,15 @@ def fast() -> Iterator[None]:
             (session, "create_loader", _loader),
             (SourceFileLoader, "source_to_code", _compiled),
             (parsers, "DEFAULT_TIMESTAMP_PARSER", _moment),
-            (serialize.BaseXMLSerializer, "_serialize_body", _body),
+            (responses.ActionResult, "execute_result", answers.told),
+            *(
+                (kind, "_do_parse", answers.hearing(kind))
+                for kind in (parsers.QueryParser, parsers.JSONParser)
+            ),
             (EndpointRulesetResolver, "construct_endpoint", _resolved),
             (BaseBackend, "urls", property(_urls_once)),
+            (Request, "from_primitives", classmethod(_posted)),
+            (responses, "camelcase_to_underscores", functools.cache(camelcase_to_underscores)),
         ):
             hooks.enter_context(patch.object(target, name, value, create=name == "__deepcopy__"))
         hooks.enter_context(patch.dict(os.environ, MOTO_EC2_LOAD_DEFAULT_AMIS="false"))

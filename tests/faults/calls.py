@@ -1,5 +1,6 @@
 """Kinds of faults on single calls: what botocore's hooks can do to one attempt, or to all of a sort."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -212,7 +213,7 @@ class _Kept:
 
     def answer(self) -> Any:
         raw: Any = MockRawResponse(self.content)
-        return AWSResponse(self.url, self.status, self.headers, raw)
+        return AWSResponse(self.url, self.status, copy.deepcopy(self.headers), raw)
 
 
 @kind("stale")

@@ -1,14 +1,13 @@
 """What makes the emulated AWS fast leaves what it answers as it was."""
 
 import copy
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
-from moto.core.serialize import BaseXMLSerializer
+from moto.core.request import Request
 from moto.dynamodb.models import dynamodb_backends
 
 from local.control.session import ACCOUNT, REGION
@@ -75,22 +74,45 @@ def test_what_was_copied_before_a_transaction_stays_as_it_was(table: Any) -> Non
     assert shown(table) == {"a": "before", "b": "before"}
 
 
-def test_an_answer_in_xml_is_what_moto_makes_of_it() -> None:
-    answer: dict[str, Any] = {
-        "Response": {
-            "@xmlns": 'https://aws.example/"2015"&<',
-            "Groups": {"member": [{"Name": 'a & b < c > d "e"', "Size": 3, "On": True}, {"Name": ""}]},
-            "Reasons": {"member": ["one", None, "línea\n"]},
-            "None": None,
-            "Empty": {},
-            "Lists": {"member": []},
-            "Told": {"@type": "x", "#text": "words", "More": False},
+@pytest.mark.parametrize(
+    ("url", "body", "headers"),
+    [
+        (
+            "https://elasticloadbalancing.us-east-1.amazonaws.com/",
+            "Action=A&B=&C=%C3%AD+%2B&C=2",
+            {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "X-Amz-Date": b"20260105"},
+        ),
+        (
+            "https://dynamodb.us-east-1.amazonaws.com/",
+            b'{"a": "\xc3\xad"}',
+            {"Content-Type": "application/x-amz-json-1.0"},
+        ),
+        ("http://states.us-east-1.amazonaws.com", b"", {"Host": "elsewhere", "Content-Length": "3"}),
+        ("https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/a%2Fb?Qualifier=c", b"{}", {}),
+        ("http://127.0.0.1:9/", b"{}", {}),
+    ],
+)
+def test_moto_reads_a_request_as_it_would_have(url: str, body: Any, headers: dict[str, Any]) -> None:
+    def read() -> Any:
+        request = Request.from_primitives("POST", url, headers, body)
+        parts = (
+            request.raw_url,
+            request.url_root,
+            request.path,
+            request.args,
+            request.mimetype,
+            request.method,
+        )
+        held = {
+            key: value
+            for key, value in request.environ.items()
+            if key not in ("wsgi.errors", "wsgi.input", "werkzeug.request")
         }
-    }
-    serializer: Any = SimpleNamespace(pretty_print=False)
-    plain = BaseXMLSerializer._serialize_body(serializer, answer)
+        return parts, request.data, request.form, list(request.values.items()), dict(request.headers), held
+
+    plain = read()
     with fast():
-        assert BaseXMLSerializer._serialize_body(serializer, answer) == plain
+        assert read() == plain
 
 
 def test_a_client_goes_where_its_own_settings_say() -> None:

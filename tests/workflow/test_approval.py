@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,16 +10,13 @@ from local import seed
 from local.control.session import session
 from local.control.urls import Answer
 from tests.person import Person
-from tests.workflow.world import MINUTE, ONE_STEP, Release, World, opened
+from tests.workflow.world import MINUTE, ONE_STEP, Release, World
 
 WHY = "looked at the checkout by hand"
 BOTH = {"before_traffic": True, "before_promote": True, "minutes": 60}
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
-    with opened(steps=ONE_STEP, approval={"before_traffic": True, "minutes": 60}) as standing:
-        yield standing
+pytestmark = pytest.mark.profile(steps=ONE_STEP, approval={"before_traffic": True, "minutes": 60})
 
 
 def waiting(world: World, **asked: Any) -> Release:
@@ -153,18 +149,17 @@ def test_a_promotion_waits_for_its_own_yes(world: World) -> None:
     assert release.wait().end == "Promoted", release.cause
 
 
-def test_whoever_started_a_release_may_be_kept_from_approving_it() -> None:
-    approval = {"before_traffic": True, "not_by_starter": True}
-    with opened(steps=ONE_STEP, approval=approval) as world:
-        mara, joe = person(world), person(world, "joe")
-        release = waiting(world)
-        own = session().get_credentials()
-        assert own is not None
-        starter = Person(world.cloud, "root", own)
-        early = say(world, mara)
-        assert (early.status, "CloudTrail" in early.body) == (403, True)
-        world.pass_minutes(6)
-        refused = say(world, starter)
-        assert (refused.status, "somebody else has to approve it" in refused.body) == (403, True)
-        assert say(world, joe).status == 200
-        assert release.wait().end == "Promoted", release.cause
+@pytest.mark.profile(steps=ONE_STEP, approval={"before_traffic": True, "not_by_starter": True})
+def test_whoever_started_a_release_may_be_kept_from_approving_it(world: World) -> None:
+    mara, joe = person(world), person(world, "joe")
+    release = waiting(world)
+    own = session().get_credentials()
+    assert own is not None
+    starter = Person(world.cloud, "root", own)
+    early = say(world, mara)
+    assert (early.status, "CloudTrail" in early.body) == (403, True)
+    world.pass_minutes(6)
+    refused = say(world, starter)
+    assert (refused.status, "somebody else has to approve it" in refused.body) == (403, True)
+    assert say(world, joe).status == 200
+    assert release.wait().end == "Promoted", release.cause

@@ -1,11 +1,10 @@
 """AWS throttles, is away, answers late or denies: a release goes on or goes back, and says which call it was."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.workflow.world import ONE_STEP, World, opened
+from tests.workflow.world import ONE_STEP, World
 
 PREPARING = ("CreateImage", "CreateTargetGroup", "ModifyTargetGroupAttributes", "CreateRule", "ModifyRule")
 FLEET = (
@@ -51,11 +50,8 @@ PASSING: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
-    """Green takes everything in one step: what fails here fails at any step."""
-    with opened(steps=ONE_STEP) as standing:
-        yield standing
+# Green takes everything in one step: what fails here fails at any step.
+pytestmark = pytest.mark.profile(steps=ONE_STEP)
 
 
 @pytest.mark.parametrize("calls", [PREPARING, FLEET, LEDGER], ids=["preparing", "fleet", "ledger"])

@@ -1,19 +1,13 @@
 """A fleet that others are replacing meanwhile: no release begins on it, and one that runs goes back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from moto.autoscaling.models import autoscaling_backends
 
 from local.control.session import ACCOUNT, REGION
 from tests.faults.people import owned_by_a_stack
-from tests.workflow.world import Release, World, opened
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with opened() as standing:
-        yield standing
+from tests.workflow.world import Release, World
 
 
 def refresh(world: World, group: str) -> None:

@@ -5,6 +5,8 @@ import re
 import shlex
 from typing import Any
 
+import pytest
+
 from local import seed
 from tests.stack import ROOT
 from tests.workflow.world import MINUTE, ONE_STEP, Release, World, opened
@@ -38,27 +40,27 @@ def errors(world: World) -> list[Any]:
     return [run["error"] for run in runs if run["function"] == "StartReleaseFunction"]
 
 
-def test_what_a_pipeline_made_is_released_and_promoted_once_and_no_older_image_after_it() -> None:
-    with opened(start_on_image=True, steps=ONE_STEP) as world:
-        older = world.ami("1.9.0")["image_id"]
-        world.pass_minutes(1)
-        pipeline = seed.pipeline(world.cloud, "2.0.0", tags=json.dumps(tags("2.0.0")))
-        world.cloud.client("imagebuilder").start_image_pipeline_execution(imagePipelineArn=pipeline)
-        assert world.cloud.until(lambda: bool(releases(world)), 30 * MINUTE)
-        (release,) = releases(world)
-        release.until("CreateGreen")
-        image = release.record["image"]
-        assert release.arn.endswith(f":shop-{image}")
-        announced(world, image)
-        assert release.wait().end == "Promoted"
-        assert world.cloud.plane.by_version()["2.0.0"].requests > 0
-        announced(world, image)
-        asked = [{"Key": key, "Value": value} for key, value in tags("2.1.0").items()]
-        world.cloud.client("ec2").create_tags(Resources=[older], Tags=asked)
-        announced(world, older)
-        assert [each.arn for each in releases(world)] == [release.arn]
-        assert world.paged() == []
-        assert set(errors(world)) == {None}
+@pytest.mark.profile(start_on_image=True, steps=ONE_STEP)
+def test_what_a_pipeline_made_is_released_and_promoted_once_and_no_older_image_after_it(world: World) -> None:
+    older = world.ami("1.9.0")["image_id"]
+    world.pass_minutes(1)
+    pipeline = seed.pipeline(world.cloud, "2.0.0", tags=json.dumps(tags("2.0.0")))
+    world.cloud.client("imagebuilder").start_image_pipeline_execution(imagePipelineArn=pipeline)
+    assert world.cloud.until(lambda: bool(releases(world)), 30 * MINUTE)
+    (release,) = releases(world)
+    release.until("CreateGreen")
+    image = release.record["image"]
+    assert release.arn.endswith(f":shop-{image}")
+    announced(world, image)
+    assert release.wait().end == "Promoted"
+    assert world.cloud.plane.by_version()["2.0.0"].requests > 0
+    announced(world, image)
+    asked = [{"Key": key, "Value": value} for key, value in tags("2.1.0").items()]
+    world.cloud.client("ec2").create_tags(Resources=[older], Tags=asked)
+    announced(world, older)
+    assert [each.arn for each in releases(world)] == [release.arn]
+    assert world.paged() == []
+    assert set(errors(world)) == {None}
 
 
 def test_the_examples_of_the_page_release_an_image_that_is_made_as_it_says() -> None:
@@ -80,18 +82,20 @@ def test_the_examples_of_the_page_release_an_image_that_is_made_as_it_says() -> 
         assert release.plan["version"] == dict(asked)["viridian:version"]
 
 
-def test_an_image_that_comes_while_another_is_released_starts_nothing_and_people_are_told() -> None:
-    with opened(start_on_image=True, steps=ONE_STEP) as world:
-        image = image_of(world, "2.0.0")
-        world.pass_minutes(1)
-        (release,) = releases(world)
-        release.until("ShiftTraffic")
-        late = image_of(world, "3.0.0")
-        world.pass_minutes(1)
-        assert [each.arn for each in releases(world)] == [release.arn]
-        assert world.paged() == [f"viridian: shop 3.0.0 of {late} was not started"]
-        assert release.record["image"] == image
-        assert release.wait().end == "Promoted"
+@pytest.mark.profile(start_on_image=True, steps=ONE_STEP)
+def test_an_image_that_comes_while_another_is_released_starts_nothing_and_people_are_told(
+    world: World,
+) -> None:
+    image = image_of(world, "2.0.0")
+    world.pass_minutes(1)
+    (release,) = releases(world)
+    release.until("ShiftTraffic")
+    late = image_of(world, "3.0.0")
+    world.pass_minutes(1)
+    assert [each.arn for each in releases(world)] == [release.arn]
+    assert world.paged() == [f"viridian: shop 3.0.0 of {late} was not started"]
+    assert release.record["image"] == image
+    assert release.wait().end == "Promoted"
 
 
 def test_people_hear_of_a_release_that_an_image_has_started_and_that_was_refused() -> None:

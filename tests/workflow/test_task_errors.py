@@ -1,10 +1,8 @@
 """Every Task fails, or never answers: each way into the Catch leads back to blue, with the first error told."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.workflow.world import ONE_STEP, World, opened
+from tests.workflow.world import ONE_STEP, World
 
 TASKS = (
     "BakeImage",
@@ -18,11 +16,8 @@ TASKS = (
 )
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
-    """Green takes everything in one step: what fails here fails at any step."""
-    with opened(steps=ONE_STEP) as standing:
-        yield standing
+# Green takes everything in one step: what fails here fails at any step.
+pytestmark = pytest.mark.profile(steps=ONE_STEP)
 
 
 def ensure_as_before(world: World) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from moto.events.models import EventsBackend
 
 from tests.workflow.test_break_glass import Pager, over_http
-from tests.workflow.world import ONE_STEP, ROOT, World, opened
+from tests.workflow.world import ONE_STEP, ROOT, World
 from viridian.tellings import PHASES
 
 Event = dict[str, Any]
@@ -18,10 +17,9 @@ FORWARD = ["Releasing", "ImageKnown", "CreatingGreen", "ShiftingTraffic", "Shift
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with opened() as standing:
-        listen(standing)
-        yield standing
+def world(prepared: World) -> World:
+    listen(prepared)
+    return prepared
 
 
 def listen(world: World) -> None:
@@ -272,16 +270,15 @@ def test_the_page_names_every_phase() -> None:
     assert named == [name for name, _, _ in PHASES]
 
 
-def test_a_release_that_waits_for_a_person_says_so_and_leaves_the_id_to_the_page() -> None:
-    with opened(steps=ONE_STEP, approval={"before_traffic": True, "minutes": 60}) as world:
-        listen(world)
-        release = world.start(source=world.ami()).until("AwaitApproval")
-        told = heard(world)
-        assert phases(told) == [*FORWARD[:3], "AwaitingApproval"]
-        assert told[-1]["why"] == "Its profile asks for one before its first traffic."
-        (passage,) = json.loads(release.record["passages"])
-        assert passage["approval"] not in json.dumps(told)
-        assert announced(world) == [
-            "shop 2.0.0 is being released",
-            "shop 2.0.0 waits for a person's approval",
-        ]
+@pytest.mark.profile(steps=ONE_STEP, approval={"before_traffic": True, "minutes": 60})
+def test_a_release_that_waits_for_a_person_says_so_and_leaves_the_id_to_the_page(world: World) -> None:
+    release = world.start(source=world.ami()).until("AwaitApproval")
+    told = heard(world)
+    assert phases(told) == [*FORWARD[:3], "AwaitingApproval"]
+    assert told[-1]["why"] == "Its profile asks for one before its first traffic."
+    (passage,) = json.loads(release.record["passages"])
+    assert passage["approval"] not in json.dumps(told)
+    assert announced(world) == [
+        "shop 2.0.0 is being released",
+        "shop 2.0.0 waits for a person's approval",
+    ]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.workflow.world import MINUTE, ONE_STEP, Release, World, opened
 
 # The world begins in the New York night; it is four o'clock there.
@@ -19,38 +21,38 @@ def changed(world: World, release: Release) -> list[str]:
     return [call["call"] for call in world.cloud.calls.of(release.arn) if call["mutating"]]
 
 
-def test_a_release_of_the_night_waits_for_its_window_and_another_runs_meanwhile() -> None:
-    with opened(steps=ONE_STEP, windows=MORNING) as world:
-        waits = ready(world, version="3.0.0").until("WaitForWindow")
-        urgent = ready(world, fault="third", override_window=OVERRIDE).wait()
-        assert urgent.end == "RolledBack", urgent.cause
-        assert urgent.plan["override_window"] == OVERRIDE
-        assert urgent.plan["window"].endswith("overridden because: mends what the customers see")
-        assert (waits.running, changed(world, waits)) == (True, [])
-        assert world.cloud.until(lambda: "Release" in waits.states or not waits.running, 30 * MINUTE)
-        assert waits.states[:6] == [
-            "PlanRelease",
-            "IsDryRun",
-            "WaitForWindow",
-            "PlanRelease",
-            "IsDryRun",
-            "Release",
-        ]
-        assert waits.wait().end == "Promoted", waits.cause
-        assert waits.plan["started_at"].startswith("2026-01-05T09:25:0")
+@pytest.mark.profile(steps=ONE_STEP, windows=MORNING)
+def test_a_release_of_the_night_waits_for_its_window_and_another_runs_meanwhile(world: World) -> None:
+    waits = ready(world, version="3.0.0").until("WaitForWindow")
+    urgent = ready(world, fault="third", override_window=OVERRIDE).wait()
+    assert urgent.end == "RolledBack", urgent.cause
+    assert urgent.plan["override_window"] == OVERRIDE
+    assert urgent.plan["window"].endswith("overridden because: mends what the customers see")
+    assert (waits.running, changed(world, waits)) == (True, [])
+    assert world.cloud.until(lambda: "Release" in waits.states or not waits.running, 30 * MINUTE)
+    assert waits.states[:6] == [
+        "PlanRelease",
+        "IsDryRun",
+        "WaitForWindow",
+        "PlanRelease",
+        "IsDryRun",
+        "Release",
+    ]
+    assert waits.wait().end == "Promoted", waits.cause
+    assert waits.plan["started_at"].startswith("2026-01-05T09:25:0")
 
 
-def test_a_release_that_is_not_to_wait_is_refused_and_touches_nothing() -> None:
-    with opened(windows={**MORNING, "outside": "refuse"}) as world:
-        release = ready(world).wait()
-        assert release.end == "Refused"
-        assert release.cause.startswith(
-            "Refusal: window: outside its windows, daily 04:25-16:00 America/New_York"
-        )
-        assert release.cause.endswith(
-            "Start it after 2026-01-05T09:25:00Z, or give override_window with a reason."
-        )
-        assert changed(world, release) == []
+@pytest.mark.profile(windows={**MORNING, "outside": "refuse"})
+def test_a_release_that_is_not_to_wait_is_refused_and_touches_nothing(world: World) -> None:
+    release = ready(world).wait()
+    assert release.end == "Refused"
+    assert release.cause.startswith(
+        "Refusal: window: outside its windows, daily 04:25-16:00 America/New_York"
+    )
+    assert release.cause.endswith(
+        "Start it after 2026-01-05T09:25:00Z, or give override_window with a reason."
+    )
+    assert changed(world, release) == []
 
 
 def test_no_first_traffic_is_given_after_the_window_has_closed() -> None:
