@@ -1,9 +1,9 @@
 """What the screen shows of a release, made of what one look at AWS has seen; nobody is asked anything here."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -502,7 +502,7 @@ def _ends(seen: Seen) -> tuple[datetime | None, datetime | None]:
     if paused := journal.paused(seen.entries, now):
         rest = max(rest, paused.until - now)
     following = range(0 if n is None else n + 1, len(record.plan.profile.steps))
-    return now + sum((_observed(record, each) for each in following), rest), record.plan.deadline
+    return now + sum((_observed(record, each) for each in following), rest), record.deadline
 
 
 # --- both fleets ----------------------------------------------------------------------------------------------
@@ -676,21 +676,3 @@ def _while_it_runs(seen: Seen) -> Iterator[Order]:
 
 def _order(release: str, name: str, does: str) -> Order:
     return Order(type=f"viridian {name} {release} -m WHY", does=does)
-
-
-def measured_of(side: Literal["blue", "green"], asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What to ask CloudWatch for of one side, given the question for its requests."""
-    stat = asked["MetricStat"]
-    wanted = (
-        ("requests", "RequestCount", "Sum"),
-        ("errors", "HTTPCode_Target_5XX_Count", "Sum"),
-        ("latency", "TargetResponseTime", "Average"),
-    )
-    return [
-        {
-            **asked,
-            "Id": f"{side}_{name}",
-            "MetricStat": {**stat, "Metric": {**stat["Metric"], "MetricName": metric}, "Stat": how},
-        }
-        for name, metric, how in wanted
-    ]

@@ -22,6 +22,7 @@ TYPED = {
     "brake": ("shop", *WHY),
     "collect": (),
     "doctor": (),
+    "explain": ("shop",),
     "hands-off": ("shop", *WHY),
     "history": ("shop",),
     "init": ("shop", "--yes"),
@@ -34,10 +35,11 @@ TYPED = {
     "resume": ("shop", *WHY),
     "rollback": ("shop", *WHY),
     "services": (),
+    "status": ("shop",),
+    "watch": ("shop",),
 }
-OF_A_RELEASE = sorted(
-    set(TYPED) - {"collect", "doctor", "hands-off", "init", "history", "plan", "release", "services"}
-)
+# What only a release that hasn't ended can be told.
+OF_A_RELEASE = ("abort", "approve", "brake", "pause", "promote", "reject", "resolve", "resume", "rollback")
 
 
 def test_every_command_is_tried_here() -> None:
@@ -122,7 +124,7 @@ def test_a_network_that_leads_nowhere(elsewhere: pytest.MonkeyPatch, viridian: C
 
 
 def test_an_unknown_service(world: World, viridian: Command) -> None:
-    for command in ("release", "plan", "history", *OF_A_RELEASE):
+    for command in ("release", "plan", "history", "status", "watch", "explain", *OF_A_RELEASE):
         ran = viridian(command, "nosuch", *TYPED[command][1:])
         assert (ran.code, ran.out) == (3, ""), command
         assert ran.err.startswith("service: nosuch. Register it first"), ran.err

@@ -9,6 +9,7 @@ from bench import __main__ as bench
 from bench import prices, tape
 from bench.release import AtOnce
 from bench.tape import Invocation
+from tests.stack import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_every_handler_is_started_cold_with_its_first_invocation_where_there_is_
     assert found["handlers.promote"] is not None
     assert found["handlers.promote"].at == 1
     assert found["handlers.run_smoke_tests"] is None, "it asks the world, which isn't there"
-    assert len(found) == len(list((bench.ROOT / "functions" / "handlers").glob("[a-z]*.py")))
+    assert len(found) == len(list((ROOT / "functions" / "handlers").glob("[a-z]*.py")))
     assert tape.Invocation(
         "A", "a", None, {}, 0.0, {}, answers=[("ec2", "X", {}), ("ec2", "Y", {})]
     ).services == ["ec2"]

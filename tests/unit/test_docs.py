@@ -24,12 +24,9 @@ from bench import diagram
 from tests.policies import listed
 from tests.stack import ROOT, resources
 from viridian import request
-from viridian_cli.app import app, found
+from viridian_cli.app import app
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("*/*.md")])
-# What other work brings: whatever of it is there must not be listed here any more.
-COMING_COMMANDS = {"explain", "status", "watch"}
-COMING_PAGES = {"network-load-balancers.md", "performance.md", "report.md", "watch.md"}
 # What isn't a command line or a document of its own, by its page and how it begins: the test that holds it, or why none can.
 OTHERWISE = {
     ("CONTRIBUTING.md", "make test     all tests"): "names of targets, each with a word",
@@ -190,8 +187,6 @@ def typed(script: str, folder: Path) -> list[list[str]]:
 
 def check_viridian(words: list[str]) -> None:
     name, *given = words
-    if name in COMING_COMMANDS:
-        return
     group = get_group(app)
     with group.make_context("viridian", [name]) as parent:
         context = group.commands[name].make_context(name, given, parent=parent)
@@ -252,22 +247,15 @@ def test_every_link_leads_to_a_page_and_to_a_title_of_it(page: Path) -> None:
         if link.startswith(("https://", "http://")):
             continue
         name, _, anchor = link.partition("#")
-        if name in COMING_PAGES:
-            continue
         target = page.parent / name if name else page
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
 
 
-def test_what_is_coming_is_not_there_yet() -> None:
-    assert not [name for name in COMING_PAGES if (ROOT / "docs" / name).exists()]
-    assert not COMING_COMMANDS & set(found)
-
-
 def test_every_page_is_in_the_list_of_pages() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"\]\(([\w-]+\.md)\)", index))
-    assert named == {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"} | COMING_PAGES
+    assert named == {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"}
 
 
 # --- what pages say of the code --------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ COMMAND_FORBIDDEN = {
     "viridian_cli": {"boto3", "handlers", "local", "viridian_cli.commands"},
     "viridian_cli/commands": {*AWS, "handlers", "local", "viridian_cli.commands"},
     "viridian_cli/aws": {"handlers", "local", "viridian_cli.commands"},
+    "viridian_cli/report": {*AWS, "handlers", "local", "viridian_cli.commands", "viridian_cli.aws"},
 }
 FORBIDDEN = {name: {*modules, "viridian_cli"} for name, modules in FORBIDDEN.items()}
 # What may be sent without a fence, and why.

@@ -3,26 +3,20 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from viridian.acts import evidence, floors
-from viridian.aws import alarms, clients, trail
+from viridian.acts import evidence
+from viridian.aws import clients, trail
 from viridian.record import Record
 from viridian.signals import Measured
 from viridian.tellings import turned_back
 from viridian_cli import failures, replay
-from viridian_cli.aws import clock, releases
+from viridian_cli.aws import clock, measuring, releases
 from viridian_cli.narrating import Found, Turn
 
 Part = TypeVar("Part")
-# What CloudWatch is asked for of each side, beside its requests.
-_BESIDE = {
-    "errors": ("HTTPCode_Target_5XX_Count", "Sum"),
-    "healthy": ("HealthyHostCount", "Minimum"),
-    "latency": ("TargetResponseTime", "Average"),
-}
 
 
 def gather(record: Record) -> Found:
@@ -101,20 +95,8 @@ def _of(alarm: str, since: datetime, until: datetime) -> Iterator[Turn]:
 
 
 def _measured(record: Record, since: datetime, until: datetime) -> Measured:
-    plan, green = record.plan, record.green_target_group
-    queries = [*_queries("blue", plan.load_balancer, plan.blue.target_group)]
-    queries += _queries("green", record.serves_green, green) if green else ()
-    measured = alarms.measure(queries, since, until)
+    measured = measuring.measure(record, since, until)
     return measured if any(measured.values()) else {}
-
-
-def _queries(side: Literal["blue", "green"], balancer: str, target_group: str) -> Iterator[dict[str, Any]]:
-    asked = floors.requests_of(side, balancer, target_group)
-    stat = asked["MetricStat"]
-    yield {**asked, "Id": f"{side}_requests"}
-    for name, (metric, how) in _BESIDE.items():
-        other = {**stat, "Metric": {**stat["Metric"], "MetricName": metric}, "Stat": how}
-        yield {**asked, "Id": f"{side}_{name}", "MetricStat": other}
 
 
 def _starters(record: Record) -> Mapping[str, str]:

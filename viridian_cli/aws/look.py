@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from viridian import names
-from viridian.acts import evidence, floors, green
+from viridian.acts import evidence, green
 from viridian.aws import alarms, clients, executions, ledger, router
 from viridian.fleet import Side
 from viridian.record import Record
 from viridian.signals import Measured
 from viridian_cli import failures, picture
-from viridian_cli.aws import clock, releases
+from viridian_cli.aws import clock, measuring, releases
 from viridian_cli.exits import OF_END, Exit, Stop
 from viridian_cli.picture import Planning, Seen, State
 
@@ -86,14 +86,7 @@ class Looker:
 
     def _measure(self, record: Record, now: datetime) -> Measured:
         if self._measured is None or now >= self._measured[0] + _MEASURED_EACH:
-            plan = record.plan
-            asked = picture.measured_of(
-                "blue", floors.requests_of("blue", plan.load_balancer, plan.blue.target_group)
-            )
-            if record.green_target_group:
-                counted = floors.requests_of("green", record.serves_green, record.green_target_group)
-                asked += picture.measured_of("green", counted)
-            self._measured = now, alarms.measure(asked, now - MEASURED_BACK, now)
+            self._measured = now, measuring.measure(record, now - MEASURED_BACK, now)
         return self._measured[1]
 
 

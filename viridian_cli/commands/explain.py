@@ -25,7 +25,7 @@ def command(
 ) -> None:
     """Tells a release's whole story: when what happened and why, who had a say, the evidence, the cost, and what to do."""
     stack.find(context.obj)
-    record = releases.pick(service, release) if release else releases.pick(service)
+    record = releases.pick(service, release)
     told = narrating.tell(record, gathering.gather(record))
     if html is not None:
         _write(html, page.render(told))
