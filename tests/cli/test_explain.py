@@ -197,7 +197,7 @@ def test_no_form_shows_the_way_to_green(told: Told) -> None:
 @pytest.mark.parametrize("told", [red], indirect=True, ids=["red"])
 def test_the_example_in_docs_is_such_a_report(told: Told) -> None:
     page = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```text\n\$ viridian explain shop\n(.*?)\n```", page, re.S)
+    (example,) = re.findall(r"```\n\$ viridian explain shop\n(.*?)\n```", page, re.S)
     assert masked(example) == masked(told.text)
 
 

@@ -35,6 +35,7 @@ OTHERWISE = {
     ("docs/clone.md", '{"TargetValue"'): "tests/unit/test_whole_clone.py",
     ("docs/codepipeline.md", "{"): "tests/workflow/test_joins.py",
     ("docs/infrastructure-as-code.md", "resource "): "nothing here reads HCL",
+    ("docs/report.md", "$ viridian explain"): "tests/cli/test_explain.py",
     ("docs/orders.md", "{"): "tests/workflow/test_pausing.py",
     ("docs/register.md", "shop HTTPS:443"): "tests/cli/test_register_page.py",
     ("docs/route53.md", "2.0.0 is good"): "what `make demo-route53` printed",

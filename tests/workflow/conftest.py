@@ -24,10 +24,6 @@ def world(prepared: World) -> World:
     return prepared
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "profile(**fields): what the profile of the test's service says")
-
-
 def pytest_collection_finish(session: pytest.Session) -> None:
     option = session.config.option
     if hasattr(os, "fork") and not (option.collectonly or option.usepdb or option.trace):
