@@ -211,7 +211,7 @@ def owned_by_a_stack(group: Any, cloud: Any, name: str = "shop-prod") -> Callabl
     template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
     cloud.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
     group.tags.append({"key": "aws:cloudformation:stack-name", "value": name, "propagate_at_launch": True})
-    (stack,) = cloudformation_backends[ACCOUNT][REGION].stacks.values()
+    stack = cloudformation_backends[ACCOUNT][REGION].get_stack(name)
     return partial(setattr, stack, "status")
 
 

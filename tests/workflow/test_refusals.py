@@ -369,13 +369,6 @@ def test_a_dry_run_is_refused_as_the_release_would_be(world: World) -> None:
         ensure_refused(world, world.submit(ask(world, dry_run=True)), "guards", "shop-errors")
 
 
-def test_after_all_these_refusals_the_same_world_takes_a_release(world: World) -> None:
-    release = world.submit(ask(world)).until("ShiftTraffic")
-    assert world.holder() == release.id
-    release.wait()
-    assert release.end == "Promoted"
-
-
 @pytest.mark.parametrize("also", ["the listener's default action", "another listener"])
 def test_a_fleet_that_another_rule_leads_to(world: World, also: str) -> None:
     """As blue retires, whoever comes in there would find nobody."""
@@ -398,3 +391,10 @@ def test_a_fleet_that_another_rule_leads_to(world: World, also: str) -> None:
         if made:
             elb.delete_listener(ListenerArn=made)
         elb.modify_listener(ListenerArn=shop.listener_arn, DefaultActions=listener["DefaultActions"])
+
+
+def test_after_all_these_refusals_the_same_world_takes_a_release(world: World) -> None:
+    release = world.submit(ask(world)).until("ShiftTraffic")
+    assert world.holder() == release.id
+    release.wait()
+    assert release.end == "Promoted"
