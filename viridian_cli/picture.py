@@ -10,10 +10,10 @@ import msgspec
 from viridian import dns, gates, names, tellings, traffic
 from viridian.converge import LATE_WRITER_SECONDS
 from viridian.fleet import Side
+from viridian.moment import at
 from viridian.record import ENDED, KEEPS_LOCK, Record
 from viridian.signals import Measured
 from viridian.tellings import Telling, Write
-from viridian.timetable import at
 from viridian.traffic import Forward
 from viridian.verdict import AlarmState
 from viridian_cli import journal

@@ -17,8 +17,12 @@ def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
     record.ensure_in_time(now)
     if kept := ordering.keeps(record, ask.step, now):
         stands = router.forward(record.plan.route).weights
-        return TrafficShifted(step=record.step or 0, weights=stands, shifted_at=now, kept=kept)
-    record.ensure_through(*gates.before(ask.step))
+        since = ordering.observed_since(record, now)
+        return TrafficShifted(step=record.step or 0, weights=stands, shifted_at=since, kept=kept)
+    if not ordering.begun(
+        record, ask.step
+    ):  # what stood there may have been skipped by an order that holds no more
+        record.ensure_through(*gates.before(ask.step))
     others.ensure_still_idle(record)
     green.count_in_dns(record)
     rule = router.find(record.plan.route)

@@ -6,7 +6,7 @@ from viridian import door
 from viridian.acts import ordering
 from viridian.aws.function import handler
 from viridian.door import Replied
-from viridian.errors import Refusal
+from viridian.errors import Busy, Refusal
 from viridian.messages import OrderTaken, TakeOrder
 from viridian.orders import Given
 
@@ -19,4 +19,8 @@ def lambda_handler(ask: TakeOrder) -> OrderTaken:
         replied = ordering.take(given, ask.caller, datetime.now(UTC))
     except Refusal as refusal:
         replied = Replied(status=400, words=str(refusal))
+    except Busy as busy:
+        replied = Replied(
+            status=503, words=f"{busy}. Say it again: an order that is given twice is given once."
+        )
     return OrderTaken(statusCode=replied.status, body=replied.words)

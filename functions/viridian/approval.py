@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from viridian import gates
 from viridian.gates import Move, Passage
+from viridian.moment import at
 from viridian.request import Document, Reason, Release
-from viridian.timetable import at
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):

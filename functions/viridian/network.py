@@ -50,6 +50,15 @@ def ensure_measured(thresholds: Thresholds) -> None:
             raise Refusal(f"thresholds.{field}", f"{value} on a Network Load Balancer", fix)
 
 
+def ensure_no_rules(rules: Sequence[Mapping[str, Any]]) -> None:
+    """Refuses a load balancer whose listeners have rules, as dual-stack ones may: nothing here follows where those lead."""
+    if own := [str(rule["RuleArn"]) for rule in rules if not rule["IsDefault"]]:
+        fix = (
+            "Give such flows a load balancer of their own: a release moves a listener's default action alone."
+        )
+        raise Refusal("route", f"rules stand beside it: {', '.join(own)}", fix)
+
+
 def ensure_port(profile: Profile, standing: Sequence[Listening]) -> int:
     """The port of the preview listener; a Refusal if it isn't named, or one of those that stand has it."""
     port = profile.preview_port

@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
+from viridian.moment import at
 from viridian.request import Document, Reason, Release, ServiceName
-from viridian.timetable import at
 
 # All pauses of a release together: it is judged each minute all the while, and a history has room for 25,000 events.
 LONGEST_MINUTES = 720

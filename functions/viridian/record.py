@@ -9,10 +9,10 @@ from viridian import gates
 from viridian.errors import DeadlinePassed, GateClosed
 from viridian.fence import Fence
 from viridian.gates import Gate, Passage
+from viridian.moment import at
 from viridian.orders import Taken
 from viridian.plan import Plan
 from viridian.request import Step
-from viridian.timetable import at
 from viridian.traffic import WHOLE, Forward
 
 SCHEMA = 1

@@ -8,8 +8,8 @@ from typing import Any
 from viridian import arns, names
 from viridian.errors import Refusal
 from viridian.image import Making
+from viridian.moment import at
 from viridian.request import SEMVER, Profile
-from viridian.timetable import at
 
 _BUILT_AS = "Ec2ImageBuilderArn"  # Image Builder puts it on every AMI that it makes
 

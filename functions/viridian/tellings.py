@@ -8,10 +8,10 @@ import msgspec
 
 from viridian import arns, gates
 from viridian.gates import Passage
+from viridian.moment import at
 from viridian.orders import Kind
 from viridian.plan import in_words
 from viridian.record import Record
-from viridian.timetable import at
 from viridian.traffic import WHOLE, Forward
 
 FORMAT = 1  # of an event: a reader may count on its fields, and new ones may come

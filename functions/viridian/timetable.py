@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 import msgspec
 
 from viridian import gates
+from viridian.moment import at
 from viridian.request import Profile
 
 # What an execution's history has room for, at nine events a look: under 5,000 of them for all that green is observed, and
 # under AWS's 25,000 (aws-facts) if every verdict stays open for as long as it may.
 _LOOKS = 480
-_LOOKS_IF_OPEN = 2_400
+_LOOKS_IF_OPEN = 1_850
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +69,3 @@ def in_words(phases: Sequence[Phase], profile: Profile, deadline: datetime) -> t
         ),
         f"not promoted by {at(deadline)}: it goes back to blue, and by {at(back)} a person is paged",
     )
-
-
-def at(moment: datetime) -> str:
-    """A moment in UTC, as people and AWS write it."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from viridian import arns, names, signals, traffic
+from viridian import arns, names, network, signals, traffic
 from viridian.fence import Fence
 from viridian.record import Record
 from viridian.traffic import Forward
@@ -69,9 +69,12 @@ def alarms(record: Record) -> list[str]:
     """The ARNs of the alarms that call the brake: guards that aren't waived, and green's own."""
     plan = record.plan
     waived = set(plan.waive.alarms if plan.waive else ()) - set(record.reinstated)
+    # Whoever finds a preview listener's port is counted like a user: before the first weight that says nothing of green.
+    counts = record.first_weight_at is not None or not network.is_network(plan.listener)
     own = (
         names.alarm(plan.service, plan.release, signal)
         for signal in signals.of_green(plan.profile.thresholds, arns.suffix(plan.load_balancer))
+        if counts
     )
     return [
         arns.alarm(plan.load_balancer, name) for name in (*plan.profile.guards, *own) if name not in waived

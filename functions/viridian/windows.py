@@ -10,9 +10,9 @@ import msgspec
 
 from viridian import plan
 from viridian.errors import Refusal
+from viridian.moment import at
 from viridian.plan import Plan
 from viridian.request import DAYS, Freeze, Profile, Request, Window, Windows
-from viridian.timetable import at
 
 EXECUTION = timedelta(days=4)  # the release machine's TimeoutSeconds, waiting included
 _YEAR = 366

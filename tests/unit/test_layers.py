@@ -1,6 +1,9 @@
 """The layers: decisions know nothing of AWS, adapters nothing of acts; and what writes asks the fence first."""
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +115,32 @@ def test_there_are_writers_to_look_at() -> None:
 def test_clients_are_made_in_one_place() -> None:
     makers = [module.name for module in MODULES if "import boto3\n" in module.read_text()]
     assert makers == ["clients.py"]
+
+
+def test_every_module_can_be_imported_first() -> None:
+    """As Lambda does it with a handler, and the shell with the command: no other module has been there before."""
+    asked = """
+import importlib, sys
+for name in sys.argv[1:]:
+    for known in [each for each in sys.modules if each.split(".")[0] in ("handlers", "viridian", "viridian_cli")]:
+        del sys.modules[known]
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        print(f"{name}: {error}")
+"""
+    names = [
+        ".".join(module.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+        for root, modules in ((FUNCTIONS, MODULES), (ROOT, COMMANDS))
+        for module in modules
+        if module.stem != "__main__"
+    ]
+    paths = {"PYTHONPATH": f"{ROOT}{os.pathsep}{FUNCTIONS}", "AWS_DEFAULT_REGION": "us-east-1"}
+    ran = subprocess.run(
+        [sys.executable, "-c", asked, *names],
+        env={**os.environ, **paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.stdout, ran.returncode) == ("", 0), ran.stderr

@@ -41,9 +41,8 @@ def find(route: str) -> Route:
 
 
 def rules(route: Route) -> list[dict[str, Any]]:
-    """Every rule of the load balancer of a route that is one of them."""
-    shared = not dns.is_name(route.arn) and not network.is_network(route.listener)
-    return load_balancer.rules_on(route.load_balancer) if shared else []
+    """Every rule of the load balancer that a route shares with others; a name's is its side's alone."""
+    return [] if dns.is_name(route.arn) else load_balancer.rules_on(route.load_balancer)
 
 
 def standby(
@@ -52,13 +51,14 @@ def standby(
     """The standby rule or preview listener as it is to be, and where it forwards to now; a name needs none, each side has its
     load balancer.
 
-    `rules` are all of its load balancer's; of a Network Load Balancer, and of a name, none. Refuses a rule that the smoke
+    `rules` are all of its load balancer's. Refuses a rule that the smoke
     tests would not meet, and one that is not alone in leading to blue.
     """
     token = f"{service}.{secrets.token_hex(16)}"
     if network.is_network(route.listener):
         network.ensure_flows(load_balancer.endpoint(route, None, "/").protocol, blue.sticky_seconds() > 0)
         network.ensure_measured(profile.thresholds)
+        network.ensure_no_rules(rules)
         standing = previews.others(route.listener, service)
         preflight.ensure_only(
             blue.arn, {each.arn: each.forward for each in standing if each.arn != route.arn}

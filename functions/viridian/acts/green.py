@@ -183,7 +183,7 @@ def count_in_dns(record: Record) -> None:
         blue = target_groups.attributes(record.plan.blue.target_group)
         failover = {key: value for key, value in blue.items() if key.startswith(target_groups.DNS_FAILOVER)}
         target_groups.set_attributes(record.green_target_group, failover, record.fence())
-        ledger.note(record.fence(), first_weight_at=datetime.now(UTC))
+        ledger.watch(record, first_weight_at=datetime.now(UTC))
 
 
 def promote(record: Record, green: Side) -> Record:

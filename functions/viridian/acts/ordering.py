@@ -9,9 +9,9 @@ from viridian import orders, verdict, windows
 from viridian.aws import ledger
 from viridian.door import Replied
 from viridian.errors import Fenced, Refusal
+from viridian.moment import at
 from viridian.orders import Given, Taken
 from viridian.record import Record
-from viridian.timetable import at
 from viridian.verdict import Next, Signals, Verdict
 
 
@@ -55,14 +55,25 @@ def look(record: Record, now: datetime) -> Record:
 def keeps(record: Record, step: int, now: datetime) -> str:
     """Why green may not have a step's share, or nothing if it may; one that was about to be written is."""
     order = record.last_order
-    begun = record.plan.profile.steps[step].weight == record.green_percent
-    return order.in_words() if order and order.pauses(now) and not begun else ""
+    return order.in_words() if order and order.pauses(now) and not begun(record, step) else ""
+
+
+def begun(record: Record, step: int) -> bool:
+    """Whether a step's share was written, or was about to be."""
+    return record.plan.profile.steps[step].weight == record.green_percent
+
+
+def observed_since(record: Record, now: datetime) -> datetime:
+    """Since when the step counts at which green is kept: it has been observed, or green would not be on its way to the next."""
+    if record.step is None:
+        return now
+    return now - timedelta(minutes=record.plan.profile.steps[record.step].observe_minutes)
 
 
 def judge(record: Record, signals: Signals, step: int, now: datetime) -> tuple[Verdict, Next]:
     """The verdict on green, and what it means for the plot, by the last order that a person gave."""
-    found, begun = verdict.judge(signals), record.step is not None
-    told, move = verdict.heed(found, signals, record.plan.profile, step, record.last_order, now, begun=begun)
+    found, began = verdict.judge(signals), record.step is not None
+    told, move = verdict.heed(found, signals, record.plan.profile, step, record.last_order, now, begun=began)
     if move == "look_again":  # its time to become healthy begins anew, as at a gate
         ledger.note(record.fence(), green_at=now)
     return told, move

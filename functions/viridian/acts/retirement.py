@@ -18,8 +18,8 @@ from viridian.aws.load_balancer import Rule
 from viridian.converge import Move
 from viridian.dns import Answers
 from viridian.errors import NotPermitted, Refusal
+from viridian.moment import at
 from viridian.record import Record
-from viridian.timetable import at
 
 _LATER = timedelta(days=1)  # so long is waited for somebody to allow what a retirement was not permitted
 _PATIENCE = timedelta(minutes=60)  # so long may what serves be short of capacity before blue is kept for good

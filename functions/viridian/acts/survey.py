@@ -13,10 +13,10 @@ from viridian.aws import alarms, auto_scaling, executions, functions, images, le
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
 from viridian.errors import Refusal
+from viridian.moment import at
 from viridian.plan import LaunchTemplate, Plan
 from viridian.preflight import Lent
 from viridian.request import Profile, ReadySource, Request, Resume
-from viridian.timetable import at
 from viridian.windows import Beginning
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from viridian import leftovers, names, network
 from viridian.aws import clients, ledger, load_balancer
-from viridian.errors import Drifted
+from viridian.errors import Busy, Drifted
 from viridian.fence import Fence
 from viridian.leftovers import Thing, thing
 from viridian.network import Listening
@@ -53,7 +53,7 @@ def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str
 def find_standby(listener: str, service: str) -> dict[str, Any] | None:
     """The listener of the same load balancer that a release of this service has made."""
     standing = _beside(listener)
-    tags = load_balancer.tags_of(list(standing))
+    tags = _tags_of(list(standing))
     mine = (arn for arn, told in tags.items() if names.RELEASE in told and told.get(names.SERVICE) == service)
     return next((standing[arn] for arn in mine), None)
 
@@ -83,8 +83,16 @@ def delete_standby(listener: str, service: str, fence: Fence) -> None:
 def left() -> list[Thing]:
     """Every preview listener that a release made."""
     standing = [str(each["ListenerArn"]) for each in load_balancer.listeners("network")]
-    tags = load_balancer.tags_of(standing)
+    tags = _tags_of(standing)
     return leftovers.things(thing("preview listener", arn, told) for arn, told in tags.items())
+
+
+def _tags_of(listeners: list[str]) -> dict[str, dict[str, str]]:
+    """The tags of listeners. Raises Busy if one of them went since they were listed: another service's preview may."""
+    try:
+        return load_balancer.tags_of(listeners)
+    except clients.reader("elbv2").exceptions.ListenerNotFoundException as gone:
+        raise Busy(f"a listener went meanwhile: {gone}") from gone
 
 
 def _beside(listener: str) -> dict[str, dict[str, Any]]:
