@@ -30,6 +30,7 @@ def _stack(
     context.obj = stack
 
 
+_INTERRUPTED = 130  # what Typer makes of Ctrl-C
 PANELS = ("Release", "Look", "Decide", "Stop", "Keep house")
 
 found = {
@@ -45,7 +46,10 @@ def main(arguments: list[str] | None = None) -> int:
     if region := os.environ.get("AWS_REGION"):  # boto3 reads its other name alone
         os.environ["AWS_DEFAULT_REGION"] = region
     try:
-        return int(app(arguments, standalone_mode=False) or Exit.PROMOTED)
+        code = int(app(arguments, standalone_mode=False) or Exit.PROMOTED)
+        if code == _INTERRUPTED:
+            raise KeyboardInterrupt
+        return code
     except typer.TyperException as error:
         say.complain(error.format_message())
         return Exit.REFUSED

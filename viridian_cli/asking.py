@@ -42,7 +42,7 @@ def document(
     **sources: str | None,
 ) -> dict[str, Any]:
     """The execution's input. What is wrong with it is said here, before anything is started."""
-    asked = {"service": service, "version": version, **_fields(fields)}
+    asked = {**_fields(fields), "service": service, "version": version}
     given = [
         (kind, field, value) for name, value in sources.items() if value for kind, field in [_SOURCES[name]]
     ]

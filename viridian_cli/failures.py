@@ -14,7 +14,7 @@ from botocore.exceptions import (
 )
 
 from viridian import errors
-from viridian.aws.clients import DENIED
+from viridian.aws.clients import DENIED, THROTTLED
 from viridian_cli.exits import Exit, Stop
 
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
@@ -49,6 +49,13 @@ def told(error: Exception) -> Stop:
         return Stop(f"AWS's library says: {_line(error)}", Exit.UNKNOWN)
     line = f"This should not have happened: {type(error).__name__}: {_line(error)}"
     return Stop(f"{line} (VIRIDIAN_DEBUG=1 shows where)", Exit.UNKNOWN)
+
+
+def passes(error: Exception) -> bool:
+    """Whether the same question may be answered a moment later: the network, or too many questions."""
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code") in THROTTLED
+    return isinstance(error, HTTPClientError | exceptions.ConnectionError)
 
 
 def _refused_by_aws(error: ClientError) -> Stop:

@@ -12,17 +12,18 @@ from viridian_cli.exits import Exit
 
 
 def follow(
-    service: str, release: str, execution: str, *, wait: bool, json: bool, before: Record | None = None
+    service: str, release: str | None, execution: str, *, wait: bool, json: bool, before: Record | None = None
 ) -> Exit:
     """Says what was started; with `wait`, stays until it is over and ends with its code.
 
-    `before` is the release as it was when something was ordered for it.
+    `release` is None where it may be another's that is joined; `before` is it as it was when something was ordered for it.
     """
     shown: dict[str, Any] = {"service": service, "release": release, "execution": execution}
     shown["link"] = tellings.link(execution)
     if not json:
         for name, value in shown.items():
-            say.line(f"{name:10} {value}")
+            if value is not None:
+                say.line(f"{name:10} {value}")
     if not wait:
         if json:
             say.document(shown)

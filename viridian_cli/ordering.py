@@ -4,7 +4,7 @@ from typing import Any
 
 from viridian import request
 from viridian.record import CLOSED, Record
-from viridian_cli import say
+from viridian_cli import following, say
 from viridian_cli.aws import machines, releases, stack, urls
 from viridian_cli.exits import Exit, Stop
 
@@ -19,23 +19,26 @@ def rollback(record: Record, reason: str, **how: Any) -> str:
             f"release: {record.plan.release} has ended {record.status}: there is nothing left to take back. "
             f"The way back is a release of another version: `viridian history {record.plan.service}` lists them."
         )
+    if not reason.strip():
+        raise Stop("reason: empty. Say why: it is kept with the release, and told to people.")
     said = {name: value for name, value in how.items() if value}
     asked = {"service": record.plan.service, "release": record.plan.release, "reason": reason, **said}
     request.parse_order(asked)
     return machines.start("rollback", asked)
 
 
-def order(stack_: str, service: str, release: str, json_: bool, **asked: Any) -> Exit:
-    """Tells a release that is under way what to do, signed, and says what was taken down."""
+def order(stack_: str, service: str, release: str, json_: bool, *, wait: bool = False, **asked: Any) -> Exit:
+    """Tells a release that is under way what to do, signed, and says what was taken down; or, with `wait`, how it ends."""
     found = stack.find(stack_)
     record = running(service, release)
     document = {"service": service, "release": record.plan.release, **asked}
     told = urls.post(found.output("OrdersUrl"), found.region, document)
-    if json_:
-        say.document(told)
-    else:
-        say.line(f"{service} {record.plan.version}: {told['says']}")
-    return Exit.PROMOTED
+    if not (wait and json_):
+        say.document(told) if json_ else say.line(f"{service} {record.plan.version}: {told['says']}")
+    if not wait:
+        return Exit.PROMOTED
+    execution = record.plan.execution
+    return following.follow(service, record.plan.release, execution, wait=True, json=json_, before=record)
 
 
 def running(service: str, release: str) -> Record:

@@ -8,6 +8,7 @@ from viridian import tellings
 from viridian.aws import executions, ledger
 from viridian.record import ENDED, KEEPS_LOCK, Record
 from viridian.tellings import Telling, Write
+from viridian_cli import failures
 from viridian_cli.aws import clock
 from viridian_cli.exits import OF_END, Exit, Stop
 
@@ -49,10 +50,17 @@ def until_over(execution: str, say: Say, before: Record | None = None) -> tuple[
     """
     watched, patience = Watched(execution, before), _PATIENCE
     while True:
-        # First how the execution stands: what it wrote before it ended is then seen below.
-        stands = executions.outcome(execution)
-        for telling in watched.phases():
-            say(telling)
+        try:
+            # First how the execution stands: what it wrote before it ended is then seen below.
+            stands = executions.outcome(execution)
+            for telling in watched.phases():
+                say(telling)
+        except Exception as error:
+            if not failures.passes(error) or not patience:
+                raise
+            patience -= 1
+            time.sleep(LOOK_SECONDS)
+            continue
         if stands["status"] == "SUCCEEDED":
             answer = json.loads(stands["output"])
             return str(answer.get("outcome") or answer["end"]), ""

@@ -41,6 +41,13 @@ def test_people_answer_without_knowing_the_questions_id(
         assert release.wait().end == end
 
 
+def test_resolve_leaves_a_release_alone_that_waits_for_nobody(world: World, viridian: Command) -> None:
+    release = world.half_way()
+    ran = viridian("resolve", "shop", *WHY)
+    assert (ran.code, ran.err.startswith(f"release: {release.id} is Releasing: ")) == (3, True)
+    assert release.wait().end == "Promoted"
+
+
 def test_nobody_is_asked_anything(world: World, viridian: Command) -> None:
     release = world.half_way()
     ran = viridian("approve", "shop", *WHY)

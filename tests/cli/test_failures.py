@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
 
@@ -146,3 +148,32 @@ def test_a_release_that_has_ended(ended: World, viridian: Command) -> None:
         assert (ran.code, ran.out) == (3, ""), command
         assert "RolledBack" in ran.err, ran.err
         assert ran.err.count("\n") == 1
+
+
+def test_whoever_stops_looking_is_told_that_it_goes_on(
+    world: World, viridian: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    image = world.ami()["image_id"]
+    monkeypatch.setattr("viridian_cli.waiting.time", SimpleNamespace(sleep=stop))
+    ran = viridian("release", "shop", "2.0.0", "--ami", image, "--wait")
+    assert (ran.code, ran.err) == (4, "Stopped looking. What was begun in AWS goes on.\n")
+
+
+def test_a_wait_survives_a_lost_connection(world: World, viridian: Command) -> None:
+    lost = iter([True] * 3)
+
+    def lose(**_: object) -> None:
+        if next(lost, False):
+            raise EndpointConnectionError(endpoint_url="https://states.us-east-1.amazonaws.com")
+
+    image = world.ami()["image_id"]
+    reader = clients.reader("stepfunctions")
+    reader.meta.events.register_first("before-send.sfn.DescribeExecution", lose)
+    try:
+        assert viridian("release", "shop", "2.0.0", "--ami", image, "--wait").code == 0
+    finally:
+        reader.meta.events.unregister("before-send.sfn.DescribeExecution", lose)
+    assert next(lost, None) is None

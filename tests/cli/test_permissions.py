@@ -43,9 +43,10 @@ def asked(world: World) -> Iterator[set[str]]:
 
 def test_whoever_looks_needs_the_readers_policy_and_nothing_else(world: World, viridian: Command) -> None:
     assert viridian("release", "shop", "2.0.0", "--ami", world.ami()["image_id"], "--wait").code == 0
+    world.start(source=world.ami())  # is not in the ledger yet
     with asked(world) as actions:
         for name, module in found.items():
-            if module.PANEL == "Look":
+            if module.PANEL == "Look" and name != "watch":
                 takes_one = "service" in inspect.signature(module.command).parameters
                 ran = viridian(name, *(["shop"] if takes_one else []))
                 assert ran.code == 0, (name, ran.err)

@@ -63,6 +63,10 @@ def test_a_plan_touches_nothing_and_shows_everything(world: World, viridian: Com
         (("2.0.0", "--fields", "[1]"), "fields: [1]. Give a JSON object"),
         (("2.0.0", "--fields", "@/nowhere.json"), "fields: @/nowhere.json. Give JSON"),
         (("2.0.0", "--ami", "ami-1234567890", "--fields", '{"colour": "blue"}'), "colour"),
+        (
+            ("2.0.0", "--ami", "ami-1234567890", "--fields", '{"dry_run": true}'),
+            "dry_run: true. Use `viridian plan`",
+        ),
     ],
 )
 def test_what_is_wrong_with_it_is_said_before_anything_is_asked(

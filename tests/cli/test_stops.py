@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Command
-from tests.workflow.world import World
+from tests.workflow.world import World, opened
 
 WHY = ("--reason", "checkout is slow")
 
@@ -18,6 +18,41 @@ def test_a_rollback_names_no_release_and_takes_back_the_one_that_runs(
     assert "shop 2.0.0 has no traffic: shop-1 serves alone" in ran.out
     assert world.weights() == {"shop-1": 100}
     assert "checkout is slow" in str(release.record["failure"])
+
+
+def test_a_promoted_release_is_not_taken_back_unless_it_is_named(world: World, viridian: Command) -> None:
+    release = world.release(source=world.ami())
+    ran = viridian("rollback", "shop", *WHY)
+    assert (ran.code, ran.out) == (3, "")
+    assert f"`viridian rollback shop {release.id}`" in ran.err
+    assert world.weights() == {release.green: 100}
+
+
+def test_an_order_needs_a_reason(world: World, viridian: Command) -> None:
+    world.half_way()
+    ran = viridian("rollback", "shop", "--reason", " ")
+    assert (ran.code, ran.err) == (
+        3,
+        "reason: empty. Say why: it is kept with the release, and told to people.\n",
+    )
+
+
+def test_a_second_brake_sees_that_blue_serves_alone(world: World, viridian: Command) -> None:
+    world.half_way()
+    assert [viridian("brake", "shop", *WHY).code for _ in range(2)] == [0, 0]
+
+
+def test_a_release_that_waits_for_its_window_is_aborted_before_it_touched_anything(
+    viridian: Command,
+) -> None:
+    closed = {"time_zone": "UTC", "open": [{"from": "18:00", "to": "19:00"}]}
+    with opened(windows=closed) as world:
+        release = world.start(source=world.ami()).until("WaitForWindow")
+        ran = viridian("abort", "shop", *WHY)
+        assert ran.code == 0, ran.err
+        world.pass_minutes(1)
+        assert release.execution.status == "ABORTED"
+        assert world.holder() is None
 
 
 def test_a_promoted_release_is_taken_back_by_its_version(world: World, viridian: Command) -> None:

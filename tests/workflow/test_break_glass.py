@@ -27,6 +27,7 @@ HANDS_OFF, FIND, TAGS, HEALTH, RAISE, WRITE, READ_BACK, HANDS_ON, RESOLVE = re.f
     r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE
 )
 (STANDBY,) = re.findall(r"^```sh standby\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+(PREVIEW,) = re.findall(r"^```sh network\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 LISTENER_FIND, LISTENER_WRITE = re.findall(r"^```sh listener\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 FILLED_IN = re.findall(r"^export (\w+)=\.\.\.", PAGE, re.MULTILINE)
 SPEED, RATE = 60.0, 30.0
@@ -219,14 +220,17 @@ def test_with_hands_off_a_viridian_that_works_keeps_off_too(tmp_path: Path, serv
         assert (world.holder(), world.orphans()) == (None, [])
 
 
-@pytest.mark.parametrize("route", ["rule", "listener"])
+@pytest.mark.parametrize("route", ["rule", "listener", "network"])
 def test_blue_is_found_where_green_serves_alone(tmp_path: Path, route: str) -> None:
-    with opened(route=route) as world, over_http() as endpoint:
+    flows = {"tracking": "cpu", "preview_port": 8080} if route == "network" else {}
+    with opened(route=route, **flows) as world, over_http() as endpoint:
         release = world.start(source=world.ami()).until("ShiftTraffic", times=2)
         world.pass_minutes(1)
         assert world.weights() == {release.green: 100}
         pager = Pager(endpoint, tmp_path, ROUTE=world.shop.route_arn, SERVICE="shop")
-        (blue,) = [arn for arn, tag in lines(pager.types(STANDBY)).items() if tag != release.id]
+        (blue,) = [
+            arn for arn, tag in lines(pager.types(PREVIEW if flows else STANDBY)).items() if tag != release.id
+        ]
         pager.fills_in(BLUE=blue)
         pager.types(WRITE if route == "rule" else LISTENER_WRITE)
         assert world.weights() == {"shop-1": 100}

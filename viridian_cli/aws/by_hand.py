@@ -1,7 +1,7 @@
 """A route as a person writes it, with their own credentials: no fence, no ledger, no function of Viridian's."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -48,14 +48,20 @@ def _standing_by(route: str, service: str) -> tuple[str, ...]:
     return tuple(standby.weights) if standby else ()
 
 
-def restore(route: str, found: Sides) -> None:
-    """Gives blue everything, and reads it back until the last writer that may still be on its way has had its time."""
+def restore(route: str, found: Sides) -> datetime:
+    """Gives blue everything, and reads it back until the last writer that may still be on its way has had its time.
+
+    Answers with the moment at which blue was first seen to serve alone.
+    """
     _write(route, found)
-    until = clock.now() + timedelta(seconds=LATE_WRITER_SECONDS)
-    while not (alone := router.forward(route).alone(found.blue.target_group)) or clock.now() < until:
-        if not alone:
+    alone_at, until = None, clock.now() + timedelta(seconds=LATE_WRITER_SECONDS)
+    while alone_at is None or clock.now() < until:
+        if router.forward(route).alone(found.blue.target_group):
+            alone_at = alone_at or clock.now()
+        else:
             _write(route, found)
         time.sleep(LOOK_SECONDS)
+    return alone_at
 
 
 def _write(route: str, found: Sides) -> None:

@@ -1,26 +1,22 @@
 """One look at a release: everything that its screen shows, in few calls; what can't be had of it says why."""
 
 import json
-import os
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from viridian import names
 from viridian.acts import evidence, green
-from viridian.aws import alarms, clients, executions, ledger, router
+from viridian.aws import alarms, clients, ledger, router
 from viridian.fleet import Side
 from viridian.record import Record
 from viridian.signals import Measured
 from viridian_cli import failures, picture
-from viridian_cli.aws import clock, measuring, releases
+from viridian_cli.aws import clock, machines, measuring, releases
 from viridian_cli.exits import OF_END, Exit, Stop
 from viridian_cli.picture import Planning, Seen, State
 
 MEASURED_BACK = timedelta(minutes=15)
 _MEASURED_EACH = timedelta(seconds=30)  # a metric costs something, and has nothing new before a minute
-_TRIES = 5
 _LAST = 50  # events: the last state is entered within them, whatever is tried again
 
 T = TypeVar("T")
@@ -39,10 +35,10 @@ class Looker:
         try:
             record = releases.pick(service, named)
         except Stop:
-            if (execution := _running(service, named)) is None:
+            if (execution := machines.underway(service, named)) is None:
                 raise
             return cls(execution)
-        if not named and record.status in picture.OVER and (execution := _running(service, "")):
+        if not named and record.status in picture.OVER and (execution := machines.underway(service, "")):
             return cls(execution)
         return cls(record.plan.execution, record)
 
@@ -118,7 +114,7 @@ def _told(entered: dict[str, Any]) -> dict[str, Any]:
 
 def _planned(execution: str, now: datetime) -> Planning:
     """An execution that has taken no route yet. Raises Stop with its words if it never will."""
-    stands = _described(execution)
+    stands = machines.described(execution)
     if stands["status"] != "RUNNING":
         code = OF_END.get(stands.get("error", ""), Exit.UNKNOWN)
         raise Stop(
@@ -136,28 +132,3 @@ def _planned(execution: str, now: datetime) -> Planning:
         opens_at=datetime.fromisoformat(waits["until"]) if waits else None,
         why=str(waits.get("why", "")),
     )
-
-
-def _running(service: str, named: str) -> str | None:
-    """The execution that runs for a service, in the ledger or not, of this id or version if one is named."""
-    client = clients.reader("stepfunctions")
-    found = client.list_executions(
-        stateMachineArn=os.environ["RELEASE_STATE_MACHINE_ARN"], statusFilter="RUNNING"
-    )
-    for execution in (each["executionArn"] for each in found["executions"]):
-        asked = json.loads(_described(execution).get("input", "{}"))
-        if asked.get("service") != service or asked.get("dry_run") or "version" not in asked:
-            continue
-        ids = ("", asked["version"], names.release(asked["version"], execution))
-        if named in ids:
-            return str(execution)
-    return None
-
-
-def _described(execution: str) -> dict[str, Any]:
-    """An execution as it stands; one that was started a moment ago isn't seen at once (aws-facts S8)."""
-    for _ in range(_TRIES):
-        if "input" in (stands := executions.outcome(execution)):
-            break
-        time.sleep(1)
-    return stands

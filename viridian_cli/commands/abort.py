@@ -1,10 +1,13 @@
 """`viridian abort`: stops the execution of a release."""
 
+import json as json_
+
 import typer
 
-from viridian.aws import executions
-from viridian_cli import following, options, ordering
-from viridian_cli.aws import machines, stack
+from viridian import names
+from viridian.aws import ledger
+from viridian_cli import following, options
+from viridian_cli.aws import machines, releases, stack
 from viridian_cli.exits import Exit, Stop
 
 PANEL = "Stop"
@@ -20,11 +23,13 @@ def command(
 ) -> Exit:
     """Stops a release's execution; the guard then takes the release back. `rollback` does it within seconds."""
     stack.find(context.obj)
-    record = ordering.running(service, release)
-    execution = record.plan.execution
-    if executions.state(execution) != "RUNNING":
-        raise Stop(
-            f"release: {record.plan.release} has no execution that runs: `viridian rollback {service}` takes it back."
-        )
+    execution = machines.underway(service, release)
+    if execution is None:
+        record = releases.pick(service, release)
+        raise Stop(f"release: {record.plan.release} is {record.status}, and no execution of it runs.")
+    version = json_.loads(machines.described(execution)["input"])["version"]
+    before = ledger.find_by_execution(execution)
     machines.stop(execution, reason)
-    return following.follow(service, record.plan.release, execution, wait=wait, json=json, before=record)
+    return following.follow(
+        service, names.release(version, execution), execution, wait=wait, json=json, before=before
+    )

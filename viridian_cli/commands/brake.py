@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from viridian import traffic
-from viridian.aws import executions, ledger, profiles
+from viridian import request, traffic
+from viridian.aws import executions, profiles, router
+from viridian.errors import Refusal
 from viridian_cli import options, ordering, say, waiting
 from viridian_cli.aws import by_hand, clock, releases, stack
 from viridian_cli.exits import OF_END, Exit, Stop
@@ -45,21 +46,18 @@ def command(
 def _ordered(stack_: str, service: str, reason: str) -> dict[str, Any]:
     stack.find(stack_)
     began = clock.now()
-    ordered = releases.pick(service)
-    execution = ordering.rollback(ordered, reason)
+    record = releases.pick(service)
+    plan, execution = record.plan, ordering.rollback(record, reason)
     while True:
         stands = executions.outcome(execution)
-        record = ledger.find(service, ordered.plan.release)
-        if record and record.restored_at and record.restored_at >= began:
-            seconds = round((record.restored_at - began).total_seconds())
-            follow = f"`viridian watch {service}` shows how green is removed."
+        if router.forward(plan.route).alone(plan.blue.target_group):
             return {
                 "service": service,
-                "release": record.plan.release,
+                "release": plan.release,
                 "execution": execution,
-                "blue": record.plan.blue.group,
-                "seconds": seconds,
-                "next": follow,
+                "blue": plan.blue.group,
+                "seconds": round((clock.now() - began).total_seconds()),
+                "next": f"`viridian watch {service}` shows how green is removed.",
             }
         if stands["status"] != "RUNNING":
             raise Stop(
@@ -73,19 +71,22 @@ def _ordered(stack_: str, service: str, reason: str) -> dict[str, Any]:
 def _alone(stack_: str, service: str, route: str, yes: bool) -> dict[str, Any]:
     if not route:
         stack.find(stack_)
-        route = str(profiles.find(service)[0]["route"])
+        try:
+            route = request.parse_profile(profiles.find(service)[0]).route
+        except Refusal as refusal:
+            raise Stop(f"{refusal} Until then, name the route with --route.") from None
     found = by_hand.sides(route, service)
     blue, green = found.blue, found.green
     if not blue.healthy():
         raise Stop(f"{blue.group} has nobody healthy: scale it out first (docs/break-glass.md, step 2).")
     if not yes:
-        say.line(f"{route} shows {traffic.describe(found.forward)}.")
+        shown = f"{route} shows {traffic.describe(found.forward)}."
         other = f"; {green.group} has {green.healthy()}" if green else ""
         has = f"{blue.group}, the older fleet, which has {blue.healthy()} of {blue.standing()} healthy{other}"
-        typer.confirm(f"Give everything to {has}?", abort=True, err=True)
+        if not typer.confirm(f"{shown}\nGive everything to {has}?", err=True):
+            raise Stop("Nothing was written.")
     began = clock.now()
-    by_hand.restore(route, found)
-    seconds = round((clock.now() - began).total_seconds())
+    seconds = round((by_hand.restore(route, found) - began).total_seconds())
     follow = (
         f"Nothing else was touched: green stands, and a release that runs may write again. `viridian hands-off {service}` "
         f"prevents that; `viridian resolve {service}` then ends the release."

@@ -8,7 +8,7 @@ from viridian import names
 from viridian.aws import profiles
 from viridian_cli import asking, following, options
 from viridian_cli.aws import machines, stack
-from viridian_cli.exits import Exit
+from viridian_cli.exits import Exit, Stop
 
 PANEL = "Release"
 
@@ -41,7 +41,10 @@ def command(
         pipeline=pipeline,
     )
     asked |= {"key": key} if key else {}
+    if asked.get("dry_run"):
+        raise Stop("dry_run: true. Use `viridian plan`, which shows what it finds.")
     stack.find(context.obj)
     profiles.find(service)  # refuses one that isn't registered, before anything is started
     execution = machines.start("release", asked)
-    return following.follow(service, names.release(version, execution), execution, wait=wait, json=json)
+    release = None if asked.get("key") else names.release(version, execution)
+    return following.follow(service, release, execution, wait=wait, json=json)

@@ -21,7 +21,7 @@ def command(
     stack.find(context.obj)
     record = releases.pick(service, release)
     if record.status != "Held":
-        return ordering.order(context.obj, service, release, json, order="resume", reason=reason)
+        return ordering.order(context.obj, service, release, json, wait=wait, order="resume", reason=reason)
     execution = machines.start(
         "release", {"service": service, "resume": record.plan.release, "reason": reason}
     )

@@ -6,7 +6,7 @@ import typer
 
 from viridian_cli import asking, following, options, ordering
 from viridian_cli.aws import releases, stack
-from viridian_cli.exits import Exit
+from viridian_cli.exits import Exit, Stop
 
 PANEL = "Stop"
 
@@ -28,5 +28,10 @@ def command(
     shares = asking.parsed("steps", steps)
     stack.find(context.obj)
     record = releases.pick(service, release)
+    if record.status == "Promoted" and not release:
+        named = f"viridian rollback {service} {record.plan.release}"
+        raise Stop(
+            f"release: {record.plan.release} is promoted, and nothing is under way. To take it back: `{named}`."
+        )
     execution = ordering.rollback(record, reason, overwrite=overwrite, steps=shares)
     return following.follow(service, record.plan.release, execution, wait=wait, json=json, before=record)
