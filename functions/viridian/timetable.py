@@ -11,7 +11,7 @@ from viridian.moment import at
 from viridian.request import Profile
 
 # What an execution's history has room for, at nine events a look: under 5,000 of them for all that green is observed, and
-# under AWS's 25,000 (aws-facts) if every verdict stays open for as long as it may.
+# under AWS's 25,000 (aws-facts) if every verdict stays open for as long as it may, and people pause it for twelve hours.
 _LOOKS = 480
 _LOOKS_IF_OPEN = 1_850
 

@@ -69,7 +69,12 @@ def test_it_is_told_in_moments_with_what_becomes_of_a_release_that_is_late() -> 
         (1, 480, 15, 60),
         (1, 1440, 15, 180),
         (20, 72, 15, 180),
-        (4, 10, 1400, 141),  # four days, as long as an execution may take
+        (
+            4,
+            10,
+            1400,
+            183,
+        ),  # four days, as long as an execution may take, and room for twelve hours of pauses
     ],
 )
 def test_green_is_judged_once_a_minute_unless_the_history_has_no_room_for_it(
