@@ -11,6 +11,7 @@ from moto.elbv2.exceptions import (
     DuplicateListenerError,
     DuplicateTargetGroupName,
     ELBClientError,
+    ListenerNotFoundError,
     RuleNotFoundError,
 )
 from moto.elbv2.models import ELBv2Backend, FakeAction, FakeLoadBalancer, FakeTargetGroup
@@ -77,6 +78,7 @@ def install(hooks: Hooks) -> None:
     hooks.wrap(ELBv2Backend, "delete_rule", _delete_rule)
     for name in ("delete_listener", "delete_load_balancer"):
         hooks.wrap(ELBv2Backend, name, _then_associate)
+    hooks.wrap(ELBv2Backend, "describe_tags", _describe_tags)
     hooks.wrap(ELBv2Backend, "create_target_group", _create_target_group)
     hooks.wrap(ELBv2Backend, "modify_target_group_attributes", _modify_attributes)
     hooks.set(ELBv2Backend, "add_tags", _add_tags)
@@ -289,6 +291,20 @@ def _then_associate(original: Any, backend: ELBv2Backend, *arguments: Any, **nam
     result = original(backend, *arguments, **named)
     associate(backend)
     return result
+
+
+def _describe_tags(
+    original: Any, backend: ELBv2Backend, resource_arns: list[str]
+) -> dict[str, dict[str, str]]:
+    """A listener that is gone has no tags, but an error, for all that was asked with it.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTags.html
+    """
+    standing = {arn for balancer in backend.load_balancers.values() for arn in balancer.listeners}
+    if any(":listener/" in arn and arn not in standing for arn in resource_arns):
+        raise ListenerNotFoundError
+    told: dict[str, dict[str, str]] = original(backend, resource_arns)
+    return told
 
 
 def _create_target_group(original: Any, backend: ELBv2Backend, name: str, **asked: Any) -> FakeTargetGroup:

@@ -9,7 +9,7 @@ from tests.account import RELEASE, Account
 from tests.adapters.network import PREVIEW, Network
 from viridian import names
 from viridian.aws import load_balancer, previews, target_groups
-from viridian.errors import Drifted
+from viridian.errors import Busy, Drifted
 from viridian.traffic import Forward
 
 OURS = names.tags("shop", RELEASE)
@@ -122,3 +122,21 @@ def test_a_target_group_for_flows_is_cloned_with_all_that_aws_shows(standing: Ac
         k: v for k, v in like.attributes.items() if target_groups.DNS_FAILOVER not in k
     }
     assert ends.items() <= made.attributes.items()
+
+
+def test_a_listener_that_goes_while_tags_are_read_is_looked_at_again(standing: Account) -> None:
+    """Another service's preview may, at any time."""
+    network = Network(standing)
+    theirs = network.listens(9000)
+    gone: list[str] = []
+
+    def go(params: dict[str, Any], **_: Any) -> None:
+        if not gone:
+            gone.append(theirs)
+            network.elb.delete_listener(ListenerArn=theirs)
+
+    with standing.asked("elbv2", "DescribeTags", go):
+        with pytest.raises(Busy, match="a listener went meanwhile"):
+            previews.find_standby(network.listener, "shop")
+        assert previews.find_standby(network.listener, "shop") is None
+    assert gone == [theirs]

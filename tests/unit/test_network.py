@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from tests.unit.test_record import PLAN
-from viridian import network
+from tests.account import NOW
+from tests.unit.test_record import PLAN, RECORD
+from viridian import network, watch
 from viridian.errors import Refusal
 from viridian.network import Listening
 from viridian.request import Profile, Thresholds
@@ -79,3 +81,21 @@ def test_green_is_asked_as_its_listener_or_its_targets_speak(
     listener: str, health_check: str, asked: str
 ) -> None:
     assert network.scheme(listener, health_check) == asked
+
+
+def test_green_s_own_alarms_call_no_brake_before_it_has_a_user() -> None:
+    """Whoever finds the preview listener is counted like one."""
+    waiting = replace(RECORD, plan=replace(PLAN, listener=LISTENER))
+    assert not [alarm for alarm in watch.alarms(waiting) if ":viridian-" in alarm]
+    carrying = replace(waiting, first_weight_at=NOW)
+    assert {alarm.rpartition("-")[2] for alarm in watch.alarms(carrying)} >= {"errors", "unhealthy"}
+    assert watch.alarms(RECORD) == watch.alarms(replace(RECORD, first_weight_at=NOW)), (
+        "a header keeps others out"
+    )
+
+
+def test_rules_beside_a_listener_are_refused() -> None:
+    default = {"RuleArn": f"{LISTENER}/d", "IsDefault": True}
+    network.ensure_no_rules([default])
+    refused = refusal(network.ensure_no_rules, [default, {"RuleArn": f"{LISTENER}/r", "IsDefault": False}])
+    assert (refused.field, refused.value) == ("route", f"rules stand beside it: {LISTENER}/r")

@@ -1,5 +1,7 @@
 """ShiftTraffic: weights are set, never added to, and only where they are ours and green can carry them."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.account import NOW, Account
@@ -168,6 +170,28 @@ def test_a_share_that_was_about_to_be_written_is_written_all_the_same(account: A
     order(account)
     assert account.run("shift_traffic", step=1)["kept"] == ""
     assert account.weights()["shop-1"] == 50
+
+
+def test_a_share_that_an_order_let_through_asks_no_gate_when_it_is_tried_again(account: Account) -> None:
+    """The order that skipped the gate may be another's by then."""
+    account.planned("shift_traffic", gates=["after_step"])
+    account.run("shift_traffic", step=0)
+    order(account, order="promote", minutes=None)
+    with account.failing("elbv2", "ModifyRule", "Throttling"), pytest.raises(Busy):
+        account.run("shift_traffic", step=2)
+    order(account)
+    assert account.run("shift_traffic", step=2)["kept"] == ""
+    assert account.weights() == {green_name(account): 100}
+
+
+def test_a_step_that_is_kept_has_been_observed(account: Account) -> None:
+    account.shifted()
+    observe = account.record().plan.profile.steps[0].observe_minutes
+    order(account)
+    answer = account.run("shift_traffic", step=1)
+    assert (answer["step"], bool(answer["kept"])) == (0, True)
+    since = datetime.now(UTC) - datetime.fromisoformat(answer["shifted_at"])
+    assert timedelta(minutes=observe) <= since < timedelta(minutes=observe + 1)
 
 
 def test_whoever_hastens_a_release_skips_the_gates_after_its_steps_and_no_other(account: Account) -> None:
