@@ -9,6 +9,7 @@ from typing import Any
 
 from moto.elbv2.exceptions import (
     DuplicateListenerError,
+    DuplicateLoadBalancerName,
     DuplicateTargetGroupName,
     ELBClientError,
     ListenerNotFoundError,
@@ -85,14 +86,36 @@ def install(hooks: Hooks) -> None:
 
 
 def _create_load_balancer(original: Any, backend: ELBv2Backend, *arguments: Any, **named: Any) -> Any:
-    """A load balancer's kind is in its ARN; moto calls all of them `app`."""
+    """A load balancer's kind is in its ARN; moto calls all of them `app`.
+
+    Asked for once more with the same settings it is the one that stands; moto makes another of its name.
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateLoadBalancer.html
+    """
+    before = list(backend.load_balancers.values())
     balancer = original(backend, *arguments, **named)
+    if standing := next((each for each in before if each.name == balancer.name), None):
+        del backend.load_balancers[balancer.arn]
+        backend.tagging_service.delete_all_tags_for_resource(balancer.arn)
+        if _settings(standing) != _settings(balancer):
+            raise DuplicateLoadBalancerName
+        return standing
     if balancer.type == "network":
         was, balancer.arn = balancer.arn, balancer.arn.replace(":loadbalancer/app/", ":loadbalancer/net/")
         backend.load_balancers[balancer.arn] = backend.load_balancers.pop(was)
         backend.tagging_service.copy_tags(was, balancer.arn)
         backend.tagging_service.delete_all_tags_for_resource(was)
     return balancer
+
+
+def _settings(balancer: FakeLoadBalancer) -> tuple[Any, ...]:
+    subnets = sorted(subnet.id for subnet in balancer.subnets)
+    return (
+        balancer.type,
+        balancer.scheme,
+        balancer.ip_address_type,
+        subnets,
+        sorted(balancer.security_groups or ()),
+    )
 
 
 def _load_balancer(original: Any, balancer: Any, *arguments: Any, **named: Any) -> None:

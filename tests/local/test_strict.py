@@ -780,3 +780,22 @@ class TestLedger:
         assert first["Code"] == "None"
         assert (second["Code"], second["Item"]["by"]) == ("ConditionalCheckFailed", {"S": "r1"})
         assert "Item" not in dynamodb.get_item(TableName=table, Key={"pk": {"S": "new"}})
+
+
+def test_a_load_balancer_that_is_asked_for_twice_is_one(cloud: alone.World, shop: seed.Seeded) -> None:
+    make = cloud.client("elbv2").create_load_balancer
+    asked = {"Name": "twice", "Subnets": shop.subnet_ids}
+    first, again = (make(**asked)["LoadBalancers"][0]["LoadBalancerArn"] for _ in range(2))
+    assert first == again
+    assert refusal(make, **asked, Scheme="internal") == "DuplicateLoadBalancerName"
+    named = [
+        each["LoadBalancerArn"] for each in cloud.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    ]
+    assert sorted(named) == sorted([first, shop.load_balancer_arn])
+
+
+def test_a_listener_that_is_gone_has_no_tags_but_an_error(cloud: alone.World, shop: seed.Seeded) -> None:
+    elb = cloud.client("elbv2")
+    elb.describe_tags(ResourceArns=[shop.listener_arn])
+    gone = f"{shop.listener_arn[:-4]}0000"
+    assert refusal(elb.describe_tags, ResourceArns=[shop.listener_arn, gone]) == "ListenerNotFound"
