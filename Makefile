@@ -53,7 +53,7 @@ local: .venv/.stamp
 test: .venv/.stamp
 	@.venv/bin/python -m pytest -q -n 2 --dist worksteal
 
-SOURCES = $(wildcard functions local tests bench)
+SOURCES = $(wildcard functions viridian_cli local tests bench)
 MACHINES = $(wildcard statemachine/*.asl.json)
 TEMPLATES = template.yaml $(wildcard examples/*/template.yaml)
 # SAM builds with the python3.13 that it finds first.

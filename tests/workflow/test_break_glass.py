@@ -222,7 +222,7 @@ def test_with_hands_off_a_viridian_that_works_keeps_off_too(tmp_path: Path, serv
 
 @pytest.mark.parametrize("route", ["rule", "listener", "network"])
 def test_blue_is_found_where_green_serves_alone(tmp_path: Path, route: str) -> None:
-    flows = {"tracking": "cpu", "preview_port": 8080} if route == "network" else {}
+    flows: dict[str, Any] = {"tracking": "cpu", "preview_port": 8080} if route == "network" else {}
     with opened(route=route, **flows) as world, over_http() as endpoint:
         release = world.start(source=world.ami()).until("ShiftTraffic", times=2)
         world.pass_minutes(1)
