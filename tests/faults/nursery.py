@@ -8,7 +8,6 @@ import select
 import signal
 import sys
 import traceback
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 from tests.faults import place, play
 from tests.faults.points import Outcome, Run
+from tests.fork import fork
 
 PATIENCE = 300.0  # real seconds after which a run is stuck
 CHUNK = 40
@@ -90,7 +90,7 @@ class _Worker:
         self._tasks = tasks
         self._left = dict(enumerate(tasks))
         self.pipe, writing = os.pipe()
-        self._pid = _fork(lambda: _work(tasks, writing))
+        self._pid = fork(lambda: _work(tasks, writing))
         os.close(writing)
 
     def read(self) -> tuple[Task, Outcome] | None:
@@ -110,26 +110,6 @@ class _Worker:
     def kill(self) -> None:
         os.kill(self._pid, signal.SIGTERM)
         self.close()
-
-
-def _fork(work: Callable[[], None]) -> int:
-    """A process for this work alone; it ends with it, without this one's exit handlers."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # there are threads, and none of them is needed
-        pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        work()
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
 
 
 def _work(tasks: list[Task], pipe: int) -> None:
@@ -169,7 +149,7 @@ def _in_child(work: Callable[[], Outcome], run: Run) -> Outcome:
         os.close(reading)
         _send(writing, work())
 
-    pid = _fork(tell)
+    pid = fork(tell)
     os.close(writing)
     try:
         ready, _, _ = select.select([reading], [], [], PATIENCE)

@@ -6,10 +6,8 @@ The process with the world runs no test, and the one that runs the others never 
 import gc
 import os
 import signal
-import sys
-import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
@@ -19,6 +17,7 @@ from _pytest.runner import runtestprotocol
 
 from local import seed
 from local.cloud import TICK_SECONDS
+from tests.fork import fork
 from tests.workflow.world import World, opened
 
 FEW = 5  # tests, for which warming up doesn't pay
@@ -64,7 +63,7 @@ class Nursery:
             self._line.close()
             _serve(session, theirs)
 
-        self._pid = _fork(work)
+        self._pid = fork(work)
         theirs.close()
 
     def takes(self, item: pytest.Item) -> bool:
@@ -127,7 +126,7 @@ def _serve(session: pytest.Session, line: Connection) -> None:
         gc.freeze()
         while index is not None:
             item = session.items[index]
-            _, status = os.waitpid(_fork(lambda item=item: _play(item, world, line)), 0)  # type: ignore[misc]
+            _, status = os.waitpid(fork(lambda item=item: _play(item, world, line)), 0)  # type: ignore[misc]
             if status:
                 line.send(f"its process died: {os.waitstatus_to_exitcode(status)}")
             index = _next(line)
@@ -176,24 +175,3 @@ class _Told:
         self.warned.append(
             {"warning_message": warning_message, "when": when, "nodeid": nodeid, "location": location}
         )
-
-
-def _fork(work: Callable[[], None]) -> int:
-    """A process for this work alone; it ends with it, without this one's exit handlers."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # there are threads, and none of them is needed
-        pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        work()
-        code = 0
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
