@@ -24,6 +24,11 @@ OF_END = {
 }
 
 
+def code(end: str) -> Exit:
+    """The code that goes with an end; with anything else it can't be told."""
+    return OF_END.get(end, Exit.UNKNOWN)
+
+
 class Stop(Exception):
     """The command can't do what was asked: one line that says what to do, and the code to end with."""
 

@@ -7,7 +7,7 @@ import msgspec
 from viridian import tellings
 from viridian.record import Record
 from viridian.tellings import Telling
-from viridian_cli import say, waiting
+from viridian_cli import exits, say, waiting
 from viridian_cli.exits import Exit
 
 
@@ -43,5 +43,5 @@ def follow(
         ]
         say.document({**shown, "end": end, "cause": cause, "phases": msgspec.to_builtins(told)})
     else:
-        say.line(f"{end}. {cause}".strip(), style="green" if waiting.code(end) == Exit.PROMOTED else "red")
-    return waiting.code(end)
+        say.line(f"{end}. {cause}".strip(), style="green" if exits.code(end) == Exit.PROMOTED else "red")
+    return exits.code(end)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from viridian.plan import in_words
-from viridian.record import ENDED, KEEPS_LOCK, Record
+from viridian.record import OVER, Record
 from viridian.signals import PERIOD, Measured
 from viridian.tellings import LONGEST, Telling, link, turned_back
 from viridian_cli import course, replay
@@ -58,7 +58,7 @@ def tell(record: Record, found: Found) -> Story:
     """The whole story; the value that leads to green before others is not in it, wherever it was quoted."""
     plan, entered = record.plan, _entered(found)
     phases = replay.phases(record, found.journal, entered)
-    last, over = phases[-1], record.status in (*ENDED, *KEEPS_LOCK)
+    last, over = phases[-1], record.status in OVER
     blue = _blue(record)
     slices = _slices(record, found, blue, _until(record, found, entered))
     story = Story(

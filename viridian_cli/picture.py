@@ -11,7 +11,7 @@ from viridian import dns, gates, names, tellings, traffic
 from viridian.converge import LATE_WRITER_SECONDS
 from viridian.fleet import Side
 from viridian.moment import at
-from viridian.record import ENDED, KEEPS_LOCK, Record
+from viridian.record import KEEPS_LOCK, OVER, Record
 from viridian.signals import Measured
 from viridian.tellings import Telling, Write
 from viridian.traffic import Forward
@@ -20,7 +20,6 @@ from viridian_cli import journal
 from viridian_cli.aws.releases import Entry
 from viridian_cli.journal import Event
 
-OVER = (*ENDED, *KEEPS_LOCK)
 _MINUTES = 5  # that the fleets are compared over
 _TREND = 12  # minutes
 

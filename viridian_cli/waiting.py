@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from viridian import tellings
 from viridian.aws import executions, ledger
-from viridian.record import ENDED, KEEPS_LOCK, Record
+from viridian.record import OVER, Record
 from viridian.tellings import Telling, Write
 from viridian_cli import failures
 from viridian_cli.aws import clock
 from viridian_cli.exits import OF_END, Exit, Stop
 
 LOOK_SECONDS = 5
-_OVER = (*ENDED, *KEEPS_LOCK)
 _PATIENCE = 720  # looks: an hour, in which the sweeper comes sixty times
 
 Say = Callable[[Telling], None]
@@ -70,15 +69,10 @@ def until_over(execution: str, say: Say, before: Record | None = None) -> tuple[
             record, patience = watched.record, patience - 1
             if record is None:
                 raise Stop(f"It ended {stands['status']} before it touched anything.", Exit.UNKNOWN)
-            if record.status in _OVER:
+            if record.status in OVER:
                 return record.status, record.failure or ""
             if not patience:
                 raise Stop(
                     f"Its execution ended {stands['status']}, and nobody has taken it over.", Exit.UNKNOWN
                 )
         time.sleep(LOOK_SECONDS)
-
-
-def code(end: str) -> Exit:
-    """The code that goes with an end."""
-    return OF_END.get(end, Exit.UNKNOWN)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import msgspec
 from rich.live import Live
 
-from viridian_cli import failures, picture, say, waiting
+from viridian_cli import exits, failures, picture, say
 from viridian_cli.aws.look import Looker
 from viridian_cli.exits import Exit, Stop
 from viridian_cli.picture import Picture, Planning, Seen
@@ -89,9 +89,9 @@ def watch(looker: Looker, json: bool) -> Exit:
     elif not json:
         say.line(
             f"{last.status}. {last.why}",
-            style="green" if waiting.code(last.status) == Exit.PROMOTED else "red",
+            style="green" if exits.code(last.status) == Exit.PROMOTED else "red",
         )
-    return waiting.code(last.status)
+    return exits.code(last.status)
 
 
 def once(looker: Looker, json: bool) -> Exit:

@@ -9,7 +9,7 @@ from viridian import converge
 from viridian.converge import End
 from viridian.errors import Refusal
 from viridian.plan import Plan
-from viridian.record import KEEPS_LOCK, Record
+from viridian.record import OVER, Record
 from viridian.request import Request
 
 _LOOK_SECONDS = 30
@@ -27,7 +27,7 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
 def join(wanted: Request, record: Record, waited: timedelta) -> Joined:
     """What the release of the same key has come to. Raises Refusal if it is not the one that is wanted."""
     _ensure_same(wanted, record.plan)
-    if not record.ended and record.status not in KEEPS_LOCK:
+    if record.status not in OVER:
         return Joined(again_in=max(_LOOK_SECONDS, int(waited.total_seconds()) // _PATIENCE))
     end = "Promoted" if record.status == "Retired" else record.status
     cause = converge.whole_cause(record.failure, record.outcome)

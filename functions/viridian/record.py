@@ -19,6 +19,7 @@ SCHEMA = 1
 ENDED = ("Promoted", "Retired", "RolledBack")
 CLOSED = ("Retired", "RolledBack")
 KEEPS_LOCK = ("Held", "RollbackIncomplete")  # a person must decide first
+OVER = (*ENDED, *KEEPS_LOCK)  # nobody is at it
 # What a release that is resumed leaves behind of its way back.
 FRESH = (
     "converger",

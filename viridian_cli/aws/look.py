@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from viridian.acts import evidence, green
 from viridian.aws import alarms, clients, ledger, router
 from viridian.fleet import Side
-from viridian.record import Record
+from viridian.record import OVER, Record
 from viridian.signals import Measured
-from viridian_cli import failures, picture
+from viridian_cli import exits, failures
 from viridian_cli.aws import clock, machines, measuring, releases
-from viridian_cli.exits import OF_END, Exit, Stop
+from viridian_cli.exits import Stop
 from viridian_cli.picture import Planning, Seen, State
 
 MEASURED_BACK = timedelta(minutes=15)
@@ -38,7 +38,7 @@ class Looker:
             if (execution := machines.underway(service, named)) is None:
                 raise
             return cls(execution)
-        if not named and record.status in picture.OVER and (execution := machines.underway(service, "")):
+        if not named and record.status in OVER and (execution := machines.underway(service, "")):
             return cls(execution)
         return cls(record.plan.execution, record)
 
@@ -116,7 +116,7 @@ def _planned(execution: str, now: datetime) -> Planning:
     """An execution that has taken no route yet. Raises Stop with its words if it never will."""
     stands = machines.described(execution)
     if stands["status"] != "RUNNING":
-        code = OF_END.get(stands.get("error", ""), Exit.UNKNOWN)
+        code = exits.code(stands.get("error", ""))
         raise Stop(
             str(stands.get("cause") or f"It ended {stands['status']} before it touched anything."), code
         )

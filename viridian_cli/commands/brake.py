@@ -8,9 +8,9 @@ import typer
 from viridian import request, traffic
 from viridian.aws import executions, profiles, router
 from viridian.errors import Refusal
-from viridian_cli import options, ordering, say, waiting
+from viridian_cli import exits, options, ordering, say, waiting
 from viridian_cli.aws import by_hand, clock, releases, stack
-from viridian_cli.exits import OF_END, Exit, Stop
+from viridian_cli.exits import Exit, Stop
 
 PANEL = "Stop"
 
@@ -63,7 +63,7 @@ def _ordered(stack_: str, service: str, reason: str) -> dict[str, Any]:
             raise Stop(
                 f"{stands.get('error') or stands['status']}: {stands.get('cause', '')} "
                 f"If traffic must move all the same: `viridian brake {service} --without-ledger`.",
-                OF_END.get(stands.get("error", ""), Exit.UNKNOWN),
+                exits.code(stands.get("error", "")),
             )
         time.sleep(waiting.LOOK_SECONDS)
 

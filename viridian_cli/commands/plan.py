@@ -6,9 +6,9 @@ import time
 import typer
 
 from viridian.aws import executions, profiles
-from viridian_cli import asking, options, say
+from viridian_cli import asking, exits, options, say
 from viridian_cli.aws import machines, stack
-from viridian_cli.exits import OF_END, Exit, Stop
+from viridian_cli.exits import Exit, Stop
 
 PANEL = "Release"
 LOOK_SECONDS = 2
@@ -36,7 +36,7 @@ def command(
     while (stands := executions.outcome(execution))["status"] == "RUNNING":
         time.sleep(LOOK_SECONDS)
     if stands["status"] != "SUCCEEDED":
-        code = OF_END.get(stands.get("error", ""), Exit.UNKNOWN)
+        code = exits.code(stands.get("error", ""))
         raise Stop(stands.get("cause") or f"The execution ended {stands['status']}: {execution}", code)
     planned = json_.loads(stands["output"])
     if json:
