@@ -8,7 +8,8 @@ import pytest
 
 from viridian import door
 from viridian.approval import Reply
-from viridian.errors import Refusal
+from viridian.door import Replied
+from viridian.errors import Busy, Refusal
 from viridian.orders import Given
 
 ID = "5f1c2a9be07d4463a8c1d2e4"
@@ -79,3 +80,14 @@ def test_what_is_wrong_with_an_order_is_named_with_its_value_and_the_fix(
         door.read("POST", json.dumps({**PAUSE, **change}), Given)
     assert str(refused.value).startswith(words)
     assert str(refused.value).endswith(".")
+
+
+def test_whoever_meets_a_busy_ledger_is_told_to_say_it_again() -> None:
+    def busy(_: Given) -> Replied:
+        raise Busy("the ledger answered TransactionConflict")
+
+    replied = door.answer("POST", json.dumps(PAUSE), Given, busy)
+    assert (replied.status, replied.words) == (
+        503,
+        "the ledger answered TransactionConflict. Say it again: what is said twice counts once.",
+    )
