@@ -34,6 +34,7 @@ ENDS = {
     "braked": BACK | UNTOUCHED,
     "paused": EITHER | UNTOUCHED,
     "hastened": EITHER | UNTOUCHED,
+    "gated": EITHER | UNTOUCHED,
     "taken": BACK,
     "revived": BACK,
     "stepped": BACK,
