@@ -14,6 +14,7 @@ from viridian_cli.picture import Picture, Planning, Seen
 from viridian_cli.screen import Screen
 
 LOOK_SECONDS = 3
+LINE_SECONDS = 10  # lines go to a log, where a change a few seconds later is as good
 
 
 class Views:
@@ -22,8 +23,9 @@ class Views:
     A look that fails once there was a picture leaves that one, with the reason and its age.
     """
 
-    def __init__(self, looker: Looker) -> None:
+    def __init__(self, looker: Looker, seconds: int) -> None:
         self._looker = looker
+        self._seconds = seconds
         self._seen: Seen | None = None
         self.lines: list[str] = []
 
@@ -45,7 +47,7 @@ class Views:
                 shown = msgspec.structs.replace(shown, lost=str(stop), age=age)
             yield shown
             if shown.lost or not shown.over:
-                time.sleep(LOOK_SECONDS)
+                time.sleep(self._seconds)
 
     def _changes(self, seen: Seen | Planning, drawn: Picture, shown: Picture | None) -> list[str]:
         """What has changed since the last look, a line each."""
@@ -66,11 +68,12 @@ class Views:
 
 def watch(looker: Looker, json: bool) -> Exit:
     """Shows a release until it is over; ends as it has ended."""
-    views, last = Views(looker), None
     terminal = say.screen()
+    shows = terminal.is_terminal and not json
+    views, last = Views(looker, LOOK_SECONDS if shows else LINE_SECONDS), None
     with ExitStack() as stack:
         live = None
-        if terminal.is_terminal and not json:
+        if shows:
             live = stack.enter_context(
                 Live(console=terminal, screen=True, redirect_stdout=False, redirect_stderr=False)
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.workflow.world import World, opened
+from tests.workflow.world import World
 from viridian_cli.app import main
 
 
@@ -50,6 +50,5 @@ def viridian(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with opened() as standing:
-        yield standing
+def world(prepared: World) -> World:
+    return prepared

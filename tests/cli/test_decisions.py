@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Command
-from tests.workflow.world import World, opened
+from tests.workflow.world import World
 
 WHY = ("--reason", "looked at the checkout by hand")
 
@@ -27,18 +27,18 @@ def test_resolve_declares_a_held_release_over(world: World, viridian: Command) -
 
 
 @pytest.mark.parametrize(("word", "end", "code"), [("approve", "Promoted", 0), ("reject", "RolledBack", 1)])
+@pytest.mark.profile(approval={"before_traffic": True, "minutes": 60})
 def test_people_answer_without_knowing_the_questions_id(
-    viridian: Command, word: str, end: str, code: int
+    world: World, viridian: Command, word: str, end: str, code: int
 ) -> None:
-    with opened(approval={"before_traffic": True, "minutes": 60}) as world:
-        release = world.start(source=world.ami()).until("AwaitApproval")
-        world.pass_minutes(1)
-        ran = viridian(word, "shop", *WHY)
-        assert ran.code == 0, ran.err
-        assert release.id in ran.out
-        again = viridian(word, "shop", *WHY)
-        assert again.code in (0, 3)
-        assert release.wait().end == end
+    release = world.start(source=world.ami()).until("AwaitApproval")
+    world.pass_minutes(1)
+    ran = viridian(word, "shop", *WHY)
+    assert ran.code == 0, ran.err
+    assert release.id in ran.out
+    again = viridian(word, "shop", *WHY)
+    assert again.code in (0, 3)
+    assert release.wait().end == end
 
 
 def test_resolve_leaves_a_release_alone_that_waits_for_nobody(world: World, viridian: Command) -> None:

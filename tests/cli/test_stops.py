@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cli.conftest import Command
-from tests.workflow.world import World, opened
+from tests.workflow.world import World
 
 WHY = ("--reason", "checkout is slow")
 
@@ -42,17 +42,17 @@ def test_a_second_brake_sees_that_blue_serves_alone(world: World, viridian: Comm
     assert [viridian("brake", "shop", *WHY).code for _ in range(2)] == [0, 0]
 
 
+@pytest.mark.profile(windows={"time_zone": "UTC", "open": [{"from": "18:00", "to": "19:00"}]})
 def test_a_release_that_waits_for_its_window_is_aborted_before_it_touched_anything(
+    world: World,
     viridian: Command,
 ) -> None:
-    closed = {"time_zone": "UTC", "open": [{"from": "18:00", "to": "19:00"}]}
-    with opened(windows=closed) as world:
-        release = world.start(source=world.ami()).until("WaitForWindow")
-        ran = viridian("abort", "shop", *WHY)
-        assert ran.code == 0, ran.err
-        world.pass_minutes(1)
-        assert release.execution.status == "ABORTED"
-        assert world.holder() is None
+    release = world.start(source=world.ami()).until("WaitForWindow")
+    ran = viridian("abort", "shop", *WHY)
+    assert ran.code == 0, ran.err
+    world.pass_minutes(1)
+    assert release.execution.status == "ABORTED"
+    assert world.holder() is None
 
 
 def test_a_promoted_release_is_taken_back_by_its_version(world: World, viridian: Command) -> None:

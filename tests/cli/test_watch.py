@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from tests.cli.conftest import Command
-from tests.workflow.world import World, opened
+from tests.workflow.world import World
 from viridian.aws import clients
 
 
@@ -162,13 +162,13 @@ def test_what_cannot_be_seen_leaves_the_rest(world: World, viridian: Command) ->
     assert (stage(picture), picture["percent"]) == ("50%", 50)
 
 
-def test_a_release_that_waits_for_people_says_what_to_type(viridian: Command) -> None:
-    with opened(approval={"before_traffic": True}) as world:
-        world.start(source=world.ami()).until("AwaitApproval")
-        picture = viridian("status", "shop", "--json").json
-        assert (stage(picture), waits(picture)) == ("AwaitApproval", ["approval"])
-        assert may(picture)[:2] == ["approve", "reject"]
-        assert picture["what"] == "shop 2.0.0 waits for a person's approval"
+@pytest.mark.profile(approval={"before_traffic": True})
+def test_a_release_that_waits_for_people_says_what_to_type(world: World, viridian: Command) -> None:
+    world.start(source=world.ami()).until("AwaitApproval")
+    picture = viridian("status", "shop", "--json").json
+    assert (stage(picture), waits(picture)) == ("AwaitApproval", ["approval"])
+    assert may(picture)[:2] == ["approve", "reject"]
+    assert picture["what"] == "shop 2.0.0 waits for a person's approval"
 
 
 def test_a_held_release_ends_the_watch_with_what_people_can_decide(world: World, viridian: Command) -> None:
@@ -181,29 +181,29 @@ def test_a_held_release_ends_the_watch_with_what_people_can_decide(world: World,
     assert "requests to green" in picture["why"]
 
 
-def test_a_release_that_is_not_in_the_ledger_yet_is_found_by_its_execution(viridian: Command) -> None:
-    window = {"from": "20:00", "to": "21:00"}
-    with opened(windows={"time_zone": "UTC", "open": [window]}) as world:
-        execution = world.start(source=world.ami()).until("WaitForWindow").arn
-        for named in ((), ("2.0.0",)):
-            picture = viridian("status", "shop", *named, "--json").json
-            assert (picture["status"], stage(picture), waits(picture)) == (
-                "Planning",
-                "PlanRelease",
-                ["window"],
-            )
-            assert picture["execution"] == execution
-        unknown = viridian("status", "shop", "3.0.0")
-        assert (unknown.code, unknown.out) == (3, "")
-        assert "release: 3.0.0. shop has none of that id or version" in unknown.err
-        world.cloud.client("stepfunctions").stop_execution(executionArn=execution)
-        assert "It has no release yet" in viridian("watch", "shop").err
+@pytest.mark.profile(windows={"time_zone": "UTC", "open": [{"from": "20:00", "to": "21:00"}]})
+def test_a_release_that_is_not_in_the_ledger_yet_is_found_by_its_execution(
+    world: World, viridian: Command
+) -> None:
+    execution = world.start(source=world.ami()).until("WaitForWindow").arn
+    for named in ((), ("2.0.0",)):
+        picture = viridian("status", "shop", *named, "--json").json
+        assert (picture["status"], stage(picture), waits(picture)) == (
+            "Planning",
+            "PlanRelease",
+            ["window"],
+        )
+        assert picture["execution"] == execution
+    unknown = viridian("status", "shop", "3.0.0")
+    assert (unknown.code, unknown.out) == (3, "")
+    assert "release: 3.0.0. shop has none of that id or version" in unknown.err
+    world.cloud.client("stepfunctions").stop_execution(executionArn=execution)
+    assert "It has no release yet" in viridian("watch", "shop").err
 
 
-def test_a_release_that_is_refused_ends_the_watch_with_why(viridian: Command) -> None:
-    window = {"from": "09:05", "to": "21:00"}
-    with opened(windows={"time_zone": "UTC", "open": [window]}) as world:
-        world.start(source=world.ami()).until("WaitForWindow")
-        world.lose(*world.instances())
-        ran = viridian("watch", "shop")
-        assert (ran.code, "healthy" in ran.err) == (3, True)
+@pytest.mark.profile(windows={"time_zone": "UTC", "open": [{"from": "09:05", "to": "21:00"}]})
+def test_a_release_that_is_refused_ends_the_watch_with_why(world: World, viridian: Command) -> None:
+    world.start(source=world.ami()).until("WaitForWindow")
+    world.lose(*world.instances())
+    ran = viridian("watch", "shop")
+    assert (ran.code, "healthy" in ran.err) == (3, True)
