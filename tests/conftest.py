@@ -29,6 +29,12 @@ def prepared(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield standing
 
 
+@pytest.fixture
+def world(prepared: Any) -> Any:
+    """Where a release takes place; a file whose releases need another one makes its own."""
+    return prepared
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     option = session.config.option
     wanted = any("prepared" in getattr(item, "fixturenames", ()) for item in session.items)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.workflow.world import World
 from viridian_cli.app import main
 
 
@@ -47,8 +46,3 @@ def viridian(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     for name in set(os.environ) - set(before):
         del os.environ[name]
     os.environ.update(before)
-
-
-@pytest.fixture
-def world(prepared: World) -> World:
-    return prepared

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from local.cloud import HOST, Cloud
 from local.control.session import REGION
 from local.demo import scenes
 from local.plane import load
+from tests import aws_cli
 from tests.adapters.test_load_balancer import COGNITO, LOGIN
 from tests.workflow.faults import Faults
 from tests.workflow.world import MINUTE, ROOT, Release, World, opened
@@ -36,7 +36,7 @@ SPEED, RATE = 60.0, 30.0
 class Pager:
     """A person with a shell, the AWS CLI, and the page; `variables` are what the page says to fill in."""
 
-    def __init__(self, endpoint: str | None, home: Path, **variables: str) -> None:
+    def __init__(self, aws: Path, endpoint: str | None, home: Path, **variables: str) -> None:
         self.variables = variables
         self._environment = {
             "AWS_ACCESS_KEY_ID": "local",
@@ -45,7 +45,7 @@ class Pager:
             "AWS_ENDPOINT_URL": str(endpoint),
             "AWS_SECRET_ACCESS_KEY": "local",
             "HOME": str(home),
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": f"{aws}{os.pathsep}{os.environ['PATH']}",
         }
 
     def types(self, commands: str) -> str:
@@ -64,6 +64,12 @@ class Pager:
 
     def fills_in(self, **variables: str) -> None:
         self.variables |= variables
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Path]:
+    with aws_cli.on_path() as folder:
+        yield folder
 
 
 @contextmanager
@@ -125,12 +131,15 @@ def ledger(world: World) -> list[dict[str, Any]]:
     return [{name: value for name, value in item.items() if name != "hands_off"} for item in world.ledger("")]
 
 
-def test_with_viridian_gone_the_page_puts_everything_on_blue_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_with_viridian_gone_the_page_puts_everything_on_blue_and_nothing_is_lost(
+    aws: Path, tmp_path: Path
+) -> None:
     with half_way(tmp_path) as (world, release, log):
         cloud, plan = world.cloud, release.plan
         invoked = break_every_function(world)
         before = ledger(world)
         pager = Pager(
+            aws,
             cloud.endpoint,
             tmp_path,
             ROUTE=world.shop.route_arn,
@@ -184,10 +193,13 @@ def test_with_viridian_gone_the_page_puts_everything_on_blue_and_nothing_is_lost
 @pytest.mark.parametrize(
     "service", [{"route": "listener"}, {"route": "network", "tracking": "cpu", "preview_port": 8080}]
 )
-def test_with_hands_off_a_viridian_that_works_keeps_off_too(tmp_path: Path, service: dict[str, Any]) -> None:
+def test_with_hands_off_a_viridian_that_works_keeps_off_too(
+    aws: Path, tmp_path: Path, service: dict[str, Any]
+) -> None:
     with opened(**service) as world, over_http() as endpoint:
         release = world.start().until("JudgeGreen")
         pager = Pager(
+            aws,
             endpoint,
             tmp_path,
             ROUTE=world.shop.route_arn,
@@ -221,13 +233,13 @@ def test_with_hands_off_a_viridian_that_works_keeps_off_too(tmp_path: Path, serv
 
 
 @pytest.mark.parametrize("route", ["rule", "listener", "network"])
-def test_blue_is_found_where_green_serves_alone(tmp_path: Path, route: str) -> None:
+def test_blue_is_found_where_green_serves_alone(aws: Path, tmp_path: Path, route: str) -> None:
     flows: dict[str, Any] = {"tracking": "cpu", "preview_port": 8080} if route == "network" else {}
     with opened(route=route, **flows) as world, over_http() as endpoint:
         release = world.start(source=world.ami()).until("ShiftTraffic", times=2)
         world.pass_minutes(1)
         assert world.weights() == {release.green: 100}
-        pager = Pager(endpoint, tmp_path, ROUTE=world.shop.route_arn, SERVICE="shop")
+        pager = Pager(aws, endpoint, tmp_path, ROUTE=world.shop.route_arn, SERVICE="shop")
         (blue,) = [
             arn for arn, tag in lines(pager.types(PREVIEW if flows else STANDBY)).items() if tag != release.id
         ]
@@ -237,7 +249,9 @@ def test_blue_is_found_where_green_serves_alone(tmp_path: Path, route: str) -> N
 
 
 @pytest.mark.parametrize(("route", "login"), [("rule", LOGIN), ("listener", COGNITO)])
-def test_other_actions_of_the_route_are_kept(tmp_path: Path, route: str, login: dict[str, Any]) -> None:
+def test_other_actions_of_the_route_are_kept(
+    aws: Path, tmp_path: Path, route: str, login: dict[str, Any]
+) -> None:
     with Cloud.virtual() as cloud, over_http() as endpoint:
         shop = seed.service(cloud, route=route)
         elb = cloud.client("elbv2")
@@ -254,7 +268,7 @@ def test_other_actions_of_the_route_are_kept(tmp_path: Path, route: str, login: 
         else:
             elb.modify_listener(ListenerArn=shop.route_arn, DefaultActions=actions)
         cloud.calls.entries.clear()
-        pager = Pager(endpoint, tmp_path, ROUTE=shop.route_arn, BLUE=shop.target_group_arn)
+        pager = Pager(aws, endpoint, tmp_path, ROUTE=shop.route_arn, BLUE=shop.target_group_arn)
         printed = pager.types(WRITE + READ_BACK if route == "rule" else LISTENER_WRITE)
         assert printed.endswith(f"{shop.target_group_arn}\t100\n")
         (sent,) = [entry["request"] for entry in cloud.calls.entries if entry["mutating"]]

@@ -63,7 +63,7 @@ def test_what_becomes_of_a_test_in_its_own_process_is_told_as_of_any_other(tmp_p
             "pytest",
             "-qrs",
             "-p",
-            "tests.workflow.conftest",
+            "tests.conftest",
             "--rootdir",
             tmp_path,
             tmp_path,

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,18 +11,13 @@ from local import seed
 from local.control.urls import Answer
 from tests.person import Person
 from tests.stack import ROOT
-from tests.workflow.world import MINUTE, Release, World, opened
+from tests.workflow.world import MINUTE, Release, World
 
 PAGE = (ROOT / "docs" / "orders.md").read_text(encoding="utf-8")
 STEPS = [{"weight": weight, "observe_minutes": 4} for weight in (25, 50, 100)]
 LONG = [{"weight": weight, "observe_minutes": 60} for weight in (25, 50, 75, 100)]
 WHY = "the checkout looks slow to me"
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    with opened(steps=STEPS) as standing:
-        yield standing
+pytestmark = pytest.mark.profile(steps=STEPS)
 
 
 @pytest.fixture

@@ -98,18 +98,18 @@ def test_an_image_that_comes_while_another_is_released_starts_nothing_and_people
     assert release.wait().end == "Promoted"
 
 
-def test_people_hear_of_a_release_that_an_image_has_started_and_that_was_refused() -> None:
-    with opened(start_on_image=True) as world:
-        world.redden(world.shop.guard_alarm, "checkout is slow")
-        image = image_of(world, "2.0.0")
-        world.pass_minutes(2)
-        (release,) = releases(world)
-        assert release.wait().end == "Refused"
-        world.pass_minutes(1)
-        (page,) = world.pages()
-        assert page.subject == f"viridian: shop-{image} was not released"
-        assert "guards" in page.message
-        assert "checkout is slow" in page.message or world.shop.guard_alarm in page.message
+@pytest.mark.profile(start_on_image=True)
+def test_people_hear_of_a_release_that_an_image_has_started_and_that_was_refused(world: World) -> None:
+    world.redden(world.shop.guard_alarm, "checkout is slow")
+    image = image_of(world, "2.0.0")
+    world.pass_minutes(2)
+    (release,) = releases(world)
+    assert release.wait().end == "Refused"
+    world.pass_minutes(1)
+    (page,) = world.pages()
+    assert page.subject == f"viridian: shop-{image} was not released"
+    assert "guards" in page.message
+    assert "checkout is slow" in page.message or world.shop.guard_alarm in page.message
 
 
 def test_the_images_of_releases_and_of_a_service_that_has_not_opted_in_start_nothing(world: World) -> None:
