@@ -1,6 +1,7 @@
 """What stands in moto, taken once and put back in milliseconds, so that every test begins where it wants to."""
 
-import copy
+import io
+import pickle
 from typing import Any
 
 from moto.autoscaling.models import autoscaling_backends
@@ -21,8 +22,24 @@ BACKENDS: dict[str, Any] = {
 }
 
 
-class _Stand:
-    """Stands for a backend inside a snapshot: backends know each other, and are other objects in the next test."""
+class _Writer(pickle.Pickler):
+    """Backends know each other, and are other objects in the next test: their names stand for them."""
+
+    def __init__(self, file: io.BytesIO, live: dict[str, Any]) -> None:
+        super().__init__(file)
+        self._names = {id(backend): name for name, backend in live.items()}
+
+    def persistent_id(self, thing: Any) -> str | None:
+        return self._names.get(id(thing))
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, live: dict[str, Any]) -> None:
+        super().__init__(file)
+        self._live = live
+
+    def persistent_load(self, name: str) -> Any:
+        return self._live[name]
 
 
 class Snapshot:
@@ -30,17 +47,15 @@ class Snapshot:
 
     def __init__(self, account: str, region: str, *more: Any) -> None:
         self._where = account, region
-        self._stands = {name: _Stand() for name in BACKENDS}
         live = self._live()
-        known: dict[int, Any] = {id(live[name]): stand for name, stand in self._stands.items()}
-        self._states, self._more = copy.deepcopy(
-            ({name: vars(live[name]) for name in BACKENDS}, [dict(each) for each in more]), known
-        )
+        states = {name: vars(backend) for name, backend in live.items()}
+        written = io.BytesIO()
+        _Writer(written, live).dump((states, [dict(each) for each in more]))
+        self._written = written.getvalue()
 
     def restore(self, *more: dict[Any, Any]) -> None:
         live = self._live()
-        known: dict[int, Any] = {id(stand): live[name] for name, stand in self._stands.items()}
-        states, kept = copy.deepcopy((self._states, self._more), known)
+        states, kept = _Reader(io.BytesIO(self._written), live).load()
         for name, state in states.items():
             vars(live[name]).clear()
             vars(live[name]).update(state)

@@ -20,7 +20,7 @@ from botocore.retries.quota import RetryQuota
 from botocore.signers import RequestSigner
 from botocore.useragent import UserAgentString
 from moto.backend_index import backend_url_patterns
-from moto.core import responses
+from moto.core import models, responses
 from moto.core.base_backend import BaseBackend
 from moto.core.request import Request, environ_key_for_header
 from moto.core.utils import camelcase_to_underscores, method_names_from_class
@@ -198,6 +198,8 @@ def fast() -> Iterator[None]:
             ),
             (EndpointRulesetResolver, "construct_endpoint", _resolved),
             (BaseBackend, "urls", property(_urls_once)),
+            (BaseBackend, "reset", _unchanged),  # it is made anew, and then forgotten
+            (models, "RESPONSES_METHODS", []),  # nobody asks AWS but by botocore
             (Request, "from_primitives", classmethod(_posted)),
             (responses, "camelcase_to_underscores", functools.cache(camelcase_to_underscores)),
         ):
