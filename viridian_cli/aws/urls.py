@@ -9,6 +9,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import URLLib3Session
 
+from viridian_cli.aws import answers
 from viridian_cli.exits import Exit, Stop
 
 
@@ -26,6 +27,7 @@ def post(url: str, region: str, document: dict[str, Any]) -> Any:
     )
     SigV4Auth(credentials, "lambda", region).add_auth(request)
     answer = URLLib3Session(timeout=30).send(request.prepare())
+    answers.ensure_aws(answer.status_code, answer.content)
     told = _told(answer.text)
     if answer.status_code == 200:
         return told
