@@ -55,7 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     except typer.TyperException as error:
         say.complain(error.format_message())
         return Exit.REFUSED
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:  # of a question, and all are asked before anything is done
+        say.complain("Nothing was written.")
+        return Exit.REFUSED
+    except KeyboardInterrupt:
         say.complain("Stopped looking. What was begun in AWS goes on.")
         return Exit.UNKNOWN
     except BrokenPipeError:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
@@ -145,7 +146,7 @@ PAGE = "<html><body>Log in to the guests' network</body></html>"
 def test_an_answer_that_is_not_of_aws(
     elsewhere: pytest.MonkeyPatch, viridian: Command, status: int, body: str
 ) -> None:
-    def answer(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+    def answer(request: AWSPreparedRequest, **_: object) -> Any:
         return AWSResponse(request.url, status, HTTPHeaders(), MockRawResponse(body))
 
     with_keys(elsewhere)

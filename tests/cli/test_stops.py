@@ -1,11 +1,14 @@
 """What stops a release: an order, the brake, the end of its execution, and hands off."""
 
 import json
+import sys
 
 import pytest
 
 from local.control.calls import PERSON
 from tests.cli.conftest import Command
+from tests.cli.test_init import Person
+from tests.cli.test_watch import unreachable
 from tests.workflow.test_by_name import opened as named
 from tests.workflow.world import World, opened
 
@@ -171,12 +174,27 @@ def test_by_name_blue_is_found_though_green_alone_has_a_record(viridian: Command
         assert "Resolvers keep what they know for another 60 s." in ran.out
 
 
-def test_without_the_ledger_it_asks_first(world: World, viridian: Command) -> None:
+def test_without_the_ledger_it_asks_first(
+    world: World, viridian: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.half_way()
     before = world.weights()
-    ran = viridian("brake", "shop", *WHY, "--without-ledger", "--route", world.shop.route_arn)
-    assert ran.code == 4, "nobody answers here"
+    brake = ("brake", "shop", *WHY, "--without-ledger")
+    ran = viridian(*brake)
+    assert (ran.code, ran.out, ran.err) == (3, "", "yes: not said, and nothing was written. Say --yes.\n")
+    for answer in ("n\n", ""):
+        monkeypatch.setattr(sys, "stdin", Person(answer))
+        ran = viridian(*brake, "--json")
+        assert (ran.code, ran.out.strip(), ran.err.endswith("Nothing was written.\n")) == (3, "", True)
+    assert "the older fleet, which has 3 of 3 healthy" in ran.err
     assert world.weights() == before
+
+
+def test_a_lost_connection_does_not_end_the_reading_back(world: World, viridian: Command) -> None:
+    world.half_way()
+    with unreachable(world, "elbv2", after=0.3, minutes=1):
+        ran = viridian("brake", "shop", *WHY, "--without-ledger", "--yes")
+    assert (ran.code, world.weights()) == (0, {"shop-1": 100}), ran.err
 
 
 def test_an_aborted_release_is_taken_back_by_the_guard(world: World, viridian: Command) -> None:

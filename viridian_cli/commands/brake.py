@@ -83,12 +83,13 @@ def _alone(stack_: str, service: str, route: str, reason: str, yes: bool) -> dic
     if not blue.healthy():
         raise Stop(f"{blue.group} has nobody healthy: scale it out first (docs/break-glass.md, step 2).")
     if not yes:
+        if not say.asks():
+            raise Stop("yes: not said, and nothing was written. Say --yes.")
         shown = f"{route} shows {traffic.describe(found.forward)}."
         other = f"; {green.group} has {green.healthy()}" if green else ""
         which = ", the older fleet," if green else ", the only one known,"
         has = f"{blue.group}{which} which has {blue.healthy()} of {blue.standing()} healthy{other}"
-        if not typer.confirm(f"{shown}\nGive everything to {has}?", err=True):
-            raise Stop("Nothing was written.")
+        typer.confirm(f"{shown}\nGive everything to {has}?", abort=True, err=True)
     began = clock.now()
     seconds = round((by_hand.restore(route, found) - began).total_seconds())
     told = _tell(stack_, f"{service} was put on {blue.group} by hand", reason)
