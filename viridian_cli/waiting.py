@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 
 import msgspec
+from botocore.exceptions import ClientError
 
 from viridian import tellings
 from viridian.aws import executions, ledger
@@ -15,8 +16,10 @@ from viridian.tellings import Write
 from viridian_cli import failures, picture
 from viridian_cli.aws import clock, look
 from viridian_cli.exits import OF_END, Exit, Stop
+from viridian_cli.picture import Planning
 
 LOOK_SECONDS = 5
+_JOINS = "WaitForRelease"  # the state of an execution whose release another one has begun
 _PATIENCE = 720  # looks: an hour, in which the sweeper comes sixty times
 
 
@@ -40,7 +43,7 @@ class Watched:
         self.execution = execution
         self.record = before
         self._looks = 0
-        self._planning = ""
+        self._planning = set[str]()
 
     def phases(self) -> list[Phase]:
         """What it has come to since the last look, in the words of its tellings."""
@@ -55,20 +58,34 @@ class Watched:
         return [msgspec.convert(telling, Phase, from_attributes=True) for telling in tellings.of(write)]
 
     def _planned(self) -> list[Phase]:
-        """That it is being planned, and that it waits for its window: each is said once."""
-        with suppress(Stop):  # it has ended since
-            shown = picture.planned(look.planned(self.execution, clock.now()))
-            if shown.what != self._planning:
-                self._planning = shown.what
-                return [
-                    Phase(at=shown.at, phase=shown.status, what=shown.what, why=shown.why, next=shown.next)
-                ]
+        """That it is being planned, waits for its window, or joins another: each is said once."""
+        with suppress(Stop, ClientError):  # it has ended since, or may not be looked into
+            seen = look.planned(self.execution, clock.now())
+            said = _joins(seen) if seen.state and seen.state.name == _JOINS else _plans(seen)
+            if said.what not in self._planning:
+                self._planning.add(said.what)
+                return [said]
         return []
 
     def _find(self) -> Record | None:
         if self.record is None:
             return ledger.find_by_execution(self.execution)
         return ledger.find(self.record.plan.service, self.record.plan.release)
+
+
+def _plans(seen: Planning) -> Phase:
+    shown = picture.planned(seen)
+    return Phase(at=shown.at, phase=shown.status, what=shown.what, why=shown.why, next=shown.next)
+
+
+def _joins(seen: Planning) -> Phase:
+    return Phase(
+        at=seen.now,
+        phase="Joining",
+        what=f"{seen.service} {seen.version} is being released already",
+        why="Another execution has begun it with the same key.",
+        next="This one ends as that does.",
+    )
 
 
 def until_over(execution: str, say: Say, before: Record | None = None) -> tuple[str, str]:

@@ -35,6 +35,15 @@ def test_who_waits_for_it_hears_once_that_it_waits_for_its_window(
         assert "Planning" not in dict(told[1:])
 
 
+def test_who_joins_a_release_hears_that_it_was_begun_already(world: World, viridian: Command) -> None:
+    begin = ("release", "shop", "2.0.0", "--ami", world.ami()["image_id"], "--key", "build-7")
+    assert viridian(*begin).code == 0
+    world.pass_minutes(5)
+    ran = viridian(*begin, "--wait")
+    assert (ran.code, ran.out.count("shop 2.0.0 is being released already: ")) == (0, 1), ran.err
+    assert "is being planned" not in ran.out
+
+
 def test_a_release_that_fails_ends_with_the_code_of_its_end_and_says_why(
     world: World, viridian: Command
 ) -> None:
