@@ -104,6 +104,13 @@ def test_no_credentials(elsewhere: pytest.MonkeyPatch, viridian: Command) -> Non
     assert lines(viridian) == {"No AWS credentials: set AWS_PROFILE, or log in with `aws sso login`.\n"}
 
 
+def test_a_profile_that_is_not_configured(elsewhere: pytest.MonkeyPatch, viridian: Command) -> None:
+    elsewhere.setenv("AWS_PROFILE", "nope")
+    (line,) = lines(viridian)
+    assert line.startswith("The config profile (nope) could not be found: set AWS_PROFILE to one that ")
+    assert [viridian(*words).code for words in (("--help",), ("brake", "--help"))] == [0, 0]
+
+
 def test_a_region_without_the_stack(elsewhere: pytest.MonkeyPatch, viridian: Command) -> None:
     with_keys(elsewhere)
     with mock_aws():

@@ -252,6 +252,15 @@ def test_a_profile_that_names_no_route_stops_nobody_who_does(
     assert world.weights() == {"shop-1": 100}
 
 
+def test_a_route_is_not_passed_over_where_the_ledger_has_it(viridian: Command) -> None:
+    route = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/shop/5/f/9"
+    ran = viridian("brake", "shop", *WHY, "--route", route)
+    assert (ran.code, ran.err) == (
+        3,
+        "route: the ledger has it. Say --route with --without-ledger alone.\n",
+    )
+
+
 def test_what_else_is_wrong_with_a_profile_holds_up_nobody(world: World, viridian: Command) -> None:
     world.half_way()
     register(world, json.dumps({"route": world.shop.route_arn, "stepps": []}))

@@ -1,8 +1,10 @@
 """What comes back over the wire, before anything is read in it: whether it is AWS that answers, and what time it has."""
 
+from contextlib import suppress
 from typing import Any
 
 import boto3
+from botocore.exceptions import ProfileNotFound
 from botocore.parsers import ResponseParserError
 
 from viridian_cli.aws import clock
@@ -11,9 +13,10 @@ from viridian_cli.aws import clock
 def listen() -> None:
     """From now on every answer is heard that a client of the default session gets, if it is made after this."""
     if boto3.DEFAULT_SESSION is None:
-        boto3.setup_default_session()
-    assert boto3.DEFAULT_SESSION is not None
-    boto3.DEFAULT_SESSION.events.register("before-parse", _heard, unique_id="viridian")
+        with suppress(ProfileNotFound):  # whoever asks for a client is told so
+            boto3.setup_default_session()
+    if boto3.DEFAULT_SESSION is not None:
+        boto3.DEFAULT_SESSION.events.register("before-parse", _heard, unique_id="viridian")
 
 
 def ensure_aws(status: int, body: Any) -> None:

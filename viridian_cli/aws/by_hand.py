@@ -29,7 +29,7 @@ class Sides(msgspec.Struct, frozen=True, kw_only=True):
     green: Side | None = None
 
     @property
-    def settled(self) -> bool:
+    def one_alone(self) -> bool:
         """Whether the one fleet that is known serves alone already."""
         return self.green is None and self.forward.alone(self.blue.target_group)
 

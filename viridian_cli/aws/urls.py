@@ -14,7 +14,7 @@ from viridian_cli.aws import answers
 from viridian_cli.exits import Exit, Stop
 
 _FORBIDDEN = 403  # AWS's own no, as JSON, before any function is asked; ours is in words
-_NOT_SO = 400  # our functions' to anything but a POST
+_NOT_POSTED = 400  # our functions' to anything but a POST
 
 
 def post(url: str, region: str, document: dict[str, Any]) -> Any:
@@ -32,8 +32,8 @@ def ensure_signed(url: str, region: str) -> str:
     fix = "Deploy the stack again."
     if (shown := _send("GET", url).status_code) != _FORBIDDEN:
         raise Refusal("url", f"{url} answers {shown} to whoever doesn't sign, not {_FORBIDDEN}", fix)
-    if (shown := _send("GET", url, region).status_code) != _NOT_SO:
-        raise Refusal("url", f"{url} answers {shown}, not {_NOT_SO}, when it is only looked at", fix)
+    if (shown := _send("GET", url, region).status_code) != _NOT_POSTED:
+        raise Refusal("url", f"{url} answers {shown}, not {_NOT_POSTED}, when it is only looked at", fix)
     return f"{url} is there, for those who sign"
 
 

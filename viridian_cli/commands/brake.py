@@ -9,6 +9,7 @@ from viridian import dns, traffic
 from viridian.aws import executions, pages, router
 from viridian_cli import exits, failures, options, ordering, say, waiting
 from viridian_cli.aws import by_hand, clock, releases, services, stack
+from viridian_cli.aws.by_hand import Sides
 from viridian_cli.exits import Exit, Stop
 
 PANEL = "Stop"
@@ -30,6 +31,8 @@ def command(
     json: options.Json = False,
 ) -> Exit:
     """Gives blue all traffic, and stays until it has it; what else there is to do, the rollback machine does."""
+    if route and not without_ledger:
+        raise Stop("route: the ledger has it. Say --route with --without-ledger alone.")
     done = (
         _alone(context.obj, service, route, reason, yes)
         if without_ledger
@@ -74,8 +77,8 @@ def _alone(stack_: str, service: str, route: str, reason: str, yes: bool) -> dic
             stack.find(stack_)
             route = services.route(service)
     found = by_hand.sides(route, service)
-    blue, green = found.blue, found.green
-    if found.settled:
+    blue = found.blue
+    if found.one_alone:
         raise Stop(
             f"{blue.group} serves alone, and no other fleet of {service} is known behind {route}: nothing was written. "
             f"If it is the one that fails, `viridian rollback {service} RELEASE` takes a promoted release back."
@@ -83,13 +86,7 @@ def _alone(stack_: str, service: str, route: str, reason: str, yes: bool) -> dic
     if not blue.healthy():
         raise Stop(f"{blue.group} has nobody healthy: scale it out first (docs/break-glass.md, step 2).")
     if not yes:
-        if not say.asks():
-            raise Stop("yes: not said, and nothing was written. Say --yes.")
-        shown = f"{route} shows {traffic.describe(found.forward)}."
-        other = f"; {green.group} has {green.healthy()}" if green else ""
-        which = ", the older fleet," if green else ", the only one known,"
-        has = f"{blue.group}{which} which has {blue.healthy()} of {blue.standing()} healthy{other}"
-        typer.confirm(f"{shown}\nGive everything to {has}?", abort=True, err=True)
+        _confirm(route, found)
     began = clock.now()
     seconds = round((by_hand.restore(route, found) - began).total_seconds())
     told = _tell(stack_, f"{service} was put on {blue.group} by hand", reason)
@@ -99,6 +96,18 @@ def _alone(stack_: str, service: str, route: str, reason: str, yes: bool) -> dic
         f"`viridian hands-off {service}` prevents that; `viridian resolve {service}` then ends the release."
     )
     return {"service": service, "blue": blue.group, "seconds": seconds, "reason": reason, "next": follow}
+
+
+def _confirm(route: str, found: Sides) -> None:
+    if not say.asks():
+        raise Stop("yes: not said, and nothing was written. Say --yes.")
+    blue, green = found.blue, found.green
+    shown = f"{route} shows {traffic.describe(found.forward)}."
+    which, other = (
+        ("the older fleet", f"; {green.group} has {green.healthy()}") if green else ("the only one known", "")
+    )
+    has = f"{blue.group}, {which}, which has {blue.healthy()} of {blue.standing()} healthy{other}"
+    typer.confirm(f"{shown}\nGive everything to {has}?", abort=True, err=True)
 
 
 def _tell(stack_: str, what: str, why: str) -> str:
