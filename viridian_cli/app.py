@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from viridian_cli import commands, failures, say
+from viridian_cli.aws import answers
 from viridian_cli.exits import Exit
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     if region := os.environ.get("AWS_REGION"):  # boto3 reads its other name alone
         os.environ["AWS_DEFAULT_REGION"] = region
     try:
+        answers.listen()
         code = int(app(arguments, standalone_mode=False) or Exit.PROMOTED)
         if code == _INTERRUPTED:
             raise KeyboardInterrupt
@@ -53,7 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     except typer.TyperException as error:
         say.complain(error.format_message())
         return Exit.REFUSED
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:  # of a question, and all are asked before anything is done
+        say.complain("Nothing was written.")
+        return Exit.REFUSED
+    except KeyboardInterrupt:
         say.complain("Stopped looking. What was begun in AWS goes on.")
         return Exit.UNKNOWN
     except BrokenPipeError:

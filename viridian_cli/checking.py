@@ -1,11 +1,12 @@
 """What `viridian doctor` says of each thing that it looks at: words where it is well, or a Refusal that says what to do."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from viridian import arns, traffic
+from viridian import arns, preflight, traffic
 from viridian.errors import Drifted, Refusal
 from viridian.record import ENDED, KEEPS_LOCK, Record
 from viridian.traffic import Forward
@@ -13,6 +14,7 @@ from viridian.verdict import AlarmState
 from viridian_cli import failures
 from viridian_cli.exits import Exit
 
+_ALARMS = ("DeadLettersAlarm", "SweeperSilentAlarm")
 T = TypeVar("T")
 State = Literal["ok", "to do", "not known"]
 
@@ -98,16 +100,32 @@ def quiet(asked: Sequence[str], alarms: Iterable[AlarmState]) -> str:
             raise Refusal("alarms", f"{name} is gone", "Deploy the stack again.")
         if found[name].state == "ALARM":
             told = f"{name} is in ALARM since {found[name].since:%Y-%m-%d %H:%M}: {found[name].reason}"
-            raise Refusal("alarms", told, "docs/reliability.md says what it means.")
+            raise Refusal(
+                "alarms",
+                told,
+                _runbook(next((known for known in _ALARMS if known in name), "viridians-own-alarms")),
+            )
     return ", ".join(f"{name} is {found[name].state}" for name in asked)
 
 
 def dead_letters(queue: str, count: int) -> str:
     """That no event came to nothing."""
     if count:
-        fix = f"Read them: aws sqs receive-message --queue-url {queue} --max-number-of-messages 10"
-        raise Refusal("dead letters", f"{count} events came to nothing", fix)
+        raise Refusal(
+            "dead letters", f"{count} events came to nothing in {queue}", _runbook("DeadLettersAlarm")
+        )
     return "none"
+
+
+def handed(profile: str, role: str | None, may: Sequence[str]) -> str:
+    """The role that blue's instances have, if a release may hand it to green's; `may` are ARNs as IAM takes them."""
+    if not profile:
+        return "none"
+    preflight.ensure_role(profile, role)
+    if role is None or not any(fnmatchcase(role, each) for each in may):
+        fix = "Deploy the stack again with it among them, or no release can launch its green."
+        raise Refusal("role", f"{role} is not among the stack's InstanceRoleArns", fix)
+    return role
 
 
 def hands(service: str, off: str | None) -> str:
@@ -123,7 +141,9 @@ def tended(record: Record, execution: str | None) -> str:
     service, release = record.plan.service, record.plan.release
     if record.status in KEEPS_LOCK:
         ways = [*(["resume"] if record.status == "Held" else []), "rollback", "resolve"]
-        fix = f"Decide: {' or '.join(f'`viridian {way} {service}`' for way in ways)}."
+        fix = (
+            f"Decide: {' or '.join(f'`viridian {way} {service}`' for way in ways)}. {_runbook(record.status)}"
+        )
         raise Refusal("release", f"{release} is {record.status}: {record.failure or 'no reason given'}", fix)
     if record.status not in ENDED and execution != "RUNNING":
         fix = f"The sweeper takes it over within minutes; if it doesn't, `viridian brake {service}`."
@@ -159,3 +179,8 @@ def needs(outputs: Mapping[str, str], near: str) -> dict[str, Any]:
         "list services": (["ssm:GetParametersByPath"], [profiles]),
         "collect": (["lambda:InvokeFunction"], [collector]),
     }
+
+
+def _runbook(title: str) -> str:
+    """Where it is said what a finding means, what to look at, and what to type."""
+    return f"docs/runbooks.md#{title.lower()} says what to do."

@@ -3,13 +3,23 @@
 from functools import partial
 
 import viridian_cli
-from viridian import head_room, preflight, request
+from viridian import diff, head_room, preflight, request
 from viridian.acts import budget, entry
-from viridian.aws import alarms, auto_scaling, executions, images, ledger, profiles, router, target_groups
+from viridian.aws import (
+    alarms,
+    auto_scaling,
+    executions,
+    images,
+    launches,
+    ledger,
+    profiles,
+    router,
+    target_groups,
+)
 from viridian.record import Record
 from viridian.request import Profile
 from viridian_cli import checking
-from viridian_cli.aws import behind, clock, permissions, services, stack, upkeep
+from viridian_cli.aws import behind, clock, permissions, services, stack, upkeep, urls
 from viridian_cli.aws.behind import Behind
 from viridian_cli.aws.stack import Stack
 from viridian_cli.checking import Checks
@@ -25,7 +35,7 @@ def examine(stack_: str, service: str) -> Checks:
         _permissions(checks, found, caller)
     registered = [service] if service else checks.look("services", _registered, ", ".join)
     for name in registered or ():
-        _service(checks, name)
+        _service(checks, found, name)
     return checks
 
 
@@ -45,6 +55,8 @@ def _stack(checks: Checks, found: Stack) -> None:
     checks.look("alarms", quiet)
     checks.look("dead letters", lambda: checking.dead_letters(queue, upkeep.dead_letters(queue)))
     checks.look("pages", lambda: checking.subscribed(topic, upkeep.subscribed(topic)))
+    for subject, output in (("approvals", "ApprovalsUrl"), ("orders", "OrdersUrl")):
+        checks.look(subject, partial(urls.ensure_signed, found.output(output), found.region))
 
 
 def _permissions(checks: Checks, found: Stack, caller: str) -> None:
@@ -56,7 +68,7 @@ def _permissions(checks: Checks, found: Stack, caller: str) -> None:
         checks.look(f"may {what}", partial(permitted, actions, resources))
 
 
-def _service(checks: Checks, service: str) -> None:
+def _service(checks: Checks, stack_: Stack, service: str) -> None:
     def look(subject: str, ask: partial[str]) -> None:
         checks.look(f"{service}: {subject}", ask)
 
@@ -74,6 +86,7 @@ def _service(checks: Checks, service: str) -> None:
     if found is not None:
         look("lent", partial(_lent, service, found))
         look("fleet", partial(_fleet, service, found))
+        look("role", partial(_role, stack_, found))
         look("guards", partial(_guards, profile, found))
         look("smoke tests", partial(_smoke_tests, service, profile, found))
         look("quotas", partial(_quotas, service, found))
@@ -117,6 +130,11 @@ def _fleet(service: str, found: Behind) -> str:
     auto_scaling.ensure_clonable(found.group, policies, found.target_group.arn, service)
     preflight.ensure_serving(found.blue)
     return f"{found.blue.healthy()} of {found.blue.desired} healthy, and green can be like it"
+
+
+def _role(stack_: Stack, found: Behind) -> str:
+    profile = diff.profile(images.template_data(found.launches))
+    return checking.handed(profile, launches.role(profile), stack_.parameters["InstanceRoleArns"].split(","))
 
 
 def _guards(profile: Profile, found: Behind) -> str:

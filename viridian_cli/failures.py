@@ -12,6 +12,7 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.parsers import ResponseParserError
 
 from viridian import errors
 from viridian.aws.clients import DENIED, THROTTLED
@@ -19,6 +20,7 @@ from viridian_cli.exits import Exit, Stop
 
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 _UNKNOWN = ("InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "AuthFailure")
+_NO_URL = "Invalid endpoint: "  # as botocore says it, with a plain ValueError
 
 
 def told(error: Exception) -> Stop:
@@ -47,6 +49,11 @@ def told(error: Exception) -> Stop:
         )
     if isinstance(error, BotoCoreError):
         return Stop(f"AWS's library says: {_line(error)}", Exit.UNKNOWN)
+    if isinstance(error, ResponseParserError):
+        what = f"What answers isn't AWS ({_line(error)[:80]})"
+        return Stop(f"{what}: see to what is in between, and to AWS_ENDPOINT_URL.", Exit.UNKNOWN)
+    if isinstance(error, ValueError) and str(error).startswith(_NO_URL):
+        return Stop(f"{error}: set AWS_ENDPOINT_URL to a URL, or to nothing.", Exit.UNKNOWN)
     line = f"This should not have happened: {type(error).__name__}: {_line(error)}"
     return Stop(f"{line} (VIRIDIAN_DEBUG=1 shows where)", Exit.UNKNOWN)
 

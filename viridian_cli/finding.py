@@ -155,10 +155,7 @@ def watches(alarm: Shown, balancer: str) -> bool:
 def guards(
     alarms: Iterable[tuple[Shown, AlarmState]], blue: Side, profile: Profile
 ) -> tuple[list[str], dict[str, str]]:
-    """The alarms that can guard a release, and why the others can't.
-
-    One that is red fits all the same: by the time of a release it may be OK, and a plan says if it isn't.
-    """
+    """The alarms that can guard a release, and why the others can't."""
     fit: list[str] = []
     unfit: dict[str, str] = {}
     for alarm, state in sorted(alarms, key=lambda each: each[1].name):
@@ -166,8 +163,7 @@ def guards(
             if any(name == "TargetGroup" for name, _ in _dimensions(alarm)):
                 fix = "Each release has its own, with alarms made from `thresholds`."
                 raise Refusal("guards", f"{state.name} looks at one target group", fix)
-            calm = replace(state, state="OK")
-            preflight.ensure_guards(replace(profile, guards=(state.name,)), None, (calm,), blue)
+            ensure_guards(replace(profile, guards=(state.name,)), (state,), blue)
             if len(fit) == _GUARDS:
                 raise Refusal(
                     "guards", f"{state.name} is one too many", "Name those that count with --guard."
@@ -176,6 +172,12 @@ def guards(
         except Refusal as refusal:
             unfit[state.name] = f"{refusal.value}. {refusal.fix}"
     return fit, unfit
+
+
+def ensure_guards(profile: Profile, alarms: Sequence[AlarmState], blue: Side) -> None:
+    """Refuses guards as a plan does, but for being red: by the time of a release they may be OK."""
+    calm = [replace(alarm, state="OK") for alarm in alarms]
+    preflight.ensure_guards(profile, None, calm, blue)
 
 
 def smoke_test(target_group: Shown, conditions: Sequence[Shown]) -> SmokeTest:

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-import msgspec
-
 from viridian import tellings
 from viridian.record import Record
-from viridian.tellings import Telling
 from viridian_cli import exits, say, waiting
 from viridian_cli.exits import Exit
+from viridian_cli.waiting import Phase
 
 
 def follow(
@@ -28,20 +26,16 @@ def follow(
         if json:
             say.document(shown)
         return Exit.PROMOTED
-    phases: list[Telling] = []
+    phases: list[Phase] = []
 
-    def heard(telling: Telling) -> None:
-        phases.append(telling)
+    def heard(phase: Phase) -> None:
+        phases.append(phase)
         if not json:
-            say.line(f"{say.moment(telling.at)}  {telling.what}: {telling.why}")
+            say.line(f"{say.moment(phase.at)}  {phase.what}: {phase.why}")
 
     end, cause = waiting.until_over(execution, heard, before)
     if json:
-        told = [
-            {name: getattr(phase, name) for name in ("at", "phase", "what", "why", "next")}
-            for phase in phases
-        ]
-        say.document({**shown, "end": end, "cause": cause, "phases": msgspec.to_builtins(told)})
+        say.document({**shown, "end": end, "cause": cause, "phases": phases})
     else:
         say.line(f"{end}. {cause}".strip(), style="green" if exits.code(end) == Exit.PROMOTED else "red")
     return exits.code(end)

@@ -19,8 +19,6 @@ def rollback(record: Record, reason: str, **how: Any) -> str:
             f"release: {record.plan.release} has ended {record.status}: there is nothing left to take back. "
             f"The way back is a release of another version: `viridian history {record.plan.service}` lists them."
         )
-    if not reason.strip():
-        raise Stop("reason: empty. Say why: it is kept with the release, and told to people.")
     said = {name: value for name, value in how.items() if value}
     asked = {"service": record.plan.service, "release": record.plan.release, "reason": reason, **said}
     request.parse_order(asked)

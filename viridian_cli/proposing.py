@@ -6,7 +6,7 @@ import msgspec
 
 from viridian import names, preflight, request
 from viridian.acts import floors
-from viridian.aws import images
+from viridian.aws import alarms, images
 from viridian.preflight import Lent
 from viridian.request import Profile
 from viridian_cli import finding
@@ -66,7 +66,9 @@ def propose(service: str, way: Way, asked: dict[str, Any], overwrite: bool) -> P
     finding.ensure_free(service, things)
     suggested, no_guards = (standing, {}) if standing else _suggested(way, found)
     profile = suggested | asked
-    request.parse_profile(profile)
+    parsed = request.parse_profile(profile)
+    if not standing:
+        finding.ensure_guards(parsed, alarms.states(parsed.guards), found.blue)
     return Proposal(
         service=service,
         way=way,

@@ -34,6 +34,11 @@ def line(text: str = "", style: str | None = None) -> None:
     console.print(text, style=style, markup=False)
 
 
+def aside(text: str) -> None:
+    """A line of text for who sits there, while the output goes to a program."""
+    _errors.print(text, markup=False)
+
+
 def complain(text: str) -> None:
     """Why it could not be done, on the error stream."""
     _errors.print(text, style="red", markup=False)

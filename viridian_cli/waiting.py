@@ -3,19 +3,37 @@
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+
+import msgspec
+from botocore.exceptions import ClientError
 
 from viridian import tellings
 from viridian.aws import executions, ledger
 from viridian.record import OVER, Record
-from viridian.tellings import Telling, Write
-from viridian_cli import failures
-from viridian_cli.aws import clock
+from viridian.tellings import Write
+from viridian_cli import failures, picture
+from viridian_cli.aws import clock, look
 from viridian_cli.exits import OF_END, Exit, Stop
+from viridian_cli.picture import Planning
 
 LOOK_SECONDS = 5
+_JOINS = "WaitForRelease"  # the state of an execution whose release another one has begun
 _PATIENCE = 720  # looks: an hour, in which the sweeper comes sixty times
 
-Say = Callable[[Telling], None]
+
+class Phase(msgspec.Struct, frozen=True, kw_only=True):
+    """What a release has come to: a phase of its tellings, or of its planning, which nothing tells."""
+
+    at: datetime
+    phase: str
+    what: str
+    why: str
+    next: str
+
+
+Say = Callable[[Phase], None]
 
 
 class Watched:
@@ -25,21 +43,49 @@ class Watched:
         self.execution = execution
         self.record = before
         self._looks = 0
+        self._planning = set[str]()
 
-    def phases(self) -> list[Telling]:
+    def phases(self) -> list[Phase]:
         """What it has come to since the last look, in the words of its tellings."""
         found = self._find()
-        if found is None or found == self.record:
+        if found is None:
+            return self._planned()
+        if found == self.record:
             return []
         self._looks += 1
         write = Write(id="", sequence=str(self._looks), at=clock.now(), old=self.record, new=found)
         self.record = found
-        return list(tellings.of(write))
+        return [msgspec.convert(telling, Phase, from_attributes=True) for telling in tellings.of(write)]
+
+    def _planned(self) -> list[Phase]:
+        """That it is being planned, waits for its window, or joins another: each is said once."""
+        with suppress(Stop, ClientError):  # it has ended since, or may not be looked into
+            seen = look.planned(self.execution, clock.now())
+            said = _joins(seen) if seen.state and seen.state.name == _JOINS else _plans(seen)
+            if said.what not in self._planning:
+                self._planning.add(said.what)
+                return [said]
+        return []
 
     def _find(self) -> Record | None:
         if self.record is None:
             return ledger.find_by_execution(self.execution)
         return ledger.find(self.record.plan.service, self.record.plan.release)
+
+
+def _plans(seen: Planning) -> Phase:
+    shown = picture.planned(seen)
+    return Phase(at=shown.at, phase=shown.status, what=shown.what, why=shown.why, next=shown.next)
+
+
+def _joins(seen: Planning) -> Phase:
+    return Phase(
+        at=seen.now,
+        phase="Joining",
+        what=f"{seen.service} {seen.version} is being released already",
+        why="Another execution has begun it with the same key.",
+        next="This one ends as that does.",
+    )
 
 
 def until_over(execution: str, say: Say, before: Record | None = None) -> tuple[str, str]:
@@ -52,8 +98,8 @@ def until_over(execution: str, say: Say, before: Record | None = None) -> tuple[
         try:
             # First how the execution stands: what it wrote before it ended is then seen below.
             stands = executions.outcome(execution)
-            for telling in watched.phases():
-                say(telling)
+            for phase in watched.phases():
+                say(phase)
         except Exception as error:
             if not failures.passes(error) or not patience:
                 raise

@@ -69,6 +69,7 @@ class Deployment:
         self._document = load(path)
         self._resources: dict[str, Any] = self._document.get("Resources", {})
         self._functions, self._streams = functions, streams
+        self._given = parameters
         self._values = Values(self._document, stack, parameters, self._attribute)
         self._stack = Stack(stack)
         self._made: dict[str, Made] = {}
@@ -86,10 +87,14 @@ class Deployment:
         return self._stack
 
     def _show(self) -> None:
-        """CloudFormation knows the stack by its outputs; what it is made of was made here."""
+        """CloudFormation knows the stack by its parameters and outputs; what it is made of was made here."""
         outputs = {name: {"Value": value} for name, value in self._stack.outputs.items()}
-        shown = json.dumps({"Resources": {}, "Outputs": outputs})
-        client("cloudformation").create_stack(StackName=self._stack.name, TemplateBody=shown)
+        kinds = {name: {"Type": "String"} for name in self._given}
+        shown = json.dumps({"Parameters": kinds, "Resources": {}, "Outputs": outputs})
+        given = [{"ParameterKey": name, "ParameterValue": str(value)} for name, value in self._given.items()]
+        client("cloudformation").create_stack(
+            StackName=self._stack.name, TemplateBody=shown, Parameters=given
+        )
 
     def _wanted(self, item: Mapping[str, Any]) -> bool:
         return "Condition" not in item or self._values.condition(item["Condition"])

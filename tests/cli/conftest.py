@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ class Command:
 def viridian(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
     """What it leaves in the environment of a process that would have ended is taken out again."""
     monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setattr("viridian_cli.aws.clock._ahead", timedelta())
     before = dict(os.environ)
     yield Command(capsys)
     for name in set(os.environ) - set(before):

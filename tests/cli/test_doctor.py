@@ -1,14 +1,20 @@
 """`viridian doctor`: what is well, what there is to do, and what it couldn't tell."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.httpsession import URLLib3Session
+from moto.core.botocore_stubber import MockRawResponse
 
 from local.control.calls import PERSON
 from local.control.session import REGION
 from tests.cli.conftest import Command
+from tests.stack import ROOT
 from tests.workflow.world import World
 from viridian.aws import clients
 
@@ -29,6 +35,16 @@ HALF = {
         },
     ],
 }
+
+
+def runbooks(found: dict[str, str]) -> set[str]:
+    """The sections of the runbooks that findings lead to; each is there."""
+    titles = re.findall(
+        r"^#+ (.*)$", (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    named = set(re.findall(r"docs/runbooks\.md#([\w-]+)", " ".join(found.values())))
+    assert named <= {title.lower() for title in titles}
+    return named
 
 
 @pytest.fixture
@@ -83,6 +99,8 @@ def test_where_all_is_well_it_says_so_line_by_line(paged: World, viridian: Comma
         "may start and take back: states:StartExecution",
         "shop: blue: shop-1",
         "shop: lent: all 5",
+        "shop: role: arn:aws:iam::123456789012:role/shop-instance",
+        "orders: https://",
         "shop: guards: shop-errors is OK",
         "shop: quotas: a release fits",
     ):
@@ -100,6 +118,49 @@ def test_the_stack_needs_somebody_who_hears_of_it(world: World, wrong: Callable[
     assert f"aws sns subscribe --topic-arn {world.outputs['PagesTopicArn']}" in found["pages"]
     assert f"{silent} is in ALARM" in found["alarms"]
     assert "1 events came to nothing" in found["dead letters"]
+    assert runbooks(found) == {"sweepersilentalarm", "deadlettersalarm"}
+
+
+@pytest.mark.parametrize(
+    ("signed", "status", "told"),
+    [
+        (True, 404, "answers 404, not 400, when it is only looked at Deploy the stack again."),
+        (False, 200, "answers 200 to whoever doesn't sign, not 403 Deploy the stack again."),
+    ],
+)
+def test_the_doors_for_people_are_there_and_for_those_who_sign(
+    paged: World,
+    wrong: Callable[..., dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    signed: bool,
+    status: int,
+    told: str,
+) -> None:
+    send = URLLib3Session.send
+
+    def answer(session: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
+        if ".lambda-url." in request.url and ("Authorization" in request.headers) == signed:
+            return AWSResponse(request.url, status, HTTPHeaders(), MockRawResponse("{}"))
+        return send(session, request)
+
+    monkeypatch.setattr(URLLib3Session, "send", answer)
+    found = wrong()
+    assert set(found) == {"approvals", "orders"}
+    for subject, output in (("approvals", "ApprovalsUrl"), ("orders", "OrdersUrl")):
+        assert found[subject] == f"to do: {paged.outputs[output]} {told}"
+
+
+def test_a_role_that_no_release_may_hand_on_is_in_its_way(
+    paged: World, wrong: Callable[..., dict[str, str]]
+) -> None:
+    iam, profile = paged.cloud.client("iam"), {"InstanceProfileName": "shop-instance"}
+    iam.remove_role_from_instance_profile(RoleName="shop-instance", **profile)
+    assert "Use the name of an instance profile" in wrong()["shop: role"]
+    role = iam.create_role(RoleName="other", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    iam.add_role_to_instance_profile(RoleName="other", **profile)
+    found = wrong()
+    assert set(found) == {"shop: role"}
+    assert f"{role} is not among the stack's InstanceRoleArns" in found["shop: role"]
 
 
 def test_it_says_what_is_in_the_way_of_a_services_next_release(
@@ -163,6 +224,7 @@ def test_a_release_that_is_held_waits_for_an_order(
     found = wrong()[f"shop: {release.id}"]
     assert f"to do: {release.id} is Held: GreenFailed: " in found
     assert "`viridian resume shop` or `viridian rollback shop` or `viridian resolve shop`" in found
+    assert runbooks({"release": found}) == {"held"}
 
 
 def test_permissions_are_asked_of_whoever_types(

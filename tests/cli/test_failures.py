@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
+from botocore.httpsession import URLLib3Session
 from moto import mock_aws
 from moto.core import set_initial_no_auth_action_count
+from moto.core.botocore_stubber import MockRawResponse
 
 from tests.cli.conftest import Command
 from tests.workflow.world import World
@@ -99,6 +104,13 @@ def test_no_credentials(elsewhere: pytest.MonkeyPatch, viridian: Command) -> Non
     assert lines(viridian) == {"No AWS credentials: set AWS_PROFILE, or log in with `aws sso login`.\n"}
 
 
+def test_a_profile_that_is_not_configured(elsewhere: pytest.MonkeyPatch, viridian: Command) -> None:
+    elsewhere.setenv("AWS_PROFILE", "nope")
+    (line,) = lines(viridian)
+    assert line.startswith("The config profile (nope) could not be found: set AWS_PROFILE to one that ")
+    assert [viridian(*words).code for words in (("--help",), ("brake", "--help"))] == [0, 0]
+
+
 def test_a_region_without_the_stack(elsewhere: pytest.MonkeyPatch, viridian: Command) -> None:
     with_keys(elsewhere)
     with mock_aws():
@@ -123,6 +135,77 @@ def test_a_network_that_leads_nowhere(elsewhere: pytest.MonkeyPatch, viridian: C
     with_keys(elsewhere)
     elsewhere.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert one_line(viridian, "services", 4).startswith("AWS can't be reached: ")
+
+
+PAGE = "<html><body>Log in to the guests' network</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, PAGE),
+        (200, "<!DOCTYPE html><meta charset=utf-8>"),
+        (302, PAGE),
+        (403, PAGE),
+        (404, "nothing here"),
+    ],
+)
+def test_an_answer_that_is_not_of_aws(
+    elsewhere: pytest.MonkeyPatch, viridian: Command, status: int, body: str
+) -> None:
+    def answer(request: AWSPreparedRequest, **_: object) -> Any:
+        return AWSResponse(request.url, status, HTTPHeaders(), MockRawResponse(body))
+
+    with_keys(elsewhere)
+    boto3.setup_default_session()
+    assert boto3.DEFAULT_SESSION is not None
+    boto3.DEFAULT_SESSION.events.register("before-send", answer)
+    (line,) = lines(viridian)
+    assert line.startswith("What answers isn't AWS (")
+
+
+def test_a_page_where_an_answer_of_a_function_should_be(
+    world: World, viridian: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.half_way()
+
+    def answer(_: URLLib3Session, request: AWSPreparedRequest) -> AWSResponse:
+        return AWSResponse(request.url, 200, HTTPHeaders(), MockRawResponse(PAGE))
+
+    monkeypatch.setattr(URLLib3Session, "send", answer)
+    assert one_line(viridian, "pause", 4).startswith("What answers isn't AWS (")
+
+
+def test_an_endpoint_that_is_no_url(elsewhere: pytest.MonkeyPatch, viridian: Command) -> None:
+    with_keys(elsewhere)
+    elsewhere.setenv("AWS_ENDPOINT_URL", "nonsense")
+    assert lines(viridian) == {"Invalid endpoint: nonsense: set AWS_ENDPOINT_URL to a URL, or to nothing.\n"}
+
+
+@pytest.mark.parametrize("command", sorted(name for name, words in TYPED.items() if words[:1] == ("shop",)))
+def test_nothing_is_no_service(viridian: Command, command: str) -> None:
+    if command != "init":  # which asks for one
+        ran = viridian(command, "", *TYPED[command][1:])
+        assert (ran.code, ran.out) == (3, "")
+        assert ran.err.startswith("service: ")
+
+
+@pytest.mark.parametrize("command", sorted(name for name, words in TYPED.items() if WHY[1] in words))
+def test_nothing_is_no_reason(viridian: Command, command: str) -> None:
+    for nothing in ("", " \t"):
+        ran = viridian(command, "shop", "--reason", nothing)
+        assert (ran.code, ran.out) == (3, "")
+        assert ran.err.startswith("reason: ")
+
+
+@pytest.mark.parametrize("command", ["approve", "pause", "promote", "reject", "resume"])
+def test_a_reason_that_is_too_short_is_known_before_anything_is_asked(
+    viridian: Command, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = viridian(command, "shop", "--reason", "so what")
+    assert (ran.code, ran.err) == (3, "reason: so what. Say why, in at least ten characters.\n")
+    monkeypatch.setenv("COLUMNS", "200")
+    assert "Why, in ten characters or more" in viridian(command, "--help").out
 
 
 def test_an_unknown_service(world: World, viridian: Command) -> None:

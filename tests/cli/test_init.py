@@ -94,7 +94,8 @@ def test_it_writes_after_a_yes_and_no_sooner_and_twice_is_harmless(
     assert (ran.code, registered(bare), set(map(len, tags(bare).values()))) == (3, None, {0})
     assert "Say --yes, or --print" in ran.err
     monkeypatch.setattr(sys, "stdin", Person("\nn\n"))
-    assert viridian("init").code == 4
+    ran = viridian("init")
+    assert (ran.code, ran.err.endswith("Nothing was written.\n")) == (3, True)
     assert registered(bare) is None
     monkeypatch.setattr(sys, "stdin", Person("\ny\n"))
     ran = viridian("init")
@@ -110,6 +111,16 @@ def test_it_writes_after_a_yes_and_no_sooner_and_twice_is_harmless(
     other = viridian("init", "shop", "--guard", "shop-latency", "--yes")
     assert (other.code, registered(bare)["guards"]) == (3, ["shop-errors"])
     assert "--overwrite" in other.err
+    bare.cloud.client("cloudwatch").put_metric_alarm(
+        AlarmName="shop-latency",
+        Namespace="Shop",
+        MetricName="Latency",
+        Statistic="Average",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
     fields = json.dumps({"steps": STEPS})
     ran = viridian("init", "shop", "--guard", "shop-latency", "--fields", fields, "--overwrite", "--yes")
     assert (ran.code, registered(bare)["guards"]) == (0, ["shop-latency"])
@@ -128,6 +139,24 @@ def test_it_prints_the_lines_that_do_the_same_by_hand(bare: World, viridian: Com
     ]
     assert json.loads(lines[-1])["route"] == bare.shop.route_arn
     assert (ran.code, registered(bare)) == (0, None)
+
+
+def test_for_a_program_the_lines_by_hand_are_in_a_document(bare: World, viridian: Command) -> None:
+    ran = viridian("init", "shop", "--print", "--json")
+    assert (ran.code, registered(bare)) == (0, None)
+    lines = viridian("init", "shop", "--print").out
+    assert "\n".join([*ran.json["by_hand"], ""]) == lines
+    assert ran.json["profile"]["route"] == bare.shop.route_arn
+
+
+def test_who_is_asked_sees_what_for_though_the_output_is_a_programs(
+    bare: World, viridian: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Person("y\n"))
+    ran = viridian("init", "shop", "--json")
+    assert (ran.code, ran.json["profile"]) == (0, registered(bare))
+    assert ran.err.index("/viridian/services/shop:") < ran.err.index("Write this?")
+    assert "tagged viridian:managed=true" in ran.err
 
 
 def test_of_several_ways_a_person_is_asked_and_a_script_is_told(
@@ -182,6 +211,8 @@ def test_what_would_be_refused_is_never_registered(bare: World, viridian: Comman
             ("shop", "--fields", '{"steps": [{"weight": 5, "observe_minutes": 5}]}'),
             "Let the last step be 100.",
         ),
+        (("shop", "--guard", "nope"), "guards: nope. Name a CloudWatch alarm that exists"),
+        (("shop", "--fields", '{"guards": ["nope"]}'), "guards: nope. Name a CloudWatch alarm that exists"),
     ):
         ran = viridian("init", *words, "--yes")
         assert (ran.code, ran.err.count("\n"), told in ran.err) == (3, 1, True), ran.err

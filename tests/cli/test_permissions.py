@@ -24,9 +24,6 @@ ACTIONS = {
     for name, statements in POLICIES.items()
 }
 REASON = ("--reason", "to see what it asks")
-NEEDS_NONE = {
-    "sts:GetCallerIdentity"
-}  # https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 
 
 @contextmanager
@@ -38,7 +35,6 @@ def asked(world: World) -> Iterator[set[str]]:
         if entry["principal"] == PERSON:
             action = f"{SERVICES.get(entry['service'], entry['service'])}:{entry['call']}"
             actions.add(NAMED_OTHERWISE.get(action, action))
-    actions -= NEEDS_NONE
 
 
 def test_whoever_looks_needs_the_readers_policy_and_nothing_else(world: World, viridian: Command) -> None:

@@ -28,7 +28,7 @@ def test_what_it_says_to_type_registers_a_service_and_finds_it_well(
             for line in re.findall(r"^viridian .+$", PAGE, re.MULTILINE)
             for words in [shlex.split(line.replace("ami-0123456789abcdef0", image))]
         ]
-    assert ran == [("init", 4), ("init", 0), ("plan", 0), ("doctor", 0)]
+    assert ran == [("init", 3), ("init", 0), ("plan", 0), ("doctor", 0)]
 
 
 def test_the_profile_that_it_shows_is_one() -> None:

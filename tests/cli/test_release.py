@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Command
-from tests.workflow.world import World
+from tests.workflow.world import World, opened
 
 
 def test_it_waits_for_the_end_and_says_each_phase_on_the_way(world: World, viridian: Command) -> None:
@@ -17,6 +17,31 @@ def test_it_waits_for_the_end_and_says_each_phase_on_the_way(world: World, virid
     assert ran.out.endswith("Promoted.\n")
     again = viridian("history", "shop", "--json").json
     assert [(row["version"], row["status"]) for row in again] == [("2.0.0", "Promoted")]
+
+
+def test_who_waits_for_it_hears_once_that_it_waits_for_its_window(
+    viridian: Command,
+) -> None:
+    window = {"from": "09:30", "to": "21:00"}
+    with opened(windows={"time_zone": "UTC", "open": [window]}) as world:
+        image = world.ami()["image_id"]
+        ran = viridian("release", "shop", "2.0.0", "--ami", image, "--wait", "--json")
+        assert (ran.code, ran.err) == (0, "")
+        told = [(phase["phase"], phase["what"]) for phase in ran.json["phases"]]
+        assert told[:2] == [
+            ("Planning", "shop 2.0.0 waits for its window"),
+            ("Releasing", "shop 2.0.0 is being released"),
+        ]
+        assert "Planning" not in dict(told[1:])
+
+
+def test_who_joins_a_release_hears_that_it_was_begun_already(world: World, viridian: Command) -> None:
+    begin = ("release", "shop", "2.0.0", "--ami", world.ami()["image_id"], "--key", "build-7")
+    assert viridian(*begin).code == 0
+    world.pass_minutes(5)
+    ran = viridian(*begin, "--wait")
+    assert (ran.code, ran.out.count("shop 2.0.0 is being released already: ")) == (0, 1), ran.err
+    assert "is being planned" not in ran.out
 
 
 def test_a_release_that_fails_ends_with_the_code_of_its_end_and_says_why(

@@ -1,8 +1,15 @@
 """What stops a release: an order, the brake, the end of its execution, and hands off."""
 
+import json
+import sys
+
 import pytest
 
+from local.control.calls import PERSON
 from tests.cli.conftest import Command
+from tests.cli.test_init import Person
+from tests.cli.test_watch import unreachable
+from tests.workflow.test_by_name import opened as named
 from tests.workflow.world import World
 
 WHY = ("--reason", "checkout is slow")
@@ -96,12 +103,98 @@ def test_without_the_ledger_blue_is_found_where_green_serves_alone(world: World,
     assert world.weights() == {"shop-1": 100}
 
 
-def test_without_the_ledger_it_asks_first(world: World, viridian: Command) -> None:
+def test_what_was_done_by_hand_is_told_to_those_on_call_with_its_reason(
+    world: World, viridian: Command
+) -> None:
+    world.half_way()
+    ran = viridian("brake", "shop", *WHY, "--without-ledger", "--yes", "--json")
+    assert (ran.code, ran.json["reason"]) == (0, "checkout is slow"), ran.err
+    assert ran.json["next"].startswith("Those on call were told why. ")
+    assert ran.json["seconds"] < 10
+    (page,) = (each for each in world.cloud.published() if "by hand" in each.subject)
+    assert page.subject == "viridian: shop was put on shop-1 by hand"
+    assert "checkout is slow" in page.message
+
+
+def test_who_cannot_tell_those_on_call_is_told_to_and_blue_serves_all_the_same(
+    world: World, viridian: Command
+) -> None:
+    world.half_way()
+    world.faults.denies("Publish", PERSON)
+    ran = viridian("brake", "shop", *WHY, "--without-ledger", "--yes")
+    assert (ran.code, world.weights()) == (0, {"shop-1": 100})
+    assert "Those on call were not told why: Not permitted: Publish" in ran.out
+
+
+def test_a_late_write_is_undone_and_the_seconds_are_those_since_then(world: World, viridian: Command) -> None:
+    world.half_way()
+    before = {name.replace("-", "_"): weight for name, weight in world.weights().items()}
+
+    def write() -> None:
+        world.cloud.clock.sleep(30)
+        world.set_weights(**before)
+
+    world.cloud.clock.spawn(write, "a late writer")
+    ran = viridian("brake", "shop", *WHY, "--without-ledger", "--yes", "--json")
+    assert (ran.code, world.weights()) == (0, {"shop-1": 100}), ran.err
+    assert 30 <= ran.json["seconds"] < 45
+
+
+def test_the_brake_gives_up_where_somebody_writes_against_it(world: World, viridian: Command) -> None:
+    world.half_way()
+    before = {name.replace("-", "_"): weight for name, weight in world.weights().items()}
+    world.cloud.clock.every(1, lambda _: world.set_weights(**before), "somebody else")
+    ran = viridian("brake", "shop", *WHY, "--without-ledger", "--yes")
+    assert (ran.code, ran.out) == (2, "")
+    assert "writes to" in ran.err
+    assert "`viridian hands-off`" in ran.err
+
+
+def test_without_the_ledger_one_fleet_that_serves_alone_is_not_called_blue(
+    world: World, viridian: Command
+) -> None:
+    before = len(world.mutations())
+    ran = viridian("brake", "shop", *WHY, "--without-ledger", "--yes")
+    assert (ran.code, ran.out) == (3, "")
+    assert "shop-1 serves alone, and no other fleet of shop is known" in ran.err
+    assert len(world.mutations()) == before
+
+
+@pytest.mark.parametrize("promoted", [False, True])
+def test_by_name_blue_is_found_though_green_alone_has_a_record(viridian: Command, promoted: bool) -> None:
+    with named() as world:
+        execution = world.start("2.0.0")
+        world.until(100)
+        if promoted:
+            assert world.cloud.wait(execution).status == "SUCCEEDED"
+        assert "shop" not in world.weights()
+        ran = viridian("brake", "shop", *WHY, "--without-ledger", "--route", world.shop.route_arn, "--yes")
+        assert ran.code == 0, ran.err
+        assert world.weights() == {"shop": 100}
+        assert "Resolvers keep what they know for another 60 s." in ran.out
+
+
+def test_without_the_ledger_it_asks_first(
+    world: World, viridian: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.half_way()
     before = world.weights()
-    ran = viridian("brake", "shop", *WHY, "--without-ledger", "--route", world.shop.route_arn)
-    assert ran.code == 4, "nobody answers here"
+    brake = ("brake", "shop", *WHY, "--without-ledger")
+    ran = viridian(*brake)
+    assert (ran.code, ran.out, ran.err) == (3, "", "yes: not said, and nothing was written. Say --yes.\n")
+    for answer in ("n\n", ""):
+        monkeypatch.setattr(sys, "stdin", Person(answer))
+        ran = viridian(*brake, "--json")
+        assert (ran.code, ran.out.strip(), ran.err.endswith("Nothing was written.\n")) == (3, "", True)
+    assert "the older fleet, which has 3 of 3 healthy" in ran.err
     assert world.weights() == before
+
+
+def test_a_lost_connection_does_not_end_the_reading_back(world: World, viridian: Command) -> None:
+    world.half_way()
+    with unreachable(world, "elbv2", after=0.3, minutes=1):
+        ran = viridian("brake", "shop", *WHY, "--without-ledger", "--yes")
+    assert (ran.code, world.weights()) == (0, {"shop-1": 100}), ran.err
 
 
 def test_an_aborted_release_is_taken_back_by_the_guard(world: World, viridian: Command) -> None:
@@ -134,6 +227,60 @@ def test_hands_off_every_route(world: World, viridian: Command) -> None:
 def test_hands_off_wants_one_service_or_all(viridian: Command, words: tuple[str, ...]) -> None:
     ran = viridian("hands-off", *words, *WHY)
     assert (ran.code, ran.err) == (3, "service: name one, or say --all for every route.\n")
+
+
+def register(world: World, profile: str) -> None:
+    parameter = {"Name": "/viridian/services/shop", "Type": "String", "Overwrite": True}
+    world.cloud.client("ssm").put_parameter(Value=profile, **parameter)
+
+
+@pytest.mark.parametrize("profile", ["not json", "[1]", "{}", '{"route": "shop"}'])
+def test_a_profile_that_names_no_route_stops_nobody_who_does(
+    world: World, viridian: Command, profile: str
+) -> None:
+    world.half_way()
+    register(world, profile)
+    brake = ("brake", "shop", *WHY, "--without-ledger", "--yes")
+    for order in (brake, ("hands-off", "shop", *WHY)):
+        ran = viridian(*order)
+        assert (ran.code, ran.out, ran.err.count("\n")) == (3, "", 1)
+        assert ran.err.endswith(" Or name the route itself, with --route.\n")
+        ran = viridian(*order, "--route", "shop")
+        assert (ran.code, ran.err.startswith("route: shop. Use the ARN")) == (3, True)
+        ran = viridian(*order, "--route", str(world.shop.route_arn))
+        assert ran.code == 0, ran.err
+    assert world.weights() == {"shop-1": 100}
+
+
+def test_a_route_is_not_passed_over_where_the_ledger_has_it(viridian: Command) -> None:
+    route = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener-rule/app/shop/5/f/9"
+    ran = viridian("brake", "shop", *WHY, "--route", route)
+    assert (ran.code, ran.err) == (
+        3,
+        "route: the ledger has it. Say --route with --without-ledger alone.\n",
+    )
+
+
+def test_what_else_is_wrong_with_a_profile_holds_up_nobody(world: World, viridian: Command) -> None:
+    world.half_way()
+    register(world, json.dumps({"route": world.shop.route_arn, "stepps": []}))
+    assert viridian("hands-off", "shop", *WHY).code == 0
+    assert viridian("brake", "shop", *WHY, "--without-ledger", "--yes").code == 0
+
+
+def test_a_stack_that_is_gone_or_may_not_be_seen_stops_nobody_who_names_the_route(
+    world: World, viridian: Command
+) -> None:
+    brake = ("brake", "shop", *WHY, "--without-ledger", "--yes")
+    world.half_way()
+    world.faults.denies("DescribeStacks", PERSON)
+    for words in (brake, ("--stack", "other", *brake)):
+        ran = viridian(*words)
+        assert (ran.code, ran.err.count("\n")) == (4, 1)
+        assert ran.err.endswith(" Or name the route itself, with --route.\n")
+    ran = viridian(*brake, "--route", str(world.shop.route_arn))
+    assert (ran.code, world.weights()) == (0, {"shop-1": 100})
+    assert "Those on call were not told why: Not permitted: DescribeStacks" in ran.out
 
 
 def test_leftovers_are_shown_and_only_removed_when_asked(world: World, viridian: Command) -> None:

@@ -3,11 +3,15 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from local.control.calls import PERSON, current_principal
 from tests.cli.conftest import Command
 from tests.workflow.world import World
 from viridian.aws import clients
@@ -32,7 +36,8 @@ def unreachable(world: World, service: str, after: float = 0, minutes: float = 1
     begins = world.cloud.clock.now() + 60 * after
 
     def fail(**_: Any) -> None:
-        if begins <= world.cloud.clock.now() < begins + 60 * minutes:
+        asks = current_principal() == PERSON
+        if asks and begins <= world.cloud.clock.now() < begins + 60 * minutes:
             raise EndpointConnectionError(endpoint_url=f"https://{service}.us-east-1.amazonaws.com/")
 
     events = clients.reader(service).meta.events
@@ -142,7 +147,7 @@ def test_a_lost_connection_is_said_once_and_the_end_is_seen_all_the_same(
     world: World, viridian: Command
 ) -> None:
     world.start(source=world.ami()).until("Observe")
-    with unreachable(world, "sts", after=1, minutes=3):
+    with unreachable(world, "dynamodb", after=1, minutes=3):
         ran = viridian("watch", "shop")
     assert ran.code == 0
     assert ran.out.count("AWS can't be reached") == 1
@@ -199,6 +204,42 @@ def test_a_release_that_is_not_in_the_ledger_yet_is_found_by_its_execution(
     assert "release: 3.0.0. shop has none of that id or version" in unknown.err
     world.cloud.client("stepfunctions").stop_execution(executionArn=execution)
     assert "It has no release yet" in viridian("watch", "shop").err
+
+
+@pytest.mark.profile(windows={"time_zone": "UTC", "open": [{"from": "09:00", "to": "10:30"}]})
+def test_a_version_that_is_planned_anew_is_not_taken_for_its_older_release(
+    world: World, viridian: Command
+) -> None:
+    older = world.release(source=world.ami())
+    world.pass_minutes(90)
+    newer = world.start(source=world.ami()).until("WaitForWindow")
+    for named in ((), ("2.0.0",)):
+        picture = viridian("status", "shop", *named, "--json").json
+        assert (picture["status"], picture["execution"]) == ("Planning", newer.arn)
+    assert viridian("status", "shop", older.id, "--json").json["status"] == "Promoted"
+    ran = viridian("explain", "shop", "2.0.0")
+    assert (ran.code, ran.out) == (3, "")
+    assert f"release: 2.0.0. It is {older.id}, which is Promoted, and one that is being planned" in ran.err
+    assert [viridian("explain", "shop", *named).code for named in ((), (older.id,))] == [0, 0]
+
+
+def test_the_time_is_that_of_whatever_answer_came_last(world: World, viridian: Command) -> None:
+    world.half_way()
+    here = datetime.fromisoformat(viridian("status", "shop", "--json").json["at"])
+
+    def late(response_dict: dict[str, Any], **_: Any) -> None:
+        response_dict["headers"]["date"] = format_datetime(here + timedelta(hours=3), usegmt=True)
+
+    assert boto3.DEFAULT_SESSION is not None
+    events = boto3.DEFAULT_SESSION.events
+    events.register_first("before-parse", late)
+    clients.reader.cache_clear()
+    try:
+        told = viridian("status", "shop", "--json").json["at"]
+    finally:
+        events.unregister("before-parse", late)
+        clients.reader.cache_clear()
+    assert timedelta(hours=3) <= datetime.fromisoformat(told) - here < timedelta(hours=3, minutes=1)
 
 
 @pytest.mark.profile(windows={"time_zone": "UTC", "open": [{"from": "09:05", "to": "21:00"}]})

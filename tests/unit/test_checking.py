@@ -43,6 +43,17 @@ def test_a_stack_without_the_alarms_that_it_names_is_deployed_again() -> None:
         checking.quiet(["swept"], [])
 
 
+@pytest.mark.parametrize("may", ["arn:aws:iam::1:role/shop", "arn:aws:iam::1:role/sh*"])
+def test_a_role_may_be_handed_on_by_name_or_as_iam_takes_names(may: str) -> None:
+    assert checking.handed("shop", "arn:aws:iam::1:role/shop", ["arn:aws:iam::1:role/x", may])
+    with pytest.raises(Refusal, match="not among"):
+        checking.handed("shop", "arn:aws:iam::1:role/tea", [may])
+
+
+def test_who_has_no_role_hands_none_on() -> None:
+    assert checking.handed("", None, []) == "none"
+
+
 def test_what_there_is_to_do_comes_before_what_is_not_known() -> None:
     def refuse() -> str:
         raise Refusal("pages", "nobody", "Subscribe.")

@@ -1,17 +1,23 @@
 """The time as AWS has it: what is left of a step is counted by the clock that began it, not by this machine's."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 from viridian.aws import clients
 
+_ahead = timedelta()  # how far AWS's clock is before this machine's, by the answer that came last
+
 
 def now() -> datetime:
-    """The moment of an answer that AWS gives now: the Date it carries."""
-    answer: dict[str, Any] = clients.reader("sts").get_caller_identity()
-    told = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-    return parsedate_to_datetime(told).astimezone(UTC) if told else datetime.now(UTC)
+    """This moment by AWS's clock; by this machine's until AWS has answered anything."""
+    return datetime.now(UTC) + _ahead
+
+
+def hear(date: str | None) -> None:
+    """Takes the Date that an answer carries: the moment at which it was given."""
+    global _ahead
+    if date:
+        _ahead = parsedate_to_datetime(date).astimezone(UTC) - datetime.now(UTC)
 
 
 def caller() -> str:

@@ -22,6 +22,14 @@ _LAST = 50  # events: the last state is entered within them, whatever is tried a
 T = TypeVar("T")
 
 
+def anew(record: Record, named: str) -> str | None:
+    """The execution that plans another release, if `named` means that as well as this one, which is over."""
+    if named not in ("", record.plan.version) or record.status not in OVER:
+        return None
+    execution = machines.underway(record.plan.service, named)
+    return None if execution == record.plan.execution else execution
+
+
 class Looker:
     """Looks at one release again and again, from its plan on."""
 
@@ -31,23 +39,23 @@ class Looker:
 
     @classmethod
     def at(cls, service: str, named: str) -> "Looker":
-        """The release of this id or version; else the one that runs or is being planned, or ran last."""
+        """The release of this id or version, or the one that runs or ran last; before one that is over, one that is being planned."""
         try:
             record = releases.pick(service, named)
         except Stop:
             if (execution := machines.underway(service, named)) is None:
                 raise
             return cls(execution)
-        if not named and record.status in OVER and (execution := machines.underway(service, "")):
+        if execution := anew(record, named):
             return cls(execution)
         return cls(record.plan.execution, record)
 
     def look(self) -> Seen | Planning:
         """What AWS shows now. Raises what keeps it from being known at all."""
-        now = clock.now()
         record = self._record = self._found()
+        now = clock.now()
         if record is None:
-            return _planned(self._execution, now)
+            return planned(self._execution, now)
         unknown: dict[str, str] = {}
 
         def part(name: str, look: Callable[[], T], instead: T) -> T:
@@ -112,7 +120,7 @@ def _told(entered: dict[str, Any]) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _planned(execution: str, now: datetime) -> Planning:
+def planned(execution: str, now: datetime) -> Planning:
     """An execution that has taken no route yet. Raises Stop with its words if it never will."""
     stands = machines.described(execution)
     if stands["status"] != "RUNNING":

@@ -25,6 +25,7 @@ class Stack:
     name: str
     arn: str
     outputs: dict[str, str]
+    parameters: dict[str, str]
     status: str
 
     @property
@@ -60,6 +61,9 @@ def find(name: str) -> Stack:
             Exit.UNKNOWN,
         ) from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
-    stack = Stack(name=name, arn=found["StackId"], outputs=outputs, status=found["StackStatus"])
+    given = {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
+    stack = Stack(
+        name=name, arn=found["StackId"], outputs=outputs, parameters=given, status=found["StackStatus"]
+    )
     os.environ.update({variable: stack.output(output) for variable, output in _ENVIRONMENT.items()})
     return stack

@@ -1,5 +1,6 @@
 """`viridian init`: registers a service, and tags what it lends."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -41,19 +42,21 @@ def command(
     standing = account.registered(service) if service else {}
     way = _way(account.find(service), str(asked.get("route") or standing.get("route", "")))
     wanted = proposing.propose(service or _name(way), way, asked, overwrite)
+    told = {name: getattr(wanted, name) for name in ("service", "profile", "no_guards", "next")}
+    if print_ and json:
+        say.document({**told, "by_hand": wanted.by_hand()})
+        return Exit.PROMOTED
     if print_:
         for line in wanted.by_hand():
             say.line(line)
         return Exit.PROMOTED
     if not json:
-        _show(wanted)
+        _show(wanted, say.line)
     if not (wanted.done or yes):
-        _confirm()
+        _confirm(wanted, json)
     wanted.write()
     if json:
-        told = ("service", "profile", "no_guards", "next")
-        lent = [thing.id for thing in wanted.lends]
-        say.document({**{name: getattr(wanted, name) for name in told}, "lent": lent})
+        say.document({**told, "lent": [thing.id for thing in wanted.lends]})
     else:
         say.line(f"{wanted.service} is {'registered already' if wanted.done else 'registered'}.", "green")
         say.line(f"Next, with blue's own image, what would be in the way of a release: {wanted.next}")
@@ -83,21 +86,23 @@ def _name(way: Way) -> str:
     return str(typer.prompt("A name for the service", default=finding.service_name(way), err=True))
 
 
-def _confirm() -> None:
+def _confirm(wanted: Proposal, json: bool) -> None:
     if not say.asks():
         raise Stop("yes: not said, and nothing was written. Say --yes, or --print for the AWS CLI's lines.")
+    if json:
+        _show(wanted, say.aside)
     typer.confirm("Write this?", abort=True, err=True)
 
 
-def _show(wanted: Proposal) -> None:
-    say.line(wanted.way.words)
+def _show(wanted: Proposal, tell: Callable[[str], None]) -> None:
+    tell(wanted.way.words)
     for alarm, why in wanted.no_guards.items():
-        say.line(f"no guard: {alarm}: {why}")
+        tell(f"no guard: {alarm}: {why}")
     if wanted.owner:
-        say.line(f"{wanted.owner} owns the group: add the tags there, too (docs/infrastructure-as-code.md).")
+        tell(f"{wanted.owner} owns the group: add the tags there, too (docs/infrastructure-as-code.md).")
     if not wanted.registered:
-        say.line(f"{registering.parameter(wanted.service)}:")
-        say.line(finding.text(wanted.profile))
+        tell(f"{registering.parameter(wanted.service)}:")
+        tell(finding.text(wanted.profile))
     for thing in wanted.lends:
         tags = preflight.lending(thing, wanted.service)
-        say.line(f"tagged {' '.join(f'{key}={value}' for key, value in tags.items())}: {thing.id}")
+        tell(f"tagged {' '.join(f'{key}={value}' for key, value in tags.items())}: {thing.id}")

@@ -13,7 +13,7 @@ PANEL = "Decide"
 def command(
     context: typer.Context,
     service: options.Service,
-    reason: options.Reason,
+    reason: options.FullReason,
     release: options.Release = "",
     minutes: Annotated[int, typer.Option(min=1, max=720, help="How long at most; then it goes on.")] = 60,
     json: options.Json = False,

@@ -11,7 +11,7 @@ PANEL = "Decide"
 def command(
     context: typer.Context,
     service: options.Service,
-    reason: options.Reason,
+    reason: options.FullReason,
     release: options.Release = "",
     json: options.Json = False,
 ) -> Exit:

@@ -13,7 +13,7 @@ PANEL = "Decide"
 def command(
     context: typer.Context,
     service: options.Service,
-    reason: options.Reason,
+    reason: options.FullReason,
     release: options.Release = "",
     id_: Annotated[str, typer.Option("--id", help="The question's id; the open one, if left out.")] = "",
     json: options.Json = False,

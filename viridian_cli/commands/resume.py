@@ -12,7 +12,7 @@ PANEL = "Decide"
 def command(
     context: typer.Context,
     service: options.Service,
-    reason: options.Reason,
+    reason: options.FullReason,
     release: options.Release = "",
     wait: options.Wait = False,
     json: options.Json = False,

@@ -19,25 +19,27 @@ def page(service: str, release: str, what: str, cause: str) -> None:
 
 
 def tell(subject: str, words: str) -> None:
-    """Tells the people on call; SNS takes no more than 256 KB."""
+    """Tells the people on call, if the stack was given a topic."""
     if not (topic := os.environ.get("PAGES_TOPIC_ARN")):
         return
     try:
-        clients.writer("sns").publish(
-            TopicArn=topic,
-            Subject=f"viridian: {subject}"[:100],
-            Message=words[:50_000],
-        )
+        send(topic, subject, words)
     except (ClientError, BotoCoreError) as error:
         logger.error("nobody could be paged", error=str(error), cause=words)
 
 
 def ask(service: str, release: str, what: str, words: str) -> None:
     """Asks the people on call for something that nothing goes on without: what SNS refuses is raised, and tried again."""
+    topic = os.environ["PAGES_TOPIC_ARN"]
+    send(topic, f"{service} {release} {what}", f"Release {release} of {service} {what}.\n\n{words}")
+
+
+def send(topic: str, subject: str, words: str) -> None:
+    """Sends one page; what SNS refuses is raised. It takes no more than 256 KB."""
     clients.writer("sns").publish(
-        TopicArn=os.environ["PAGES_TOPIC_ARN"],
-        Subject=f"viridian: {service} {release} {what}"[:100],
-        Message=f"Release {release} of {service} {what}.\n\n{words}",
+        TopicArn=topic,
+        Subject=f"viridian: {subject}"[:100],
+        Message=words[:50_000],
     )
 
 

@@ -31,8 +31,8 @@ def set_forward(now: Answers, wanted: Forward, fence: Fence, *, anew: bool = Fal
     already are written only if `anew`: where a try died before it knew its change, that is how to come by one.
     Raises Drifted if somebody has written since `now` was read, NotKept if something else is shown afterwards.
     """
-    made = {group: _made(now, group) for group in wanted.weights if group not in now.records}
-    changes = dns.batch(now, wanted, made) or (dns.batch(now, wanted, made, anew=True) if anew else [])
+    new = {group: made(now, group) for group in wanted.weights if group not in now.records}
+    changes = dns.batch(now, wanted, new) or (dns.batch(now, wanted, new, anew=True) if anew else [])
     if not changes:
         return wanted
     zone, _ = dns.place(now.route)
@@ -57,7 +57,7 @@ def in_sync(change: str) -> bool:
     return bool(clients.reader("route53").get_change(Id=change)["ChangeInfo"]["Status"] == "INSYNC")
 
 
-def _made(now: Answers, target_group: str) -> dns.Record:
+def made(now: Answers, target_group: str) -> dns.Record:
     """The record that leads to a target group's load balancer, like one of those there are."""
     balancer = balancers.of(target_group)
     like = next(record for record in now.records.values() if dns.target(record))
