@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from viridian import balancer, clone, dns, fleet, names, signals, traffic
+from viridian import arns, balancer, clone, dns, fleet, names, signals, traffic
 from viridian.acts import protection
 from viridian.aws import alarms, auto_scaling, balancers, images, ledger, load_balancer, router, target_groups
 from viridian.errors import Busy, Drifted
@@ -157,8 +157,8 @@ def _make_scaling(record: Record, target_group: str) -> None:
 def _swap(record: Record, target_group: str) -> dict[str, str]:
     """Green's names in the place of blue's, for whatever setting of a group names that group."""
     plan = record.plan
-    before, after = (load_balancer.dimension(arn) for arn in (plan.load_balancer, record.serves_green))
-    blue, green = (load_balancer.dimension(arn) for arn in (plan.blue.target_group, target_group))
+    before, after = (arns.suffix(arn) for arn in (plan.load_balancer, record.serves_green))
+    blue, green = (arns.suffix(arn) for arn in (plan.blue.target_group, target_group))
     own = {before: after} if before != after else {}
     return {plan.blue.group: plan.green_group, blue: green, f"{before}/{blue}": f"{after}/{green}", **own}
 
@@ -171,10 +171,8 @@ def make_alarms(record: Record, target_group: str) -> None:
 def wanted_alarms(record: Record, target_group: str) -> list[Alarm]:
     """Green's own alarms, as they are to be."""
     plan = record.plan
-    before, group = load_balancer.dimension(record.serves_green), load_balancer.dimension(target_group)
-    return signals.green_alarms(
-        plan.service, plan.release, plan.profile.thresholds, before, group, plan.blue.desired
-    )
+    limits, before = plan.profile.thresholds, record.serves_green
+    return signals.green_alarms(plan.service, plan.release, limits, before, target_group, plan.blue.desired)
 
 
 def count_in_dns(record: Record) -> None:

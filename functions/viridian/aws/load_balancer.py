@@ -7,7 +7,6 @@ import msgspec
 from msgspec.structs import replace
 
 from viridian import leftovers, names, network, traffic
-from viridian.arns import suffix
 from viridian.aws import clients, ledger
 from viridian.errors import NotKept, Refusal
 from viridian.fence import Fence
@@ -267,11 +266,6 @@ def delete_standby(listener: str, service: str, fence: Fence) -> None:
             suppress(client.exceptions.RuleNotFoundException),  # another try was quicker
         ):
             client.delete_rule(RuleArn=rule["RuleArn"])
-
-
-def dimension(arn: str) -> str:
-    """What CloudWatch calls a load balancer or target group."""
-    return suffix(arn)
 
 
 def _found(route: str, call: str, **which: list[str]) -> dict[str, Any]:
