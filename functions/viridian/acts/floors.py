@@ -6,11 +6,11 @@ from typing import Any
 from viridian import fleet, signals
 from viridian.aws import alarms, auto_scaling, clients, ledger
 from viridian.errors import NotKnown
-from viridian.fleet import Side
+from viridian.fleet import Side, Sizes
 from viridian.record import Record
 
 
-def follow_need(record: Record, blue: Side | None, green: Side | None) -> Record:
+def follow_need(record: Record, blue: Sizes | None, green: Sizes | None) -> Record:
     """The need as blue's size has it while blue has all the traffic, and as the requests have it all along."""
     if blue is None:
         return record
@@ -23,7 +23,7 @@ def follow_need(record: Record, blue: Side | None, green: Side | None) -> Record
     return ledger.read(record.plan.service, record.plan.release, record.epoch)
 
 
-def hold(record: Record, blue: Side | None, green: Side | None) -> None:
+def hold(record: Record, blue: Sizes | None, green: Sizes | None) -> None:
     """Both fleets' floors at the need; what blue's was before is in the plan."""
     for side in (blue, green):
         if side is not None and fleet.below(side, record.need):
@@ -40,7 +40,7 @@ def sag(record: Record, blue: Side, green: Side, rate: float) -> str:
     return ""
 
 
-def needed(record: Record, blue: Side, green: Side | None, rate: float) -> int:
+def needed(record: Record, blue: Sizes, green: Sizes | None, rate: float) -> int:
     """The need as the service's requests a minute have it, up to what either group may have."""
     ceiling = min(side.maximum for side in (blue, green) if side is not None)
     return fleet.grown(record.need, record.plan.blue.desired, record.plan.rate, rate, ceiling)

@@ -8,7 +8,7 @@ from viridian import arns, balancer, clone, dns, fleet, names, signals, traffic
 from viridian.acts import protection
 from viridian.aws import alarms, auto_scaling, balancers, images, ledger, load_balancer, router, target_groups
 from viridian.errors import Busy, Drifted
-from viridian.fleet import Side
+from viridian.fleet import Side, Sizes
 from viridian.plan import Endpoint
 from viridian.record import Record
 from viridian.signals import Alarm
@@ -210,12 +210,21 @@ def promote(record: Record, green: Side) -> Record:
 
 def seen(record: Record) -> tuple[Side | None, Side | None]:
     """Blue and green as they are now; None for one that isn't there."""
-    plan = record.plan
-    groups = {plan.blue.group: plan.blue.target_group}
-    if record.green_target_group:
-        groups[plan.green_group] = record.green_target_group
-    sides = auto_scaling.find_sides(groups)
-    return sides.get(plan.blue.group), sides.get(plan.green_group)
+    sides = auto_scaling.find_sides(_groups(record))
+    return sides.get(record.plan.blue.group), sides.get(record.plan.green_group)
+
+
+def sizes(record: Record) -> tuple[Sizes | None, Sizes | None]:
+    """Their sizes alone: who is healthy isn't asked."""
+    found = auto_scaling.by_name(*_groups(record))
+    told = {name: auto_scaling.sizes(group) for name, group in found.items()}
+    return told.get(record.plan.blue.group), told.get(record.plan.green_group)
+
+
+def _groups(record: Record) -> dict[str, str]:
+    """Each side's target group, by the name of its group."""
+    plan, green = record.plan, record.green_target_group
+    return {plan.blue.group: plan.blue.target_group, **({plan.green_group: green} if green else {})}
 
 
 def both(record: Record) -> tuple[Side, Side]:
