@@ -26,7 +26,7 @@ def find(route: str) -> Route:
     if not blue.startswith("arn:"):
         fix = "Let it lead to an Application Load Balancer of this account and Region that forwards to one target group."
         raise Refusal("route", blue, fix)
-    like = balancers.shape(balancers.of(blue).arn)
+    like = balancers.shape(balancers.before(blue))
     balancer.ensure_clonable(like, blue)
     first = balancer.first(like, blue)
     return Route(

@@ -51,17 +51,16 @@ def find_balancer(record: Record) -> str | None:
 
 def endpoint(record: Record) -> Endpoint:
     """Where green is reached before it has traffic."""
-    if record.green_load_balancer is None:
-        return record.plan.endpoint
-    return replace(record.plan.endpoint, dns_name=balancers.dns_name(record.green_load_balancer))
+    return entry(record)[0]
 
 
-def entry_lacks(record: Record) -> str:
-    """Why green can't be reached yet by its own load balancer, or nothing if it can, or has none."""
+def entry(record: Record) -> tuple[Endpoint, str]:
+    """The same, and why it can't be reached yet by its own load balancer; nothing if it can, or has none."""
     if record.green_load_balancer is None:
-        return ""
-    state = balancers.state(record.green_load_balancer)
-    return "" if state in ("active", "active_impaired") else f"its load balancer is {state}"
+        return record.plan.endpoint, ""
+    dns_name, state = balancers.entry(record.green_load_balancer)
+    lack = "" if state in ("active", "active_impaired") else f"its load balancer is {state}"
+    return replace(record.plan.endpoint, dns_name=dns_name), lack
 
 
 def find_target_group(record: Record) -> str | None:
