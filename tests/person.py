@@ -8,7 +8,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local.control.session import REGION
+from local.control.calls import PERSON, made_by
+from local.control.session import REGION, session
 from local.control.urls import Answer
 
 
@@ -27,6 +28,14 @@ class Person:
         arn = iam.create_user(UserName=name)["User"]["Arn"]
         key = iam.create_access_key(UserName=name)["AccessKey"]
         return cls(cloud, arn, Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+
+    def start(self, machine: str, document: Any) -> str:
+        """Starts an execution; answers with its ARN."""
+        access, secret = self.credentials.access_key, self.credentials.secret_key
+        client = session().client("stepfunctions", aws_access_key_id=access, aws_secret_access_key=secret)
+        with made_by(PERSON):
+            started = client.start_execution(stateMachineArn=machine, input=json.dumps(document))
+        return str(started["executionArn"])
 
     def post(
         self, url: str, document: Any, *, method: str = "POST", kind: str = "application/json"

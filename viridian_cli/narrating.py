@@ -118,9 +118,12 @@ def _red(found: Found) -> list[Turn]:
 
 
 def _hands(record: Record, found: Found) -> Iterator[Hand]:
-    plan, turned = record.plan, turned_back(record)
-    who = found.starters.get(plan.execution)
-    yield Hand(at=replay.began(record), who=who, did=f"started {_name(plan.execution)}", why="")
+    plan, begun, turned = record.plan, record.plan.begun, turned_back(record)
+    who = found.starters.get(begun.execution)
+    yield Hand(at=begun.at, who=who, did=f"started {_name(begun.execution)}", why="")
+    if begun.execution != plan.execution:
+        who = found.starters.get(plan.execution)
+        yield Hand(at=replay.began(record), who=who, did=f"resumed it by {_name(plan.execution)}", why="")
     if record.converger and record.converger != plan.execution and turned:
         who = found.starters.get(record.converger)
         yield Hand(at=turned, who=who, did=f"had it taken back by {_name(record.converger)}", why="")

@@ -14,15 +14,14 @@ def lambda_handler(ask: CheckGreen) -> GreenChecked:
     """Raises DeadlinePassed with who isn't healthy and why, GreenUnfit at once if its launches can't work."""
     record = ledger.read(ask.service, ask.release, ask.epoch)
     blue, candidate = green.both(record)
-    lack = green.ensure_comes_up(record, blue, candidate) or green.entry_lacks(record)
-    lack = lack or floors.unfilled(record, blue)
+    endpoint, closed = green.entry(record)
+    lack = green.ensure_comes_up(record, blue, candidate) or closed or floors.unfilled(record, blue)
     need = record.need if lack else floors.needed(record, blue, candidate, floors.rate(record))
     state = fleet.readiness(candidate, blue, need, lack)
     record.ensure_in_time(datetime.now(UTC))
     record.ensure_green_in_time(
         datetime.now(UTC), lack or ("a floor doesn't hold" if state == "short" else "")
     )
-    endpoint = green.endpoint(record)
     return GreenChecked(
         state=state,
         reason=lack or f"{candidate.healthy()} of {need} healthy",

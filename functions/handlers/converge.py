@@ -9,7 +9,8 @@ from viridian.messages import Converge, Converged
 @handler(Converge)
 def lambda_handler(ask: Converge) -> Converged:
     """Depends on no event and no earlier answer: whoever calls it, and however often, it converges."""
-    step = way_back.go_on(converge.errand(ask.order, ask.execution, ask.error, ask.cause))
+    errand = converge.errand(ask.order, ask.execution, ask.error, ask.cause, ask.stumble)
+    step = way_back.go_on(errand)
     return Converged(
         doing=step.reason, again_in=step.again_in, end=step.end, cause=step.cause, hook=step.hook
     )

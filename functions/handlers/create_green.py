@@ -10,11 +10,11 @@ from viridian.messages import CreateGreen, GreenCreated
 def lambda_handler(ask: CreateGreen) -> GreenCreated:
     """Each piece is looked for by its name first: a second call makes nothing twice."""
     record = ledger.read(ask.service, ask.release, ask.epoch)
-    sides = green.seen(record)
-    record = floors.follow_need(record, *sides)
+    sizes = green.sizes(record)
+    record = floors.follow_need(record, *sizes)
     target_group = green.make_target_group(record)
     record = green.make_balancer(record, target_group)
-    floors.hold(record, *sides)
+    floors.hold(record, *sizes)
     green.make_group(record, target_group)
     green.make_alarms(record, target_group)
     return GreenCreated(group=record.plan.green_group, target_group=target_group, need=record.need)

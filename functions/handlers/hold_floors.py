@@ -10,7 +10,7 @@ from viridian.messages import FloorsHeld, HoldFloors
 def lambda_handler(ask: HoldFloors) -> FloorsHeld:
     """The need follows blue until green has its first share, and the requests all along; it never falls."""
     record = ledger.read(ask.service, ask.release, ask.epoch)
-    sides = green.seen(record)
-    record = floors.follow_need(record, *sides)
-    floors.hold(record, *sides)
+    sizes = green.sizes(record)
+    record = floors.follow_need(record, *sizes)
+    floors.hold(record, *sizes)
     return FloorsHeld(need=record.need)

@@ -17,7 +17,7 @@ def lambda_handler(ask: ShiftTraffic) -> TrafficShifted:
     record.ensure_in_time(now)
     if kept := ordering.keeps(record, ask.step, now):
         stands = router.forward(record.plan.route).weights
-        since = ordering.observed_since(record, now)
+        since = record.observed_since(record.step, now)
         return TrafficShifted(step=record.step or 0, weights=stands, shifted_at=since, kept=kept)
     if not ordering.begun(
         record, ask.step

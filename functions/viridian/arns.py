@@ -32,8 +32,7 @@ def partition(arn: str) -> str:
 
 def suffix(arn: str) -> str:
     """The part of a load balancer's or target group's ARN that CloudWatch uses as a dimension."""
-    resource = arn.split(":", 5)[5]
-    return resource.removeprefix("loadbalancer/")
+    return arn.split(":", 5)[-1].removeprefix("loadbalancer/")
 
 
 def alarm(near: str, name: str) -> str:

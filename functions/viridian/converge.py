@@ -30,7 +30,7 @@ LATE_WRITER_SECONDS = 60
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
-    """A release to take back to blue: which execution does it, why, and on what terms."""
+    """A release to take back to blue: which execution does it, why, on what terms, and what it stumbled over last."""
 
     service: str
     release: str
@@ -41,13 +41,14 @@ class Errand(msgspec.Struct, frozen=True, kw_only=True):
     ordered: bool = False
     resolved: bool = False
     steps: tuple[Step, ...] = ()
+    stumble: str = ""
 
     def terms(self) -> dict[str, Any]:
         """What the ledger keeps of it once the release is taken over."""
         return {name: getattr(self, name) for name in ("hold", "overwrite", "ordered", "resolved", "steps")}
 
 
-def errand(order: Any, execution: str, error: str, cause: str) -> Errand:
+def errand(order: Any, execution: str, error: str, cause: str, stumble: str = "") -> Errand:
     """What a machine is to do: for what failed (`error`, `cause`), or because a person ordered it, with a reason."""
     asked, told = request.parse_order(order), error == "RollbackOrdered"
     return Errand(
@@ -60,6 +61,7 @@ def errand(order: Any, execution: str, error: str, cause: str) -> Errand:
         ordered=told and asked.epoch is None,
         resolved=asked.resolve,
         steps=asked.steps,
+        stumble=stumble,
     )
 
 

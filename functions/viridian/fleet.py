@@ -18,14 +18,19 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     capacity: int = 1
 
 
-class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """A fleet as AWS shows it: sizes are of the Auto Scaling group, health is the target group's."""
+class Sizes(msgspec.Struct, frozen=True, kw_only=True):
+    """What an Auto Scaling group says of its own size; who of it can serve is the target group's to say."""
 
     group: str
-    target_group: str
     minimum: int
     desired: int
     maximum: int
+
+
+class Side(Sizes, frozen=True, kw_only=True):
+    """A fleet as AWS shows it: sizes are of the Auto Scaling group, health is the target group's."""
+
+    target_group: str
     members: tuple[Member, ...] = ()
 
     def standing(self) -> int:
@@ -109,7 +114,7 @@ def ensure_carries(blue: Side, need: int, percent: int) -> None:
         )
 
 
-def below(side: Side, floor: int) -> bool:
+def below(side: Sizes, floor: int) -> bool:
     """Whether a fleet may scale in below the floor."""
     return side.minimum < floor
 

@@ -238,7 +238,9 @@ class BlueRestored(Message, frozen=True):
 
 
 class Converge(RestoreBlue, frozen=True):
-    """The same question, asked until it is answered with an end."""
+    """The same question, asked until it is answered with an end; and what the way back has stumbled over, the last time."""
+
+    stumble: str = ""
 
 
 class Converged(BlueRestored, frozen=True):

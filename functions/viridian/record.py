@@ -130,6 +130,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         steps = self.plan.profile.steps
         return max((n for n, step in enumerate(steps) if step.weight <= self.green_percent), default=None)
 
+    def observed_since(self, step: int | None, now: datetime) -> datetime:
+        """From when on a step counts at which green was kept until now: it has been observed, and what was seen of it before
+        is old. Before its first traffic nothing has been.
+        """
+        if step is None:
+            return now
+        return now - timedelta(minutes=self.plan.profile.steps[step].observe_minutes)
+
     def resumed(self, plan: Plan, epoch: int, now: datetime) -> "Record":
         """A Held release as it begins again, under a new execution; what it made still stands."""
         shown = (plan.resumed,) if plan.resumed and plan.resumed not in self.written[-1:] else ()

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
-from viridian import names
+from viridian import arns, names, network
 from viridian.request import Thresholds
 
 PERIOD = 60  # seconds; Elastic Load Balancing publishes no finer (aws-facts C4)
@@ -47,12 +48,12 @@ def of_green(thresholds: Thresholds, load_balancer: str) -> tuple[str, ...]:
 def green_alarms(
     service: str, release: str, thresholds: Thresholds, load_balancer: str, target_group: str, size: int
 ) -> list[Alarm]:
-    """The alarms of one release: dimension values of CloudWatch, and how many instances green has at the least.
+    """The alarms of one release: by ARNs, and how many instances green has at the least.
 
     A Network Load Balancer sees no answers, and counts resets and flows that fail open for all its target groups together.
     """
-    dims = {"LoadBalancer": load_balancer, "TargetGroup": target_group}
-    requests = _metric("requests", _counted(load_balancer), "Sum", dims)
+    metric = partial(_metric, load_balancer, target_group)
+    requests = metric("requests", _counted(load_balancer), "Sum")
 
     def alarm(
         signal: str, words: str, threshold: float, periods: int, missing: str, *metrics: dict[str, Any]
@@ -74,8 +75,8 @@ def green_alarms(
         2,
         "notBreaching",
         requests,
-        _metric("hosts", "UnHealthyHostCount", "Maximum", dims),
-        _metric("healthy", "HealthyHostCount", "Minimum", dims),
+        metric("hosts", "UnHealthyHostCount", "Maximum"),
+        metric("healthy", "HealthyHostCount", "Minimum"),
         # Green is unhealthy while it boots, and metrics come late: only minutes with requests count. So is what it
         # launches once it serves, when the load rises: only while it has fewer healthy ones than it began with.
         _expression(
@@ -85,8 +86,8 @@ def green_alarms(
         ),
     )
     no_target = "Green has no healthy target: the load balancer sends it requests all the same"
-    if _is_network(load_balancer):
-        able = _metric("able", "HealthyHostCount", "Maximum", dims)
+    if network.is_network(load_balancer):
+        able = metric("able", "HealthyHostCount", "Maximum")
         expression = _expression("fail_open", "IF(able < 1, requests, 0)", "flows without a healthy target")
         return [unhealthy, alarm("fail-open", no_target, 0, 1, "notBreaching", requests, able, expression)]
     alarms = [
@@ -97,7 +98,7 @@ def green_alarms(
             1,
             "notBreaching",
             requests,
-            _metric("failures", "HTTPCode_Target_5XX_Count", "Sum", dims),
+            metric("failures", "HTTPCode_Target_5XX_Count", "Sum"),
             _expression(
                 "errors",
                 f"IF(requests >= {_floor(thresholds)}, 100 * FILL(failures, 0) / requests, 0)",
@@ -111,7 +112,7 @@ def green_alarms(
             0,
             1,
             "notBreaching",
-            _metric("fail_open", "UnhealthyRoutingRequestCount", "Sum", dims, returned=True),
+            metric("fail_open", "UnhealthyRoutingRequestCount", "Sum", returned=True),
         ),
     ]
     if thresholds.latency_seconds is not None:
@@ -122,7 +123,7 @@ def green_alarms(
                 thresholds.latency_seconds,
                 2,
                 "notBreaching",
-                _metric("latency", "TargetResponseTime", "Average", dims, returned=True),
+                metric("latency", "TargetResponseTime", "Average", returned=True),
             )
         )
     return alarms
@@ -149,9 +150,8 @@ def breach(alarms: Iterable[Alarm], measured: Measured, since: datetime) -> str:
 
 
 def requests_of(side: Literal["blue", "green"], load_balancer: str, target_group: str) -> dict[str, Any]:
-    """The requests of one fleet, as GetMetricData takes them; the rest are CloudWatch dimension values."""
-    dims = {"LoadBalancer": load_balancer, "TargetGroup": target_group}
-    return _metric(_COUNTS[side], _counted(load_balancer), "Sum", dims, returned=True)
+    """The requests of one fleet, as GetMetricData takes them; the rest are ARNs."""
+    return _metric(load_balancer, target_group, _COUNTS[side], _counted(load_balancer), "Sum", returned=True)
 
 
 def requests(measured: Measured, since: datetime) -> int:
@@ -183,21 +183,18 @@ def _floor(thresholds: Thresholds) -> int:
     return max(1, thresholds.minimum_requests // 5)
 
 
-def _is_network(load_balancer: str) -> bool:
-    return load_balancer.startswith("net/")
-
-
 def _counted(load_balancer: str) -> str:
     """What a load balancer counts of what it is asked."""
-    return FLOWS if _is_network(load_balancer) else "RequestCount"
+    return FLOWS if network.is_network(load_balancer) else "RequestCount"
 
 
 def _metric(
-    id_: str, name: str, stat: str, dimensions: dict[str, str], *, returned: bool = False
+    load_balancer: str, target_group: str, id_: str, name: str, stat: str, *, returned: bool = False
 ) -> dict[str, Any]:
-    space = NETWORK if _is_network(dimensions["LoadBalancer"]) else APPLICATION
-    if name == FLOWS:
-        dimensions = {"TargetGroup": dimensions["TargetGroup"]}  # by which alone AWS tells it
+    space = NETWORK if network.is_network(load_balancer) else APPLICATION
+    dimensions = {"TargetGroup": arns.suffix(target_group)}  # by which alone AWS tells flows
+    if name != FLOWS:
+        dimensions["LoadBalancer"] = arns.suffix(load_balancer)
     return {
         "Id": id_,
         "MetricStat": {

@@ -73,7 +73,7 @@ def alarms(record: Record) -> list[str]:
     counts = record.first_weight_at is not None or not network.is_network(plan.listener)
     own = (
         names.alarm(plan.service, plan.release, signal)
-        for signal in signals.of_green(plan.profile.thresholds, arns.suffix(plan.load_balancer))
+        for signal in signals.of_green(plan.profile.thresholds, plan.load_balancer)
         if counts
     )
     return [

@@ -12,6 +12,7 @@ from moto.elbv2.exceptions import (
     DuplicateLoadBalancerName,
     DuplicateTargetGroupName,
     ELBClientError,
+    InvalidTargetError,
     ListenerNotFoundError,
     RuleNotFoundError,
 )
@@ -82,6 +83,7 @@ def install(hooks: Hooks) -> None:
     hooks.wrap(ELBv2Backend, "describe_tags", _describe_tags)
     hooks.wrap(ELBv2Backend, "create_target_group", _create_target_group)
     hooks.wrap(ELBv2Backend, "modify_target_group_attributes", _modify_attributes)
+    hooks.wrap(FakeTargetGroup, "register", _register)
     hooks.set(ELBv2Backend, "add_tags", _add_tags)
 
 
@@ -341,6 +343,18 @@ def _create_target_group(original: Any, backend: ELBv2Backend, name: str, **aske
     group = original(backend, name, **asked)
     group.asked = settings
     return group  # type: ignore[no-any-return]
+
+
+def _register(original: Any, group: FakeTargetGroup, targets: list[dict[str, Any]]) -> None:
+    """A group takes instances of its own VPC alone; moto takes all.
+
+    https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RegisterTargets.html
+    """
+    for target in targets:
+        instance = group.ec2_backend.get_instance_by_id(target["Id"])
+        if instance is not None and instance.vpc_id != group.vpc_id:
+            raise InvalidTargetError
+    original(group, targets)
 
 
 def _modify_attributes(original: Any, backend: ELBv2Backend, arn: str, attributes: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.account import Account
-from viridian.aws import load_balancer, target_groups
+from viridian.aws import images, load_balancer, target_groups
 from viridian.errors import NotKept, Refusal
 from viridian.traffic import Forward
 
@@ -172,10 +172,23 @@ def test_health_is_told_by_instance_with_its_reason(account: Account) -> None:
 
 
 def test_an_instance_that_serves_is_found_in_whichever_group(account: Account) -> None:
-    assert target_groups.serving(account.builder, target_groups.everywhere(), {}) is None
+    assert serving(account) is None
     third = account.target_group("third")
     account.client("elbv2").register_targets(TargetGroupArn=third, Targets=[{"Id": account.builder}])
-    assert target_groups.serving(account.builder, target_groups.everywhere(), {}) == "third"
+    assert serving(account) == "third"
+
+
+def test_no_group_is_asked_that_could_not_have_the_instance(account: Account) -> None:
+    elb, ec2 = account.client("elbv2"), account.client("ec2")
+    elsewhere = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    elb.create_target_group(Name="elsewhere", Protocol="HTTP", Port=80, VpcId=elsewhere)
+    elb.create_target_group(
+        Name="addresses", Protocol="HTTP", Port=80, VpcId=account.shop.vpc_id, TargetType="ip"
+    )
+    third, blue = account.target_group("third"), account.shop.target_group_arn
+    assert serving(account, {blue: target_groups.health(blue)}) is None
+    asked = account.requests("DescribeTargetHealth")
+    assert [each["TargetGroupArn"] for each in asked] == [blue, third]
 
 
 def test_a_target_group_is_cloned_with_its_settings_attributes_and_tags(standing: Account) -> None:
@@ -233,7 +246,13 @@ def test_all_pages_of_rules_and_target_groups_are_read(standing: Account) -> Non
         found = place(standing, "store")
         assert {99, 100, *range(1000, 1030)} == found.taken
         assert len(found.others) == 32
-        assert target_groups.serving(standing.builder, target_groups.everywhere(), {}) == "t59"
+        assert serving(standing) == "t59"
+
+
+def serving(account: Account, known: dict[str, target_groups.Health] | None = None) -> str | None:
+    """The group in which the builder is registered."""
+    builder = images.find_instance(account.builder, "source.instance_id")
+    return target_groups.serving(builder, target_groups.everywhere(), known or {})
 
 
 def place(account: Account, service: str) -> load_balancer.Place:

@@ -68,7 +68,7 @@ def test_it_is_changed_where_it_stands_its_port_too(standing: Account) -> None:
 
 def ports(network: Network) -> dict[int, str]:
     """The listeners that are not the service's preview, by their port."""
-    return {each.port: each.arn for each in previews.others(network.listener, "shop")}
+    return {each.port: each.arn for each in previews.place(network.listener, "shop").others}
 
 
 def test_it_is_the_services_own_that_a_release_has_made(standing: Account) -> None:

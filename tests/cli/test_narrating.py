@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tests.unit.test_record import PLAN, RECORD
 from viridian.gates import Passage
+from viridian.plan import Begun
 from viridian.record import Record
 from viridian_cli import narrating
 from viridian_cli.aws.releases import Entry
@@ -165,6 +166,18 @@ def test_who_started_it_and_its_rollback_is_told_where_cloudtrail_knows() -> Non
     first, second = story(record, starters=starters).hands
     assert first.who == "arn:aws:iam::1:user/ada"
     assert (second.at, second.who, second.did) == (at(20), None, "had it taken back by execution r-2")
+
+
+def test_who_resumed_it_is_told_beside_who_started_it() -> None:
+    first = Begun(execution="arn:aws:states:us-east-1:1:execution:Release:r-1", at=at(0))
+    plan = replace(RELEASED.plan, first=first, resumed=PLAN.before, asked_at=at(12), started_at=at(12))
+    starters = {first.execution: "arn:aws:iam::1:user/ada", plan.execution: "arn:aws:iam::1:user/joe"}
+    told = story(ended("Promoted", plan=plan), starters=starters).hands
+    resumed = f"resumed it by execution {plan.execution.rpartition(':')[2]}"
+    assert [(hand.at, hand.who, hand.did) for hand in told] == [
+        (at(0), "arn:aws:iam::1:user/ada", "started execution r-1"),
+        (at(12), "arn:aws:iam::1:user/joe", resumed),
+    ]
 
 
 def test_a_cause_comes_before_what_it_caused_and_a_reason_is_said_once() -> None:

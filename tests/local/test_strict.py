@@ -183,6 +183,14 @@ class TestTargetGroups:
         code = refusal(create, Name="more-0", Protocol="HTTP", Port=8080, VpcId=shop.vpc_id)
         assert code == "DuplicateTargetGroupName"
 
+    def test_a_group_takes_no_instance_of_another_vpc(self, cloud: alone.World, shop: seed.Seeded) -> None:
+        """RegisterTargets: InvalidTarget."""
+        register = cloud.client("elbv2").register_targets
+        stranger = [{"Id": seed.builder(cloud, "2.0.0", service=seed.service(cloud, "store").service)}]
+        [group] = groups(cloud, shop, 1)
+        assert refusal(register, TargetGroupArn=group, Targets=stranger) == "InvalidTarget"
+        register(TargetGroupArn=group, Targets=[{"Id": seed.builder(cloud, "2.0.0")}])
+
     def test_attributes_can_be_copied_from_group_to_group(
         self, cloud: alone.World, shop: seed.Seeded
     ) -> None:

@@ -17,6 +17,14 @@ def test_floors_that_hold_are_left_alone(account: Account) -> None:
     assert floors(account) == (3, 3)
 
 
+@pytest.mark.parametrize(("stage", "state"), [("create_green",) * 2, ("shift_traffic", "hold_floors")])
+def test_nobodys_health_is_asked_for_a_floor(account: Account, stage: str, state: str) -> None:
+    account.before(stage).calls.clear()
+    account.run(state)
+    assert account.requests("DescribeAutoScalingGroups")
+    assert account.requests("DescribeTargetHealth") == []
+
+
 @pytest.mark.parametrize("side", ["blue", "green"])
 def test_a_floor_that_somebody_lowered_is_raised_again(account: Account, side: str) -> None:
     account.before("shift_traffic")

@@ -1,6 +1,7 @@
 """PlanRelease: the whole plan, and not a thing touched; or one refusal that says what to mend."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -147,6 +148,12 @@ def test_the_times_are_those_of_this_release(account: Account) -> None:
         datetime.fromisoformat(found["deadline"]).strftime("%H:%M:%SZ at the latest")
         in found["timetable"][-3]
     )
+
+
+def test_a_plan_asks_nothing_twice(account: Account) -> None:
+    plan(account)
+    asked = [(call["service"], call["call"], str(call["request"])) for call in account.calls]
+    assert [each for each, times in Counter(asked).items() if times > 1] == []
 
 
 def test_the_cost_is_that_of_blues_own_instances_twice(account: Account) -> None:

@@ -87,3 +87,11 @@ def test_blue_is_due_once_its_recorded_time_has_come(seconds: int, due: bool) ->
 def test_the_fence_is_the_right_to_write_as_the_record_saw_it() -> None:
     wanted = Fence(service="shop", release=PLAN.release, route=PLAN.route, epoch=7)
     assert RECORD.fence() == wanted
+
+
+def test_a_release_was_begun_by_what_first_did_however_often_it_is_resumed() -> None:
+    again = PLAN
+    for execution in ("second", "third"):
+        later = {"execution": execution, "started_at": PLAN.deadline, "asked_at": PLAN.deadline}
+        again = msgspec.structs.replace(again, first=again.begun, **later)
+    assert (again.begun.execution, again.begun.at) == (PLAN.execution, PLAN.started_at)

@@ -11,12 +11,13 @@ from viridian.request import Thresholds
 from viridian.signals import Alarm, Measured
 
 BEGAN = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+ELB = "arn:aws:elasticloadbalancing:us-east-1:123456789012"
+APPLICATION, NETWORK = f"{ELB}:loadbalancer/app/shop/1", f"{ELB}:loadbalancer/net/shop/1"
+GROUP = f"{ELB}:targetgroup/g/2"
 
 
 def alarms(**thresholds: Any) -> dict[str, Alarm]:
-    found = signals.green_alarms(
-        "shop", "2.0.0-a", Thresholds(**thresholds), "app/shop/1", "targetgroup/g/2", 3
-    )
+    found = signals.green_alarms("shop", "2.0.0-a", Thresholds(**thresholds), APPLICATION, GROUP, 3)
     return {alarm.signal: alarm for alarm in found}
 
 
@@ -24,7 +25,7 @@ SIDES: tuple[Literal["green", "blue"], ...] = ("green", "blue")
 
 
 def green_of_group(group: str) -> list[Alarm]:
-    return signals.green_alarms("shop", "2.0.0-a", Thresholds(), "app/shop/1", group, 3)
+    return signals.green_alarms("shop", "2.0.0-a", Thresholds(), APPLICATION, group, 3)
 
 
 def test_latency_is_watched_only_with_a_limit() -> None:
@@ -99,7 +100,7 @@ def _red(alarm: Alarm, **values: float | None) -> bool:
 
 def network_alarms(**thresholds: Any) -> dict[str, Alarm]:
     limits = Thresholds(**thresholds)
-    found = signals.green_alarms("shop", "2.0.0-a", limits, "net/shop/1", "targetgroup/g/2", 3)
+    found = signals.green_alarms("shop", "2.0.0-a", limits, NETWORK, GROUP, 3)
     return {alarm.signal: alarm for alarm in found}
 
 
@@ -118,8 +119,8 @@ def test_flows_stand_for_requests_where_the_load_balancer_sees_no_others() -> No
         ("HealthyHostCount", "Maximum"): both,
         ("UnHealthyHostCount", "Maximum"): both,
     }
-    assert set(network_alarms()) == set(signals.of_green(Thresholds(), "net/shop/1"))
-    asked = signals.requests_of("blue", "net/shop/1", "targetgroup/g/2")["MetricStat"]["Metric"]
+    assert set(network_alarms()) == set(signals.of_green(Thresholds(), NETWORK))
+    asked = signals.requests_of("blue", NETWORK, GROUP)["MetricStat"]["Metric"]
     assert asked == signals.measures(network_alarms().values())[0]["MetricStat"]["Metric"]
 
 
@@ -210,8 +211,8 @@ def test_a_request_rate_is_that_of_a_whole_window(blue: Any, green: Any, rate: f
 
 
 def test_each_fleet_is_counted_by_its_own_target_group() -> None:
-    green, blue = (signals.requests_of(side, "app/shop/1", f"targetgroup/{side}/2") for side in SIDES)
-    assert green in signals.measures(green_of_group("targetgroup/green/2"))
+    green, blue = (signals.requests_of(side, APPLICATION, f"{ELB}:targetgroup/{side}/2") for side in SIDES)
+    assert green in signals.measures(green_of_group(f"{ELB}:targetgroup/green/2"))
     assert blue["Id"] != green["Id"]
     assert blue["MetricStat"]["Metric"]["Dimensions"][1]["Value"] == "targetgroup/blue/2"
 

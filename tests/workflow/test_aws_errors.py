@@ -138,3 +138,14 @@ def test_blue_is_restored_first_even_while_its_writes_are_throttled(world: World
     removed = [call["at"] for call in release.mutations() if call["call"] == "UpdateAutoScalingGroup"][-1]
     restored = [call["at"] for call in release.mutations() if call["call"] == "ModifyRule"][-1]
     assert restored + release.plan["profile"]["settle_seconds"] <= removed
+
+
+@pytest.mark.parametrize("call", ["DeregisterImage", "DeleteRule"])
+def test_what_may_not_be_removed_is_named_where_the_time_is_up_first(world: World, call: str) -> None:
+    world.faults.denies(call)
+    release = world.release(fault="third", deadlines={"rollback_minutes": 6})
+    assert release.end == "RollbackIncomplete"
+    assert "delete by hand: " in release.cause
+    assert f"NotPermitted: {call}: " in release.cause
+    assert f"NotPermitted: {call}: " in world.pages()[-1].message
+    assert world.weights() == {"shop-1": 100}

@@ -144,6 +144,14 @@ def test_a_good_release_by_name_is_promoted_and_loses_nobody(world: World) -> No
     assert world.lost == {}
 
 
+def test_a_check_asks_once_about_greens_load_balancer(world: World) -> None:
+    execution = world.start("2.0.0")
+    world.until(10)
+    asked = [entry for entry in world.cloud.calls.of(execution) if entry["principal"] == "CheckGreenFunction"]
+    looks = [entry["invocation"] for entry in asked if entry["call"] == "DescribeLoadBalancers"]
+    assert sorted(set(looks)) == sorted(looks) != []
+
+
 def test_a_bad_release_by_name_is_rolled_back_and_nothing_is_left(world: World) -> None:
     ended = world.release("2.0.0", fault="third")
     assert (ended.status, ended.error) == ("FAILED", "RolledBack"), ended.cause

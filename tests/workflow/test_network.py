@@ -51,6 +51,15 @@ def cut(world: World) -> int:
     return sum(counts.elb_5xx for counts in world.cloud.plane.counts().values())
 
 
+def test_a_plan_reads_the_route_once_and_once_who_listens_beside_it(world: World) -> None:
+    """Beside that it counts the listeners, and looks for rules on each."""
+    planned = world.release(dry_run=True)
+    assert planned.end == "Planned"
+    asked = [entry for entry in world.cloud.calls.of(planned.arn) if entry["call"] == "DescribeListeners"]
+    by = [sorted(entry["request"]) for entry in asked]
+    assert (by.count(["ListenerArns"]), by.count(["LoadBalancerArn"])) == (1, 3)
+
+
 def test_a_good_release_is_promoted_and_blue_stays_behind_the_preview_listener(world: World) -> None:
     """Its profile is the page's."""
     assert IDS.sub("", PROFILE["route"]) == IDS.sub("", world.shop.route_arn)

@@ -100,5 +100,7 @@ def _measured(record: Record, since: datetime, until: datetime) -> Measured:
 
 
 def _starters(record: Record) -> Mapping[str, str]:
-    found = {execution: trail.starter(execution, at) for execution, at in _executions(record).items()}
+    begun = record.plan.begun
+    worked = {begun.execution: begun.at, **_executions(record)}
+    found = {execution: trail.starter(execution, at) for execution, at in worked.items()}
     return {execution: who for execution, who in found.items() if who}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
-from viridian.acts import floors
+from viridian import signals
 from viridian.aws import alarms
 from viridian.record import Record
 from viridian.signals import Measured
@@ -26,7 +26,7 @@ def measure(record: Record, since: datetime, until: datetime) -> Measured:
 
 
 def _queries(side: Literal["blue", "green"], balancer: str, target_group: str) -> Iterator[dict[str, Any]]:
-    asked = floors.requests_of(side, balancer, target_group)
+    asked = signals.requests_of(side, balancer, target_group)
     stat = asked["MetricStat"]
     yield {**asked, "Id": f"{side}_requests"}
     for name, (metric, how) in _BESIDE.items():

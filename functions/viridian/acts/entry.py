@@ -26,15 +26,15 @@ def find(route: str) -> Route:
     if not blue.startswith("arn:"):
         fix = "Let it lead to an Application Load Balancer of this account and Region that forwards to one target group."
         raise Refusal("route", blue, fix)
-    like = balancers.shape(balancers.of(blue).arn)
+    like = balancers.shape(balancers.before(blue))
     balancer.ensure_clonable(like, blue)
     first = balancer.first(like, blue)
     return Route(
         arn=route,
         listener=first.arn,
         load_balancer=str(like.description["LoadBalancerArn"]),
-        priority=None,
-        conditions=(),
+        protocol=first.description["Protocol"],
+        port=int(first.description["Port"]),
         actions=(),
         forward=shown.forward,
     )
@@ -56,16 +56,15 @@ def standby(
     """
     token = f"{service}.{secrets.token_hex(16)}"
     if network.is_network(route.listener):
-        network.ensure_flows(load_balancer.endpoint(route, None, "/").protocol, blue.sticky_seconds() > 0)
+        network.ensure_flows(route.protocol, blue.sticky_seconds() > 0)
         network.ensure_measured(profile.thresholds)
         network.ensure_no_rules(rules)
-        standing = previews.others(route.listener, service)
+        beside = previews.place(route.listener, service)
         preflight.ensure_only(
-            blue.arn, {each.arn: each.forward for each in standing if each.arn != route.arn}
+            blue.arn, {each.arn: each.forward for each in beside.others if each.arn != route.arn}
         )
-        port = network.ensure_port(profile, standing)
-        made = Standby(value=token, priority=0, conditions=(), port=port)
-        return made, previews.standby_forward(route.listener, service)
+        port = network.ensure_port(profile, beside.others)
+        return Standby(value=token, priority=0, conditions=(), port=port), beside.standby
     network.ensure_no_port(profile)
     if dns.is_name(route.arn):
         return Standby(value=token, priority=0, conditions=()), None

@@ -24,7 +24,7 @@ def weighed(record: Record, blue: Side, candidate: Side, since: datetime, now: d
     asked = (*plan.profile.guards, *own_alarms(record))
     states = alarms.states(asked)
     own = green.wanted_alarms(record, candidate.target_group)
-    counted = floors.requests_of("blue", plan.load_balancer, plan.blue.target_group)
+    counted = signals.requests_of("blue", plan.load_balancer, plan.blue.target_group)
     measured = alarms.measure((*signals.measures(own), counted), min(since, now - signals.SPAN), now)
     return Signals(
         asked=asked,

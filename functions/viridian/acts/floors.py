@@ -1,16 +1,16 @@
 """The floors of both fleets, and the need that they stand at: it follows the service, and only up."""
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from viridian import fleet, signals
-from viridian.aws import alarms, auto_scaling, clients, ledger, load_balancer
+from viridian.aws import alarms, auto_scaling, clients, ledger
 from viridian.errors import NotKnown
-from viridian.fleet import Side
+from viridian.fleet import Side, Sizes
 from viridian.record import Record
 
 
-def follow_need(record: Record, blue: Side | None, green: Side | None) -> Record:
+def follow_need(record: Record, blue: Sizes | None, green: Sizes | None) -> Record:
     """The need as blue's size has it while blue has all the traffic, and as the requests have it all along."""
     if blue is None:
         return record
@@ -23,7 +23,7 @@ def follow_need(record: Record, blue: Side | None, green: Side | None) -> Record
     return ledger.read(record.plan.service, record.plan.release, record.epoch)
 
 
-def hold(record: Record, blue: Side | None, green: Side | None) -> None:
+def hold(record: Record, blue: Sizes | None, green: Sizes | None) -> None:
     """Both fleets' floors at the need; what blue's was before is in the plan."""
     for side in (blue, green):
         if side is not None and fleet.below(side, record.need):
@@ -40,7 +40,7 @@ def sag(record: Record, blue: Side, green: Side, rate: float) -> str:
     return ""
 
 
-def needed(record: Record, blue: Side, green: Side | None, rate: float) -> int:
+def needed(record: Record, blue: Sizes, green: Sizes | None, rate: float) -> int:
     """The need as the service's requests a minute have it, up to what either group may have."""
     ceiling = min(side.maximum for side in (blue, green) if side is not None)
     return fleet.grown(record.need, record.plan.blue.desired, record.plan.rate, rate, ceiling)
@@ -60,22 +60,16 @@ def rate(record: Record) -> float:
     if plan.rate < fleet.ENOUGH:
         return 0.0
     green = record.green_target_group
-    more = [requests_of("green", record.serves_green, green)] if green else []
+    more = [signals.requests_of("green", record.serves_green, green)] if green else []
     return rate_of(plan.load_balancer, plan.blue.target_group, *more)
 
 
 def rate_of(balancer: str, blue: str, *more: dict[str, Any]) -> float:
     """The requests a minute that blue, and what else is to be measured, has now; 0 if that can't be had, which stops nothing."""
-    asked = [requests_of("blue", balancer, blue), *more]
+    asked = [signals.requests_of("blue", balancer, blue), *more]
     now = datetime.now(UTC)
     try:
         with clients.spared():
             return signals.rate(alarms.measure(asked, now - signals.SPAN, now))
     except NotKnown:
         return 0.0
-
-
-def requests_of(side: Literal["blue", "green"], balancer: str, target_group: str) -> dict[str, Any]:
-    """What to ask CloudWatch for, to know how many requests a fleet has."""
-    dimensions = load_balancer.dimension(balancer), load_balancer.dimension(target_group)
-    return signals.requests_of(side, *dimensions)

@@ -56,13 +56,6 @@ def _go_through(
     return move, passage.approval
 
 
-def observed_since(record: Record, gate: Gate, step: int, now: datetime) -> datetime | None:
-    """From when on a step counts once it has waited at a gate: it has been observed, and what was seen meanwhile is old."""
-    if gate == "before_traffic":
-        return None
-    return now - timedelta(minutes=record.plan.profile.steps[step].observe_minutes)
-
-
 def _look_at_window(record: Record, gate: Gate, now: datetime) -> Move | None:
     """Who has overridden the windows, or goes on by hand, begins whenever it is."""
     decided = record.plan

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from viridian import balancer, clone, dns, fleet, names, signals, traffic
+from viridian import arns, balancer, clone, dns, fleet, names, signals, traffic
 from viridian.acts import protection
 from viridian.aws import alarms, auto_scaling, balancers, images, ledger, load_balancer, router, target_groups
 from viridian.errors import Busy, Drifted
-from viridian.fleet import Side
+from viridian.fleet import Side, Sizes
 from viridian.plan import Endpoint
 from viridian.record import Record
 from viridian.signals import Alarm
@@ -51,17 +51,16 @@ def find_balancer(record: Record) -> str | None:
 
 def endpoint(record: Record) -> Endpoint:
     """Where green is reached before it has traffic."""
-    if record.green_load_balancer is None:
-        return record.plan.endpoint
-    return replace(record.plan.endpoint, dns_name=balancers.dns_name(record.green_load_balancer))
+    return entry(record)[0]
 
 
-def entry_lacks(record: Record) -> str:
-    """Why green can't be reached yet by its own load balancer, or nothing if it can, or has none."""
+def entry(record: Record) -> tuple[Endpoint, str]:
+    """The same, and why it can't be reached yet by its own load balancer; nothing if it can, or has none."""
     if record.green_load_balancer is None:
-        return ""
-    state = balancers.state(record.green_load_balancer)
-    return "" if state in ("active", "active_impaired") else f"its load balancer is {state}"
+        return record.plan.endpoint, ""
+    dns_name, state = balancers.entry(record.green_load_balancer)
+    lack = "" if state in ("active", "active_impaired") else f"its load balancer is {state}"
+    return replace(record.plan.endpoint, dns_name=dns_name), lack
 
 
 def find_target_group(record: Record) -> str | None:
@@ -157,8 +156,8 @@ def _make_scaling(record: Record, target_group: str) -> None:
 def _swap(record: Record, target_group: str) -> dict[str, str]:
     """Green's names in the place of blue's, for whatever setting of a group names that group."""
     plan = record.plan
-    before, after = (load_balancer.dimension(arn) for arn in (plan.load_balancer, record.serves_green))
-    blue, green = (load_balancer.dimension(arn) for arn in (plan.blue.target_group, target_group))
+    before, after = (arns.suffix(arn) for arn in (plan.load_balancer, record.serves_green))
+    blue, green = (arns.suffix(arn) for arn in (plan.blue.target_group, target_group))
     own = {before: after} if before != after else {}
     return {plan.blue.group: plan.green_group, blue: green, f"{before}/{blue}": f"{after}/{green}", **own}
 
@@ -171,10 +170,8 @@ def make_alarms(record: Record, target_group: str) -> None:
 def wanted_alarms(record: Record, target_group: str) -> list[Alarm]:
     """Green's own alarms, as they are to be."""
     plan = record.plan
-    before, group = load_balancer.dimension(record.serves_green), load_balancer.dimension(target_group)
-    return signals.green_alarms(
-        plan.service, plan.release, plan.profile.thresholds, before, group, plan.blue.desired
-    )
+    limits, before = plan.profile.thresholds, record.serves_green
+    return signals.green_alarms(plan.service, plan.release, limits, before, target_group, plan.blue.desired)
 
 
 def count_in_dns(record: Record) -> None:
@@ -212,12 +209,21 @@ def promote(record: Record, green: Side) -> Record:
 
 def seen(record: Record) -> tuple[Side | None, Side | None]:
     """Blue and green as they are now; None for one that isn't there."""
-    plan = record.plan
-    groups = {plan.blue.group: plan.blue.target_group}
-    if record.green_target_group:
-        groups[plan.green_group] = record.green_target_group
-    sides = auto_scaling.find_sides(groups)
-    return sides.get(plan.blue.group), sides.get(plan.green_group)
+    sides = auto_scaling.find_sides(_groups(record))
+    return sides.get(record.plan.blue.group), sides.get(record.plan.green_group)
+
+
+def sizes(record: Record) -> tuple[Sizes | None, Sizes | None]:
+    """Their sizes alone: who is healthy isn't asked."""
+    found = auto_scaling.by_name(*_groups(record))
+    told = {name: auto_scaling.sizes(group) for name, group in found.items()}
+    return told.get(record.plan.blue.group), told.get(record.plan.green_group)
+
+
+def _groups(record: Record) -> dict[str, str]:
+    """Each side's target group, by the name of its group."""
+    plan, green = record.plan, record.green_target_group
+    return {plan.blue.group: plan.blue.target_group, **({plan.green_group: green} if green else {})}
 
 
 def both(record: Record) -> tuple[Side, Side]:

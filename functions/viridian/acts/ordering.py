@@ -63,13 +63,6 @@ def begun(record: Record, step: int) -> bool:
     return record.plan.profile.steps[step].weight == record.green_percent
 
 
-def observed_since(record: Record, now: datetime) -> datetime:
-    """Since when the step counts at which green is kept: it has been observed, or green would not be on its way to the next."""
-    if record.step is None:
-        return now
-    return now - timedelta(minutes=record.plan.profile.steps[record.step].observe_minutes)
-
-
 def judge(record: Record, signals: Signals, step: int, now: datetime) -> tuple[Verdict, Next]:
     """The verdict on green, and what it means for the plot, by the last order that a person gave."""
     found, began = verdict.judge(signals), record.step is not None

@@ -62,7 +62,7 @@ def _survey_instance(
 ) -> dict[str, Any]:
     field = "source.instance_id"
     instance = images.find_instance(source.instance_id, field)
-    serving = target_groups.serving(source.instance_id, groups, known)
+    serving = target_groups.serving(instance, groups, known)
     preflight.ensure_quiet_source(instance, field, serving)
     preflight.ensure_lent(
         field, service, Lent(kind="ec2", id=source.instance_id, tags=names.tags_on(instance))

@@ -58,6 +58,8 @@ def _step(errand: Errand, acts: Collection[Act]) -> Step:
     move = converge.next_move(seen)
     if move.act not in acts:
         return Step(act=move.act, reason=f"traffic is restored; next: {move.reason}", again_in=1)
+    if move.end == "RollbackIncomplete" and errand.stumble:
+        move = replace(move, reason=f"{move.reason} (the way back stumbled: {errand.stumble})")
     return _make(record, seen, move)
 
 

@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import asdict
+
 from viridian import clone, forecast, leftovers, names, traffic
 from viridian.arns import suffix
 from viridian.aws import alarms, clients, ledger, target_groups
 from viridian.aws.target_groups import Health
 from viridian.errors import Busy, Drifted, Refusal
 from viridian.fence import Fence
-from viridian.fleet import Member, Side
+from viridian.fleet import Member, Side, Sizes
 from viridian.leftovers import Thing, thing
 from viridian.overrides import targets
 from viridian.request import Overrides
@@ -74,13 +76,16 @@ def side(group: dict[str, Any], target_group: str, health: Health | None = None)
         for instance in group["Instances"]
         if instance["LifecycleState"] in _STANDS
     )
-    return Side(
+    return Side(target_group=target_group, members=members, **asdict(sizes(group)))
+
+
+def sizes(group: dict[str, Any]) -> Sizes:
+    """How large a group is, and may be."""
+    return Sizes(
         group=group["AutoScalingGroupName"],
-        target_group=target_group,
         minimum=int(group["MinSize"]),
         desired=int(group["DesiredCapacity"]),
         maximum=int(group["MaxSize"]),
-        members=members,
     )
 
 
@@ -225,7 +230,7 @@ def copy_warm_pool(name: str, blue: dict[str, Any], fence: Fence) -> None:
             clients.writer("autoscaling").put_warm_pool(AutoScalingGroupName=name, **pool)
 
 
-def set_minimum(side: Side, minimum: int, fence: Fence) -> None:
+def set_minimum(side: Sizes, minimum: int, fence: Fence) -> None:
     """Sets a group's floor; AWS itself raises what it wants if that is below."""
     if side.minimum != minimum:
         with ledger.mutation(

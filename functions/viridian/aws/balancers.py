@@ -34,14 +34,19 @@ def count() -> int:
     return sum(each["Type"] == "application" for each in _all())
 
 
-def of(target_group: str) -> Balancer:
-    """The load balancer that forwards to a target group; raises Drifted if none does."""
+def before(target_group: str) -> str:
+    """The ARN of the load balancer that forwards to a target group; raises Drifted if none does."""
     client = clients.reader("elbv2")
     groups = client.describe_target_groups(TargetGroupArns=[target_group])["TargetGroups"]
-    arns = [arn for group in groups for arn in group["LoadBalancerArns"]]
+    arns = [str(arn) for group in groups for arn in group["LoadBalancerArns"]]
     if not arns:
         raise Drifted(f"no load balancer forwards to {target_group}")
-    return _balancer(_told(arns[0]))
+    return arns[0]
+
+
+def of(target_group: str) -> Balancer:
+    """The same load balancer, with all that it forwards to."""
+    return _balancer(_told(before(target_group)))
 
 
 def left() -> list[Thing]:
@@ -128,14 +133,10 @@ def standing(arn: str) -> str | None:
         return None
 
 
-def dns_name(arn: str) -> str:
-    """The name by which a load balancer is reached."""
-    return str(_told(arn)["DNSName"])
-
-
-def state(arn: str) -> str:
-    """`active` once it takes requests; until then its name may lead nowhere."""
-    return str(_told(arn)["State"]["Code"])
+def entry(arn: str) -> tuple[str, str]:
+    """The name by which a load balancer is reached, and its state: until it takes requests, the name may lead nowhere."""
+    told = _told(arn)
+    return str(told["DNSName"]), str(told["State"]["Code"])
 
 
 def delete(arn: str, fence: Fence) -> None:

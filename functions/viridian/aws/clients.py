@@ -31,26 +31,21 @@ THROTTLED = frozenset(
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
 _SENDINGS = 3
 
-_READ = Config(
-    retries={"mode": "standard", "total_max_attempts": 4},
-    connect_timeout=2,
-    read_timeout=5,
-    user_agent_extra="viridian",
-)
+
+def _config(attempts: int, connects_in: int = 2, answers_in: int = 5) -> Config:
+    return Config(
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        connect_timeout=connects_in,
+        read_timeout=answers_in,
+        user_agent_extra="viridian",
+    )
+
+
+_READ = _config(4)
 # A request that boto3 sends again on its own would slip past the fence (aws-facts S15), and may have been carried out.
-_WRITE = Config(
-    retries={"mode": "standard", "total_max_attempts": 1},
-    connect_timeout=2,
-    read_timeout=5,
-    user_agent_extra="viridian",
-)
+_WRITE = _config(1)
 # For what a plan can do without: it may not wait for it.
-_BRIEF = Config(
-    retries={"mode": "standard", "total_max_attempts": 1},
-    connect_timeout=1,
-    read_timeout=2,
-    user_agent_extra="viridian",
-)
+_BRIEF = _config(1, connects_in=1, answers_in=2)
 _REGIONS = {"pricing": "us-east-1"}  # the Price List has no endpoint in most Regions
 
 

@@ -41,49 +41,36 @@ def get_both(first: Key, second: Key) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def listed(index: str, name: str, value: str) -> list[dict[str, Any]]:
     """Everything that an index holds under one value, all pages of it; indexes lag a little behind."""
-    pages = (
-        clients.reader("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=table(),
-            IndexName=index,
-            KeyConditionExpression="#name = :value",
-            ExpressionAttributeNames={"#name": name},
-            ExpressionAttributeValues=pack({":value": value}),
-        )
-    )
-    return [unpack(item) for page in pages for item in page["Items"]]
+    return _all(**_in_index(index, name, value))
 
 
 def under(pk: str, prefix: str) -> list[dict[str, Any]]:
     """Every item of a partition whose sort key begins so, in the order of those keys, read consistently."""
-    pages = (
-        clients.reader("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=table(),
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues=pack({":pk": pk, ":prefix": prefix}),
-            ConsistentRead=True,
-        )
+    return _all(
+        KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+        ExpressionAttributeValues=pack({":pk": pk, ":prefix": prefix}),
+        ConsistentRead=True,
     )
-    return [unpack(item) for page in pages for item in page["Items"]]
 
 
 def newest(index: str, name: str, value: str, count: int) -> list[dict[str, Any]]:
     """The last so many that an index holds under one value, by its sort key, the last first."""
-    return [
-        unpack(item)
-        for item in clients.reader("dynamodb").query(
-            TableName=table(),
-            IndexName=index,
-            KeyConditionExpression="#name = :value",
-            ExpressionAttributeNames={"#name": name},
-            ExpressionAttributeValues=pack({":value": value}),
-            ScanIndexForward=False,
-            Limit=count,
-        )["Items"]
-    ]
+    asked = {**_in_index(index, name, value), "ScanIndexForward": False, "Limit": count}
+    return [unpack(item) for item in clients.reader("dynamodb").query(TableName=table(), **asked)["Items"]]
+
+
+def _in_index(index: str, name: str, value: str) -> dict[str, Any]:
+    return {
+        "IndexName": index,
+        "KeyConditionExpression": "#name = :value",
+        "ExpressionAttributeNames": {"#name": name},
+        "ExpressionAttributeValues": pack({":value": value}),
+    }
+
+
+def _all(**asked: Any) -> list[dict[str, Any]]:
+    pages = clients.reader("dynamodb").get_paginator("query").paginate(TableName=table(), **asked)
+    return [unpack(item) for page in pages for item in page["Items"]]
 
 
 def put(item: dict[str, Any], condition: str = "") -> Write:

@@ -7,7 +7,6 @@ import msgspec
 from msgspec.structs import replace
 
 from viridian import leftovers, names, network, traffic
-from viridian.arns import suffix
 from viridian.aws import clients, ledger
 from viridian.errors import NotKept, Refusal
 from viridian.fence import Fence
@@ -25,12 +24,14 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(Rule, frozen=True, kw_only=True):
-    """The rule of a route, and where it stands."""
+    """The rule of a route, and the listener where it stands, or at which a name's load balancer is asked."""
 
     listener: str
     load_balancer: str
-    priority: int | None
-    conditions: tuple[dict[str, Any], ...]
+    protocol: str
+    port: int
+    priority: int | None = None
+    conditions: tuple[dict[str, Any], ...] = ()
     transforms: tuple[dict[str, Any], ...] = ()
 
 
@@ -38,15 +39,17 @@ def find_route(arn: str) -> Route:
     """The listener or rule of this ARN; a Refusal if there is none."""
     listener = arn if ":listener/" in arn else listener_of(arn)
     found = _found(arn, "describe_listeners", ListenerArns=[listener])["Listeners"][0]
-    balancer = str(found["LoadBalancerArn"])
     if arn == listener:
-        return _route(arn, listener, balancer, None, (), found["DefaultActions"])
+        return _route(arn, found, found["DefaultActions"])
     rule = _found(arn, "describe_rules", RuleArns=[arn])["Rules"][0]
     if rule.get("IsDefault") or not str(rule["Priority"]).isdigit():
         raise Refusal("route", arn, f"Register the default action by its listener's ARN: {listener}")
-    conditions = tuple(as_asked(condition) for condition in rule["Conditions"])
-    found = _route(arn, listener, balancer, int(rule["Priority"]), conditions, rule["Actions"])
-    return replace(found, transforms=tuple(rule.get("Transforms", ())))
+    return replace(
+        _route(arn, found, rule["Actions"]),
+        priority=int(rule["Priority"]),
+        conditions=tuple(as_asked(condition) for condition in rule["Conditions"]),
+        transforms=tuple(rule.get("Transforms", ())),
+    )
 
 
 def find_rule(route: str) -> Rule:
@@ -114,16 +117,9 @@ def tags_of(arns: list[str]) -> dict[str, dict[str, str]]:
 
 def endpoint(route: Route, host: str | None, path: str) -> Endpoint:
     """Where smoke tests reach the load balancer."""
-    client = clients.reader("elbv2")
-    balancer = client.describe_load_balancers(LoadBalancerArns=[route.load_balancer])["LoadBalancers"][0]
-    listener = client.describe_listeners(ListenerArns=[route.listener])["Listeners"][0]
-    return Endpoint(
-        dns_name=balancer["DNSName"],
-        protocol=listener["Protocol"],
-        port=int(listener["Port"]),
-        host=host,
-        path=path,
-    )
+    told = clients.reader("elbv2").describe_load_balancers(LoadBalancerArns=[route.load_balancer])
+    dns_name = told["LoadBalancers"][0]["DNSName"]
+    return Endpoint(dns_name=dns_name, protocol=route.protocol, port=route.port, host=host, path=path)
 
 
 def limits() -> dict[str, int]:
@@ -272,11 +268,6 @@ def delete_standby(listener: str, service: str, fence: Fence) -> None:
             client.delete_rule(RuleArn=rule["RuleArn"])
 
 
-def dimension(arn: str) -> str:
-    """What CloudWatch calls a load balancer or target group."""
-    return suffix(arn)
-
-
 def _found(route: str, call: str, **which: list[str]) -> dict[str, Any]:
     client = clients.reader("elbv2")
     try:
@@ -285,15 +276,13 @@ def _found(route: str, call: str, **which: list[str]) -> dict[str, Any]:
         raise Refusal("route", route, "Register a listener or rule that exists.") from None
 
 
-def _route(
-    arn: str, listener: str, balancer: str, priority: int | None, conditions: Any, actions: Any
-) -> Route:
+def _route(arn: str, listener: dict[str, Any], actions: Any) -> Route:
     return Route(
         arn=arn,
-        listener=listener,
-        load_balancer=balancer,
-        priority=priority,
-        conditions=conditions,
+        listener=listener["ListenerArn"],
+        load_balancer=listener["LoadBalancerArn"],
+        protocol=listener["Protocol"],
+        port=int(listener["Port"]),
         actions=tuple(actions),
         forward=forward_of(actions),
     )

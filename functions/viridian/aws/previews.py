@@ -3,6 +3,8 @@
 from contextlib import suppress
 from typing import Any
 
+import msgspec
+
 from viridian import leftovers, names, network
 from viridian.aws import clients, ledger, load_balancer
 from viridian.errors import Busy, Drifted
@@ -13,24 +15,35 @@ from viridian.plan import Standby
 from viridian.traffic import Forward
 
 
-def others(listener: str, service: str) -> list[Listening]:
-    """The listeners of the same load balancer, the route's among them, but not this service's preview listener."""
-    own = (find_standby(listener, service) or {}).get("ListenerArn")
-    return [
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands beside a route's listener: where this service's preview listener forwards to, if it stands, and all
+    other listeners of the load balancer, the route's among them.
+    """
+
+    standby: Forward | None
+    others: tuple[Listening, ...]
+
+
+def place(listener: str, service: str) -> Place:
+    """What of a load balancer's listeners matters to a release of one route."""
+    standing, own = _beside(listener, service)
+    others = tuple(
         Listening(arn=arn, port=told["Port"], forward=load_balancer.forward_of(told["DefaultActions"]))
-        for arn, told in _beside(listener).items()
-        if arn != own
-    ]
+        for arn, told in standing.items()
+        if told is not own
+    )
+    return Place(standby=load_balancer.forward_of(own["DefaultActions"]) if own else None, others=others)
 
 
 def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str, str], fence: Fence) -> str:
     """Makes the service's preview listener forward as wanted, creating it if there is none; answers with its ARN."""
-    if (route := _beside(listener).get(listener)) is None:
+    standing, found = _beside(listener, tags[names.SERVICE])
+    if (route := standing.get(listener)) is None:
         raise Drifted(f"listener {listener} is gone")
     actions = [load_balancer.action(wanted, listener)]
     asked = {"Port": standby.port, **network.preview(route)}
     writer = clients.writer("elbv2")
-    if (found := find_standby(listener, tags[names.SERVICE])) is None:
+    if found is None:
         balancer = network.balancer(listener)
         with ledger.mutation(fence, "CreateListener", balancer, after=wanted) as entry:
             made = writer.create_listener(
@@ -52,21 +65,17 @@ def set_standby(listener: str, standby: Standby, wanted: Forward, tags: dict[str
 
 def find_standby(listener: str, service: str) -> dict[str, Any] | None:
     """The listener of the same load balancer that a release of this service has made."""
-    standing = _beside(listener)
-    tags = _tags_of(list(standing))
-    mine = (arn for arn, told in tags.items() if names.RELEASE in told and told.get(names.SERVICE) == service)
-    return next((standing[arn] for arn in mine), None)
+    return _beside(listener, service)[1]
 
 
 def standby_forward(listener: str, service: str) -> Forward | None:
     """Where a service's preview listener forwards to; None if it has none."""
-    found = find_standby(listener, service)
-    return load_balancer.forward_of(found["DefaultActions"]) if found else None
+    return place(listener, service).standby
 
 
 def forwards(listener: str, service: str, target_group: str) -> bool:
     """Whether anything but the service's preview listener gives a target group traffic on this load balancer."""
-    return any(each.forward.of(target_group) for each in others(listener, service))
+    return any(each.forward.of(target_group) for each in place(listener, service).others)
 
 
 def delete_standby(listener: str, service: str, fence: Fence) -> None:
@@ -95,7 +104,10 @@ def _tags_of(listeners: list[str]) -> dict[str, dict[str, str]]:
         raise Busy(f"a listener went meanwhile: {gone}") from gone
 
 
-def _beside(listener: str) -> dict[str, dict[str, Any]]:
-    """The listeners of the same load balancer by their ARN, this one among them."""
+def _beside(listener: str, service: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any] | None]:
+    """The listeners of the same load balancer by their ARN, this one among them, and the service's preview listener."""
     found = load_balancer.listeners_of(network.balancer(listener))
-    return {str(each["ListenerArn"]): each for each in found}
+    standing = {str(each["ListenerArn"]): each for each in found}
+    tags = _tags_of(list(standing))
+    mine = (arn for arn, told in tags.items() if names.RELEASE in told and told.get(names.SERVICE) == service)
+    return standing, next((standing[arn] for arn in mine), None)

@@ -96,11 +96,17 @@ def left() -> list[Thing]:
     return leftovers.things(thing("target group", arn, told) for arn, told in tags.items())
 
 
-def serving(instance: str, groups: list[dict[str, Any]], known: Mapping[str, Health]) -> str | None:
-    """One of these target groups in which an instance is registered, if any; EC2 can't tell, so all are asked but the known."""
+def serving(
+    instance: Mapping[str, Any], groups: list[dict[str, Any]], known: Mapping[str, Health]
+) -> str | None:
+    """One of these target groups in which an instance is registered, if any.
+
+    EC2 can't tell, so every group that could have it is asked, but the known; one of another VPC takes no such target.
+    """
+    id_, could_have = instance["InstanceId"], ("instance", instance.get("VpcId"))
     for group in groups:
-        arn = group["TargetGroupArn"]
-        if group.get("TargetType", "instance") == "instance" and instance in (known.get(arn) or health(arn)):
+        arn, has = group["TargetGroupArn"], (group.get("TargetType", "instance"), group.get("VpcId"))
+        if has == could_have and id_ in (known.get(arn) or health(arn)):
             return str(group["TargetGroupName"])
     return None
 
