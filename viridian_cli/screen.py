@@ -7,7 +7,10 @@ from rich.console import Console, ConsoleOptions, Group, OverflowMethod, Rendera
 from rich.table import Table
 from rich.text import Text
 
-from viridian_cli.picture import Alarm, Fleet, Picture, Stage, Wait, clock
+from viridian_cli.health import Alarm, Fleet
+from viridian_cli.picture import Picture
+from viridian_cli.plot import Stage
+from viridian_cli.waits import Wait, clock
 
 _WIDE = 76  # columns; what is narrower has its titles above, not beside
 _TITLE = 10

@@ -4,11 +4,10 @@ import json
 import time
 from collections.abc import Callable
 
-from viridian import tellings
 from viridian.aws import executions, ledger
 from viridian.record import OVER, Record
-from viridian.tellings import Telling, Write
-from viridian_cli import failures
+from viridian.tellings import Telling
+from viridian_cli import failures, replay
 from viridian_cli.aws import clock
 from viridian_cli.exits import OF_END, Exit, Stop
 
@@ -24,17 +23,14 @@ class Watched:
     def __init__(self, execution: str, before: Record | None) -> None:
         self.execution = execution
         self.record = before
-        self._looks = 0
 
     def phases(self) -> list[Telling]:
         """What it has come to since the last look, in the words of its tellings."""
         found = self._find()
         if found is None or found == self.record:
             return []
-        self._looks += 1
-        write = Write(id="", sequence=str(self._looks), at=clock.now(), old=self.record, new=found)
-        self.record = found
-        return list(tellings.of(write))
+        before, self.record = self.record, found
+        return replay.between(before, found, clock.now())
 
     def _find(self) -> Record | None:
         if self.record is None:

@@ -61,13 +61,13 @@ class Standby(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One release, decided: copied into the record, and read from there by every later state.
 
-    `resumed` is what the rule showed when a Held release was resumed; `diff` is what green has otherwise than blue.
-    `image` is the one that is ready, whatever its parameter says later; `unchecked` is what could not be seen of it.
-    `rate` is how many requests a minute blue had when its size was read, 0 if that isn't known. `key` is what whoever
-    asks for this release again names it by. `gates` are those at which something stands. `preview` says how a person
-    reaches green before anybody else. `window` is what the service's windows said as it was planned, if it was
-    outside of them; then `started_at` is when they open, unless they are overridden. `asked_at` is when its execution was
-    started. `judge_seconds` lie between two looks at a green that carries its share.
+    `resumed` is what the rule showed when a Held release was resumed, `resume_reason` why that was; `diff` is what green
+    has otherwise than blue. `image` is the one that is ready, whatever its parameter says later; `unchecked` is what
+    could not be seen of it. `rate` is how many requests a minute blue had when its size was read, 0 if that isn't known.
+    `key` is what whoever asks for this release again names it by. `gates` are those at which something stands. `preview`
+    says how a person reaches green before anybody else. `window` is what the service's windows said as it was planned, if
+    it was outside of them; then `started_at` is when they open, unless they are overridden. `asked_at` is when its
+    execution was started. `judge_seconds` lie between two looks at a green that carries its share.
     """
 
     service: str
@@ -98,6 +98,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     standby: Standby
     standby_before: Forward | None = None
     resumed: Forward | None = None
+    resume_reason: str = ""
     steps: tuple[str, ...] = ()
     makes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()

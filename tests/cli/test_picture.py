@@ -17,10 +17,12 @@ from viridian.record import Record
 from viridian.request import Approval, Step, Waiver
 from viridian.traffic import Forward
 from viridian.verdict import AlarmState
-from viridian_cli import journal, picture
+from viridian_cli import journal, picture, waits
 from viridian_cli.app import found as commands
 from viridian_cli.aws.releases import Entry
-from viridian_cli.picture import STAGES, Picture, Planning, Seen, State
+from viridian_cli.picture import Picture
+from viridian_cli.plot import STAGES
+from viridian_cli.seen import Planning, Seen, State
 
 _PLAN = msgspec.convert(json.loads((stack.ROOT / "events" / "acquire_lock.json").read_text())["plan"], Plan)
 STEPS = (Step(weight=10, observe_minutes=10), Step(weight=100, observe_minutes=5))
@@ -228,7 +230,7 @@ UP: dict[str, Any] = {"blue": side("shop-1", *["healthy"] * 3), "green": side("g
 def test_every_long_wait_says_how_much_of_it_is_over(
     now: Seen, expected: list[tuple[str, float, str]]
 ) -> None:
-    found = [(wait.what, round(wait.done, 3), wait.words) for wait in picture.waits(now)]
+    found = [(wait.what, round(wait.done, 3), wait.words) for wait in waits.of(now)]
     assert found == [(what, round(done, 3), words) for what, done, words in expected]
 
 
@@ -327,19 +329,36 @@ def test_what_has_happened_is_told_in_its_order_phases_and_writes_and_people() -
         ),
         wrote(10, 3),
         paused(4, 64),
-        entry("Restore", PLAN.route, 5, f"all traffic on {BLUE}"),
+        entry("Restore", PLAN.route, 5, f"all traffic on {BLUE}", outcome="unknown"),
     )
+    until = f"{at(64):%Y-%m-%dT%H:%M:%SZ}"
     events = picture.drawn(seen(back(restored_at=at(6)), 7, entries=entries)).events
-    assert [(event.what, event.why, event.detail) for event in events[2:]] == [
+    assert [(event.what, event.why, event.detail) for event in events[3:]] == [
         ("put metric alarm errors and 1 more", "", True),
         ("create target group shop-12 (unknown)", "", True),
-        ("green gets 10% of the traffic", "", False),
-        ("pause by mara", "checkout looks slow", False),
-        ("blue gets all traffic", "", False),
+        ("gets 10% of the traffic", "Step 1 of 2.", False),
+        ("is paused at 10% of the traffic", f"Paused by mara until {until}: checkout looks slow.", False),
+        ("write the route (unknown)", "", True),
         ("is being rolled back", "GreenFailed: 9% errors.", False),
         ("has no traffic", f"{PLAN.blue.group} serves alone, 60 s after the way back began.", False),
     ]
-    assert [event.what for event in events[:2]] == ["is being released", "gets its green fleet"]
+    assert [event.what for event in events[:3]] == [
+        "is being released",
+        "has its image",
+        "gets its green fleet",
+    ]
+
+
+def test_a_paused_release_says_so_first_and_a_question_comes_before_everything() -> None:
+    held = picture.drawn(seen(carrying(10), 8, entries=(wrote(10, 3), paused(4, 64))))
+    assert held.what.endswith("is paused at 10% of the traffic")
+    asking = made(plan=ASKING, passages=(ASKED,))
+    assert picture.drawn(seen(asking, 8, entries=(paused(4, 64),))).what.endswith("a person's approval")
+
+
+def test_without_the_journal_the_record_says_where_it_is() -> None:
+    assert picture.drawn(seen(carrying(10), 8)).what.endswith("gets 10% of the traffic")
+    assert picture.drawn(seen(back(), 8)).what.endswith("is being rolled back")
 
 
 def test_what_turned_it_back_stays_in_sight() -> None:
@@ -394,7 +413,7 @@ def test_a_promoted_release_says_until_when_it_can_be_taken_back_at_once() -> No
 
 
 def test_a_release_that_waits_for_its_window_says_until_when_and_holds_nothing() -> None:
-    drawn = picture.planned(
+    drawn = picture.drawn(
         Planning(
             now=at(30), service="shop", version="2.0.0", execution=EXECUTION, began=at(0), opens_at=at(60),
             why="outside its windows",
@@ -403,7 +422,7 @@ def test_a_release_that_waits_for_its_window_says_until_when_and_holds_nothing()
     assert (drawn.what, drawn.why) == ("shop 2.0.0 waits for its window", "Outside its windows.")
     assert [(wait.what, wait.done) for wait in drawn.waits] == [("window", 0.5)]
     assert marks(drawn).startswith("*PlanRelease  BakeImage")
-    assert drawn.orders[0].type.endswith(EXECUTION)
+    assert drawn.orders[0].type == f"viridian abort shop {drawn.release} -m WHY"
 
 
 def test_time_and_measurements_alone_are_no_change() -> None:

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,7 +13,6 @@ from viridian.acts import evidence
 from viridian.aws import clients, trail
 from viridian.record import Record
 from viridian.signals import Measured
-from viridian.tellings import turned_back
 from viridian_cli import failures, replay
 from viridian_cli.aws import clock, measuring, releases
 from viridian_cli.narrating import Found, Turn
@@ -46,23 +47,17 @@ def gather(record: Record) -> Found:
     )
 
 
-def _executions(record: Record) -> dict[str, datetime]:
-    """Those that worked for it, and about when they were started."""
-    found = {record.plan.execution: replay.began(record)}
-    if record.converger and (turned := turned_back(record)):
-        found.setdefault(record.converger, turned)
-    return found
-
-
 def _history(record: Record) -> list[dict[str, Any]]:
-    events = [event for execution in _executions(record) for event in _events(execution)]
-    return sorted(events, key=lambda event: event["timestamp"])
+    known = dict.fromkeys(each.execution for each in replay.workers(record))
+    return sorted(chain.from_iterable(map(_events, known)), key=lambda event: event["timestamp"])
 
 
 def _events(execution: str) -> Iterator[dict[str, Any]]:
-    pages = clients.reader("stepfunctions").get_paginator("get_execution_history")
-    for page in pages.paginate(executionArn=execution, includeExecutionData=False):
-        yield from page["events"]
+    client = clients.reader("stepfunctions")
+    pages = client.get_paginator("get_execution_history")
+    with suppress(client.exceptions.ExecutionDoesNotExist):  # a brake that found a hold has started none
+        for page in pages.paginate(executionArn=execution, includeExecutionData=False):
+            yield from page["events"]
 
 
 def _turns(record: Record, since: datetime, until: datetime, had: Callable[..., Any]) -> list[Turn]:
@@ -100,5 +95,5 @@ def _measured(record: Record, since: datetime, until: datetime) -> Measured:
 
 
 def _starters(record: Record) -> Mapping[str, str]:
-    found = {execution: trail.starter(execution, at) for execution, at in _executions(record).items()}
+    found = {each.execution: trail.starter(each.execution, each.at) for each in replay.workers(record)}
     return {execution: who for execution, who in found.items() if who}

@@ -13,7 +13,7 @@ from viridian.signals import Measured
 from viridian_cli import exits, failures
 from viridian_cli.aws import clock, machines, measuring, releases
 from viridian_cli.exits import Stop
-from viridian_cli.picture import Planning, Seen, State
+from viridian_cli.seen import Planning, Seen, State
 
 MEASURED_BACK = timedelta(minutes=15)
 _MEASURED_EACH = timedelta(seconds=30)  # a metric costs something, and has nothing new before a minute

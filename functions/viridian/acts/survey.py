@@ -154,6 +154,7 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
         asked_at=started_at,
         deadline=deadline,
         resumed=shown,
+        resume_reason=wanted.reason,
         timetable=timetable.in_words(phases, profile, deadline),
     )
 
