@@ -34,7 +34,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """All that could be gathered of a release: each part may be gone, and `lacks` says which.
 
-    `measured` has the minutes of each side, by `blue_requests` and the like; `starters` who started which execution.
+    `measured` has the minutes of each side, by `blue_requests` and the like; `starters` who started which execution,
+    and `stopper` who stopped one.
     """
 
     now: datetime
@@ -43,6 +44,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     turns: Sequence[Turn] = ()
     measured: Measured = {}
     starters: Mapping[str, str] = {}
+    stopper: str | None = None
     lacks: Sequence[str] = ()
 
 
@@ -90,17 +92,24 @@ def _happened(phases: Sequence[Telling], found: Found) -> Iterator[Happened]:
     for turn in _red(found):
         yield Happened(at=turn.at, what=f"alarm {turn.alarm} goes off", why="")
     yield from journal.answers(found.journal)
+    for at, why in _stopped(found):
+        yield Happened(at=at, what="its execution is stopped", why=why)
+    known: list[str] = []
+    for each in map(replay.happened, phases):
+        why = each.why
+        for reason in known:
+            why = why.removesuffix(f"What came first: {reason}").replace(reason, "").strip()
+        known.append(each.why)
+        yield replace(each, why=why)
+
+
+def _stopped(found: Found) -> Iterator[tuple[datetime, str]]:
+    """When an execution was stopped, and the reason that was given."""
     for event in found.history:
         if event["type"] == "ExecutionAborted":
             told = event.get("executionAbortedEventDetails", {})
             why = ": ".join(filter(None, (told.get("error"), told.get("cause"))))
-            yield Happened(
-                at=event["timestamp"], what="its execution is stopped", why=why or "no reason given"
-            )
-    known = set[str]()
-    for each in map(replay.happened, phases):
-        yield replace(each, why="" if each.why in known else each.why)
-        known.add(each.why)
+            yield event["timestamp"], why or "no reason given"
 
 
 def _red(found: Found) -> list[Turn]:
@@ -111,6 +120,8 @@ def _hands(record: Record, found: Found) -> Iterator[Hand]:
     for worker in replay.workers(record):
         who, did = found.starters.get(worker.execution), f"{worker.did} {_name(worker.execution)}"
         yield Hand(at=worker.at, who=who, did=did, why=worker.why)
+    for at, why in _stopped(found):
+        yield Hand(at=at, who=found.stopper, did="stopped its execution", why=why)
     for said in journal.said(found.journal):
         yield Hand(at=said.at, who=said.by, did=f"said {said.given}", why=said.why)
 

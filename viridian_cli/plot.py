@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from viridian import gates
 from viridian.record import KEEPS_LOCK, OVER, Record
+from viridian.tellings import ORDERED
 
 # What a part of the plot is called, by the states of the machines that belong to it.
 STAGES = {
@@ -62,7 +63,7 @@ def drawn(record: Record, state: str | None) -> tuple[Stage, ...]:
     if record.status == "Releasing":
         return tuple(Stage(label, _mark(n, here)) for n, (_, label) in enumerate(stages))
     forth = stages if record.taken_back else stages[: here + 1]
-    failed: Mark = "done" if record.taken_back or record.ordered else "failed"
+    failed: Mark = "done" if record.taken_back or (record.failure or "").startswith(ORDERED) else "failed"
     back: Mark = "done" if record.restored_at else "ahead" if record.status in OVER else "now"
     end = record.status if record.status in OVER else "RolledBack"
     return (

@@ -175,7 +175,8 @@ class _Drawing:
             cells += [Text(cell) for cell in _measures(fleet)]
             cells += [Text(self._trend(fleet), style=style)] if self.room >= 64 else []
             rows.add_row(*cells)
-        notes = [Text(f"{fleet.side}: {_zones(fleet)}", style="dim") for fleet in picture.fleets if not zones]
+        named = [fleet for fleet in picture.fleets if fleet.zones and not zones]
+        notes = [Text(f"{fleet.side}: {_zones(fleet)}", style="dim") for fleet in named]
         ails = [Text(f"{fleet.side}: {fleet.ails}", style="yellow") for fleet in picture.fleets if fleet.ails]
         return Group(rows, *notes, *ails, *lacks)
 

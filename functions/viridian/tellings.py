@@ -16,7 +16,7 @@ from viridian.traffic import WHOLE, Forward
 
 FORMAT = 1  # of an event: a reader may count on its fields, and new ones may come
 LONGEST = 2_000  # characters of a text: an event may have 256 KB in all
-_ORDERED = "RollbackOrdered: "
+ORDERED = "RollbackOrdered: "  # how a failure begins that is none
 _CONSOLES = {
     "aws": "{region}.console.aws.amazon.com",
     "aws-cn": "{region}.console.amazonaws.cn",
@@ -308,8 +308,8 @@ def _held(record: Record) -> Words:
         "is held: a person must decide",
         f"{_cause(record)} {_sentence(record.outcome)}",
         "Nothing more happens by itself, and the route stays locked.\n"
-        f"To go back: {_typed(record)}\n"
-        f"To go on: {_typed(record, 'resume')}",
+        f"To go back: {_typed(record)}"
+        + ("" if record.taken_back else f"\nTo go on: {_typed(record, 'resume')}"),
     )
 
 
@@ -349,7 +349,7 @@ def _retired(record: Record) -> Words:
 def _cause(record: Record) -> str:
     """What failed first, by the name that the pages about errors have for it; an order is no error."""
     failure = record.failure or "no cause is known"
-    first = failure.removeprefix(_ORDERED)
+    first = failure.removeprefix(ORDERED)
     if order := ordered(record):
         told = f"a person {'has resolved' if record.resolved else 'ordered'} it: {order}"
         return _sentence(told) + ("" if order == first else f" What came first: {_sentence(first)}")
@@ -361,7 +361,7 @@ def ordered(record: Record) -> str:
     before = record.past[-1] if record.past else None
     held = before is not None and before.execution == record.plan.execution  # and not resumed since
     said = before.then if before and held else record.failure or ""
-    return said.removeprefix(_ORDERED) if said.startswith(_ORDERED) else ""
+    return said.removeprefix(ORDERED) if said.startswith(ORDERED) else ""
 
 
 def _sentence(text: str | None) -> str:

@@ -338,8 +338,8 @@ def test_what_has_happened_is_told_in_its_order_phases_and_writes_and_people() -
         ("create target group shop-12 (unknown)", "", True),
         ("gets 10% of the traffic", "Step 1 of 2.", False),
         ("is paused at 10% of the traffic", f"Paused by mara until {until}: checkout looks slow.", False),
-        ("write the route (unknown)", "", True),
         ("is being rolled back", "GreenFailed: 9% errors.", False),
+        ("write the route (unknown)", "", True),
         ("has no traffic", f"{PLAN.blue.group} serves alone, 60 s after the way back began.", False),
     ]
     assert [event.what for event in events[:3]] == [

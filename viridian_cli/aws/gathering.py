@@ -36,13 +36,19 @@ def gather(record: Record) -> Found:
 
     until = min(record.ended_at or now, now) + timedelta(minutes=5)
     since = replay.began(record)
+    history = had("the executions' histories (kept for 90 days)", lambda: _history(record), [])
+    stopped = [event["timestamp"] for event in history if event["type"] == "ExecutionAborted"]
+    trailed = "(CloudTrail, kept for 90 days)"
     return Found(
         now=now,
         journal=releases.journal(record),
-        history=had("the executions' histories (kept for 90 days)", lambda: _history(record), []),
+        history=history,
         turns=_turns(record, since, until, had),
         measured=had("CloudWatch's minutes (kept for 15 days)", lambda: _measured(record, since, until), {}),
-        starters=had("who started it (CloudTrail, kept for 90 days)", lambda: _starters(record), {}),
+        starters=had(f"who started it {trailed}", lambda: _starters(record), {}),
+        stopper=had(f"who stopped it {trailed}", lambda: _stopper(record, stopped[-1]), None)
+        if stopped
+        else None,
         lacks=lacks,
     )
 
@@ -97,3 +103,8 @@ def _measured(record: Record, since: datetime, until: datetime) -> Measured:
 def _starters(record: Record) -> Mapping[str, str]:
     found = {each.execution: trail.starter(each.execution, each.at) for each in replay.workers(record)}
     return {execution: who for execution, who in found.items() if who}
+
+
+def _stopper(record: Record, at: datetime) -> str | None:
+    known = dict.fromkeys(each.execution for each in replay.workers(record))
+    return next((who for execution in known if (who := trail.stopper(execution, at))), None)
