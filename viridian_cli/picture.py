@@ -111,6 +111,7 @@ def _drawn(seen: Seen) -> Picture:
     read = replay.read(record, seen.entries, seen.now)
     percent, others = health.shares(seen)
     soonest, latest = waits.ends(seen)
+    waited = tuple(waits.of(seen))
     return Picture(
         service=plan.service,
         release=plan.release,
@@ -119,7 +120,7 @@ def _drawn(seen: Seen) -> Picture:
         status=record.status,
         what=read.come_to.what,
         why=read.come_to.why,
-        next=read.next,
+        next=_next(read, waited),
         cause=read.cause,
         plot=plot.drawn(record, seen.state.name if seen.state else None),
         execution=record.worker,
@@ -127,7 +128,7 @@ def _drawn(seen: Seen) -> Picture:
         state=seen.state if record.status not in OVER else None,
         percent=percent,
         others=others,
-        waits=tuple(waits.of(seen)),
+        waits=waited,
         soonest=soonest,
         latest=latest,
         fleets=tuple(health.fleets(seen)),
@@ -137,6 +138,13 @@ def _drawn(seen: Seen) -> Picture:
         hands_off=record.hands_off,
         unknown=seen.unknown,
     )
+
+
+def _next(read: replay.Reading, waited: tuple[Wait, ...]) -> str:
+    """What comes next; once the load balancer has settled, what was to come then."""
+    then = read.next.partition("; then ")[2]
+    settled = read.come_to.phase == "TrafficRestored" and all(wait.what != "settle" for wait in waited)
+    return f"{then[:1].upper()}{then[1:]}" if settled else read.next
 
 
 def _events(seen: Seen, read: replay.Reading) -> list[Happened]:

@@ -60,7 +60,7 @@ def until_over(execution: str, say: Say, before: Record | None = None) -> tuple[
             answer = json.loads(stands["output"])
             return str(answer.get("outcome") or answer["end"]), ""
         if stands["status"] == "FAILED" and stands.get("error") in OF_END:
-            return str(stands["error"]), str(stands.get("cause", ""))
+            return str(stands["error"]), failures.cause(stands)
         if stands["status"] != "RUNNING":
             record, patience = watched.record, patience - 1
             if record is None:

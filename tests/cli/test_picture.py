@@ -112,6 +112,7 @@ ASKED = Passage(gate="before_traffic", reached_at=at(2), approval="ab" * 12, unt
 ASKING = replace(
     PLAN, gates=("before_traffic",), profile=replace(PLAN.profile, approval=Approval(before_traffic=True))
 )
+LAST = replace(ASKED, gate="before_promote")
 GATED = [*FORTH[:4], "AwaitApproval", *FORTH[4:]]
 
 
@@ -366,6 +367,27 @@ def test_what_turned_it_back_stays_in_sight() -> None:
     assert drawn.what.endswith("has no traffic")
     assert drawn.cause == "GreenFailed: 9% errors."
     assert picture.drawn(seen(carrying(10), 7)).cause == ""
+
+
+@pytest.mark.parametrize(
+    ("minutes", "following"),
+    [(7, "The load balancer settles; then green is removed."), (9, "Green is removed.")],
+)
+def test_what_comes_next_is_said_no_longer_once_it_has_come(minutes: float, following: str) -> None:
+    assert picture.drawn(seen(back(restored_at=at(6)), minutes)).next == following
+
+
+@pytest.mark.parametrize(("failure", "shown"), [("GreenFailed: 9%", "x10%"), ("RollbackOrdered: no", "+10%")])
+def test_a_step_that_failed_stays_so_whoever_ordered_the_way_back(failure: str, shown: str) -> None:
+    drawn = picture.drawn(seen(back(failure=failure, ordered=True), 7))
+    assert shown in marks(drawn).split()
+
+
+def test_at_the_last_gate_nothing_is_left_to_skip() -> None:
+    waits_there = carrying(100, plan=replace(ASKING, gates=("before_promote",)), passages=(LAST,))
+    types = [order.type.split()[1] for order in picture.drawn(seen(waits_there, 30)).orders]
+    assert types == ["approve", "reject", "pause", "rollback", "brake"]
+    assert picture.drawn(seen(waits_there, 30)).orders[2].does == "no promotion, for an hour"
 
 
 def test_a_resumed_release_is_paused_no_more() -> None:

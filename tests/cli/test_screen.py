@@ -97,6 +97,18 @@ def test_a_low_terminal_keeps_what_may_be_typed_and_loses_what_is_past() -> None
     assert len(high.splitlines()) > 24
 
 
+def test_the_lowest_terminal_still_shows_all_that_may_be_typed() -> None:
+    lowest = shown(OBSERVED, 60, 18).splitlines()[:18]
+    typed = [line for line in lowest if line.startswith("  viridian ")]
+    assert len(typed) == len(OBSERVED.orders)
+
+
+def test_a_fleet_of_which_nobody_stands_has_no_line_of_zones() -> None:
+    empty = replace(OBSERVED, fleets=(replace(OBSERVED.fleets[1], zones=(), healthy=0),))
+    assert "green: \n" not in shown(empty, 60).replace(" \n", "\n")
+    assert "green: us-east-1a" in shown(OBSERVED, 60)
+
+
 def test_what_is_not_known_says_why_in_its_place() -> None:
     unknown = {part: f"no {part}" for part in ("state", "route", "fleets", "measures", "alarms", "events")}
     text = shown(picture.drawn(seen(carrying(10), 8, unknown=unknown)))

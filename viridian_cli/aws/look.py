@@ -117,9 +117,7 @@ def _planned(execution: str, now: datetime) -> Planning:
     stands = machines.described(execution)
     if stands["status"] != "RUNNING":
         code = exits.code(stands.get("error", ""))
-        raise Stop(
-            str(stands.get("cause") or f"It ended {stands['status']} before it touched anything."), code
-        )
+        raise Stop(failures.cause(stands) or f"It ended {stands['status']} before it touched anything.", code)
     asked, entered = json.loads(stands["input"]), _entered(execution)
     waits = (_told(entered).get("waits") if entered else None) or {}
     return Planning(
