@@ -99,7 +99,7 @@ def _happened(phases: Sequence[Telling], found: Found) -> Iterator[Happened]:
         why = each.why
         for reason in known:
             why = why.removesuffix(f"What came first: {reason}").replace(reason, "").strip()
-        known.append(each.why)
+        known.append(why)
         yield replace(each, why=why)
 
 

@@ -36,7 +36,9 @@ def gather(record: Record) -> Found:
 
     until = min(record.ended_at or now, now) + timedelta(minutes=5)
     since = replay.began(record)
-    history = had("the executions' histories (kept for 90 days)", lambda: _history(record), [])
+    history: list[dict[str, Any]] = had(
+        "the executions' histories (kept for 90 days)", lambda: _history(record), []
+    )
     stopped = [event["timestamp"] for event in history if event["type"] == "ExecutionAborted"]
     trailed = "(CloudTrail, kept for 90 days)"
     return Found(
