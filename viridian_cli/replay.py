@@ -16,10 +16,14 @@ from viridian_cli import journal
 from viridian_cli.aws.releases import Entry
 from viridian_cli.story import Happened
 
-# What its record has not had from the beginning; one that is resumed has made some of it before.
-_MADE = ("green_at", "image", "launch_template_version")
-_LATER = (*FRESH, "emptied_at", "promoted_at", "retire_at", "steps", "taken_back")
-_BACK = ("RollingBack", "TakingBack")
+# What its record has not had from the beginning.
+_LATER = (
+    *FRESH, "emptied_at", "green_at", "image", "launch_template_version", "promoted_at", "retire_at", "steps", "taken_back"
+)  # fmt: skip
+# What tells a way back, beside that it has begun.
+_BACK = (
+    "converger", "failure", "hold", "ordered", "past", "resolved", "rollback_by", "steps", "taken_back"
+)  # fmt: skip
 
 Entered = Sequence[tuple[datetime, str]]  # when which state was
 Change = tuple[datetime, dict[str, Any]]
@@ -58,10 +62,7 @@ class Worker(NamedTuple):
 def read(record: Record, entries: Sequence[Entry], now: datetime, entered: Entered = ()) -> Reading:
     """What there is to read of a release in its record and its journal, and in its executions' states where known."""
     told: list[Telling] = []
-    last = (
-        _begun(record) if record.plan.resumed and not record.past else None
-    )  # of which nobody kept what was before
-    lived = lives(record)
+    last, lived = None, lives(record)
     for life, following in zip(lived, [*lived[1:], None], strict=True):
         ours = [each for each in entries if journal.moment(each) >= life.since]
         ours = [each for each in ours if not following or journal.moment(each) < following.since]
@@ -70,14 +71,16 @@ def read(record: Record, entries: Sequence[Entry], now: datetime, entered: Enter
             told += between(last, new, at)
             last = new
     assert last is not None
-    # Without the journal the record alone knows how far it is, though not since when.
-    known = ("last_order", "ran_out", "written") if entries else ("last_order", "ran_out")
-    unseen = {name: getattr(record, name) for name in known}
-    here = between(replace(last, **unseen), record, now) if record.status == "Releasing" else []
-    phases = [*told, *here]
+    phases = [*told]
+    if (
+        record.status == "Releasing"
+    ):  # without the journal, its record knows how far it is, though not since when
+        written = record.written if not entries else last.written
+        shown = replace(record, last_order=last.last_order, ran_out=last.ran_out, written=written)
+        phases += between(last, shown, now)
     asked = [each for each in phases if record.question and each.phase == "AwaitingApproval"]
     back = record.status in ("RollingBack", "RolledBack", *KEEPS_LOCK)
-    causes = [each.why for each in told if back and each.phase in _BACK]
+    causes = [each.why for each in told if back and each.phase in ("RollingBack", "TakingBack")]
     return Reading(told, (asked or phases)[-1], causes[-1] if causes else "")
 
 
@@ -119,17 +122,13 @@ def workers(record: Record) -> Iterator[Worker]:
 
 def _stood(record: Record, n: int) -> Record:
     past = record.past[n]
-    plan = replace(record.plan, execution=past.execution, asked_at=past.began, resumed=None)
+    plan = replace(record.plan, execution=past.execution, asked_at=past.began)
     kept = {name: getattr(past, name) for name in Past.__struct_fields__ if name in record.__struct_fields__}
     return replace(record, plan=plan, past=record.past[:n], retire_at=None, **kept)
 
 
 def _begun(record: Record) -> Record:
-    resumed = record.plan.resumed
-    status, shown, later = (
-        ("Held", resumed, _LATER) if resumed else ("Releasing", record.plan.before, (*_LATER, *_MADE))
-    )
-    return replace(record, **_default(later), status=status, written=(shown,))
+    return replace(record, **_default(_LATER), status="Releasing", written=(record.plan.before,))
 
 
 def _default(names: Sequence[str]) -> dict[str, Any]:
@@ -147,19 +146,10 @@ def _changes(life: Life, entries: Sequence[Entry], entered: Entered) -> Iterator
         yield from _forth(record, entries, entered)
         yield from _shifts(own)
     if turned := turned_back(record):
-        names = (
-            "converger",
-            "failure",
-            "hold",
-            "ordered",
-            "past",
-            "resolved",
-            "rollback_by",
-            "steps",
-            "taken_back",
-        )
-        gone = _default(("ended_at", "outcome", "restored_at"))
-        yield turned, {"status": "RollingBack", **gone, **{name: getattr(record, name) for name in names}}
+        how = _default(("ended_at", "outcome", "restored_at")) | {
+            name: getattr(record, name) for name in _BACK
+        }
+        yield turned, {"status": "RollingBack", **how}
     yield from _shifts(written[len(own) :])
     if record.restored_at:
         yield record.restored_at, {"restored_at": record.restored_at}
@@ -180,10 +170,8 @@ def _forth(record: Record, entries: Sequence[Entry], entered: Entered) -> Iterat
     if baked and record.image:
         yield baked, {"image": record.image}
     if made_at:
-        yield (
-            made_at,
-            {"launch_template_version": record.launch_template_version, "green_at": record.green_at},
-        )
+        version, since = record.launch_template_version, record.green_at
+        yield made_at, {"launch_template_version": version, "green_at": since}
     for n, passage in enumerate(record.passages, start=1):
         yield passage.reached_at, {"passages": record.passages[:n]}
     orders = [each for each in journal.said(entries) if each.kind == "Order"]
@@ -196,8 +184,7 @@ def _forth(record: Record, entries: Sequence[Entry], entered: Entered) -> Iterat
 
 
 def _shifts(written: Sequence[tuple[Entry, Forward]]) -> Iterator[Change]:
+    """Weights that the record had; the brake has no time to note them: that blue serves alone is what it notes."""
     for entry, forward in written:
-        if (
-            entry.call != journal.BRAKE
-        ):  # it has no time to note weights: that blue serves alone is what it notes
+        if entry.call != journal.BRAKE:
             yield journal.moment(entry), {"written": (forward,)}

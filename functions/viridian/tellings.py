@@ -252,7 +252,7 @@ def _rolling_back(record: Record) -> Words:
     plan = record.plan
     if record.resolved:
         return Words(
-            "is being resolved", _cause(record), "Whichever side serves alone stays; the rest is seen to."
+            "is being resolved", _cause(record), "Whoever serves alone stays, and the rest is seen to."
         )
     if plan.profile.rollback == "hold" and not record.ordered:
         return Words(

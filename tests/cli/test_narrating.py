@@ -195,12 +195,6 @@ def test_a_release_that_was_resumed_after_a_hold_is_told_from_its_first_beginnin
     assert (told.began, told.what) == (BEGAN, "shop 2.0.0 gets 50% of the traffic")
 
 
-def test_a_release_that_was_resumed_before_its_past_was_kept_begins_with_that() -> None:
-    plan = replace(RELEASED.plan, resumed=PLAN.before, asked_at=at(12), started_at=at(12))
-    told = happened(story(ended("Promoted", plan=plan), journal=[wrote(10, 50), wrote(14, 50, epoch=9)]))
-    assert told == [(12, "goes on"), (14, "gets 50% of the traffic"), (30, "is promoted")]
-
-
 def test_a_question_to_people_and_their_answer_are_told_with_who_and_why() -> None:
     passage = Passage(gate="before_traffic", reached_at=at(7), approval="q", until=at(60))
     told = story(replace(RELEASED, passages=(passage,)), journal=[said(8, "Answer:approve")])

@@ -1,7 +1,7 @@
 """All that AWS still knows of a release: what is gone by now, or not allowed to be seen, is named instead."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import chain
@@ -36,28 +36,27 @@ def gather(record: Record) -> Found:
 
     until = min(record.ended_at or now, now) + timedelta(minutes=5)
     since = replay.began(record)
+    worked = {each.execution: each.at for each in replay.workers(record)}
     history: list[dict[str, Any]] = had(
-        "the executions' histories (kept for 90 days)", lambda: _history(record), []
+        "the executions' histories (kept for 90 days)", lambda: _history(worked), []
     )
     stopped = [event["timestamp"] for event in history if event["type"] == "ExecutionAborted"]
-    trailed = "(CloudTrail, kept for 90 days)"
     return Found(
         now=now,
         journal=releases.journal(record),
         history=history,
         turns=_turns(record, since, until, had),
         measured=had("CloudWatch's minutes (kept for 15 days)", lambda: _measured(record, since, until), {}),
-        starters=had(f"who started it {trailed}", lambda: _starters(record), {}),
-        stopper=had(f"who stopped it {trailed}", lambda: _stopper(record, stopped[-1]), None)
-        if stopped
-        else None,
+        starters=had("who started it (CloudTrail, kept for 90 days)", lambda: _starters(worked), {}),
+        stopper=had(
+            "who stopped it (CloudTrail)", lambda: _stopper(worked, stopped), None, always=bool(stopped)
+        ),
         lacks=lacks,
     )
 
 
-def _history(record: Record) -> list[dict[str, Any]]:
-    known = dict.fromkeys(each.execution for each in replay.workers(record))
-    return sorted(chain.from_iterable(map(_events, known)), key=lambda event: event["timestamp"])
+def _history(worked: Iterable[str]) -> list[dict[str, Any]]:
+    return sorted(chain.from_iterable(map(_events, worked)), key=lambda event: event["timestamp"])
 
 
 def _events(execution: str) -> Iterator[dict[str, Any]]:
@@ -102,11 +101,11 @@ def _measured(record: Record, since: datetime, until: datetime) -> Measured:
     return measured if any(measured.values()) else {}
 
 
-def _starters(record: Record) -> Mapping[str, str]:
-    found = {each.execution: trail.starter(each.execution, each.at) for each in replay.workers(record)}
+def _starters(worked: Mapping[str, datetime]) -> Mapping[str, str]:
+    found = {execution: trail.starter(execution, at) for execution, at in worked.items()}
     return {execution: who for execution, who in found.items() if who}
 
 
-def _stopper(record: Record, at: datetime) -> str | None:
-    known = dict.fromkeys(each.execution for each in replay.workers(record))
-    return next((who for execution in known if (who := trail.stopper(execution, at))), None)
+def _stopper(worked: Iterable[str], stopped: Iterable[datetime]) -> str | None:
+    asked = ((execution, at) for at in stopped for execution in worked)
+    return next((who for execution, at in asked if (who := trail.stopper(execution, at))), None)
