@@ -68,25 +68,28 @@ def routed_at(entries: Sequence[Entry], route: str) -> datetime | None:
 def writes(record: Record, entries: Sequence[Entry]) -> Iterator[Happened]:
     """Each write in words, alike ones that follow each other as one; what was never answered, or went wrong, says so.
 
-    That the route was written is told as a phase, unless there is doubt about it.
+    Weights that were written are told as a phase: here are the brake's, and those that there is doubt about.
     """
-    told = (entry for entry in entries if ":" not in entry.call and not _is_phase(record, entry))
+    route = record.plan.route
+    told = (
+        entry
+        for entry in entries
+        if ":" not in entry.call
+        and (entry.resource != route or entry.call == BRAKE or entry.outcome != "done")
+    )
     for _, group in groupby(told, key=lambda entry: (entry.call, entry.outcome)):
         first, *more = group
         words = f"{_CAPITAL.sub(' ', first.call).lower()} {_name(first.resource)}"
-        words = "write the route" if first.resource == record.plan.route else words
+        words = "write the route" if first.resource == route else words
+        words = "blue gets all traffic" if first.call == BRAKE else words
         words += f" and {len(more)} more" if more else ""
         words += "" if first.outcome == "done" else f" ({first.outcome})"
-        yield Happened(at=moment(first), what=words, why="", detail=True)
+        yield Happened(at=moment(first), what=words, why="", detail=first.resource != route)
 
 
 def moment(entry: Entry) -> datetime:
     """When it was written."""
     return datetime.fromisoformat(entry.at)
-
-
-def _is_phase(record: Record, entry: Entry) -> bool:
-    return entry.resource == record.plan.route and entry.call in _WRITERS and entry.outcome == "done"
 
 
 def _forward(record: Record, entry: Entry) -> Forward | None:

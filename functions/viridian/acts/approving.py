@@ -62,7 +62,7 @@ def _not_theirs(record: Record, by: str) -> str:
     """Why this caller may not approve, if whoever started the release may not."""
     if not record.plan.profile.approval.not_by_starter:
         return ""
-    starter = trail.starter(record.plan.execution, record.plan.asked_at or record.plan.started_at)
+    starter = trail.starter(record.plan.execution, record.began)
     if starter is None:
         return (
             "CloudTrail doesn't show yet who started the release; that takes some minutes: say it again then"
