@@ -50,7 +50,8 @@ def answers(entries: Sequence[Entry]) -> Iterator[Happened]:
 
 def paused(entries: Sequence[Entry], now: datetime) -> Said | None:
     """The pause that holds now, if any: the last order counts."""
-    last = max((each for each in said(entries) if each.kind == "Order"), default=None)
+    orders = (each for each in said(entries) if each.kind == "Order")
+    last = max(orders, key=lambda each: each.at, default=None)
     return last if last and last.until and last.until > now else None
 
 
