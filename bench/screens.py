@@ -14,8 +14,9 @@ from tests.workflow.world import ROOT, Release, World, opened
 from viridian_cli import picture
 from viridian_cli.aws import stack
 from viridian_cli.aws.look import Looker
-from viridian_cli.picture import Picture, Seen
+from viridian_cli.picture import Picture
 from viridian_cli.screen import Screen
+from viridian_cli.seen import Seen
 
 OUT = ROOT / "docs" / "screens"
 WIDTH, HEIGHT = 100, 36

@@ -19,7 +19,7 @@ def answer(
     """Answers the question that a release waits with."""
     found = stack.find(stack_)
     record = ordering.running(service, release)
-    asked = next((passage for passage in record.passages if passage.approval and not passage.passed), None)
+    asked = record.question
     if asked is None:
         raise Stop(
             f"release: {record.plan.release} waits for nobody: `viridian status {service}` says what it does."

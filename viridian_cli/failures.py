@@ -1,5 +1,8 @@
 """What AWS and the network answer when they won't, as one line that says what to do."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from botocore import exceptions
 from botocore.exceptions import (
     BotoCoreError,
@@ -56,6 +59,11 @@ def told(error: Exception) -> Stop:
         return Stop(f"{error}: set AWS_ENDPOINT_URL to a URL, or to nothing.", Exit.UNKNOWN)
     line = f"This should not have happened: {type(error).__name__}: {_line(error)}"
     return Stop(f"{line} (VIRIDIAN_DEBUG=1 shows where)", Exit.UNKNOWN)
+
+
+def cause(execution: Mapping[str, Any]) -> str:
+    """Why an execution has failed; that it was refused, its error says."""
+    return str(execution.get("cause") or "").removeprefix("Refusal: ")
 
 
 def passes(error: Exception) -> bool:

@@ -1,18 +1,18 @@
 """From what is known of a release to its story: pure, and whole however much of it is gone."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from viridian.plan import in_words
 from viridian.record import OVER, Record
 from viridian.signals import PERIOD, Measured
 from viridian.tellings import LONGEST, Telling, link, turned_back
-from viridian_cli import course, replay
+from viridian_cli import choices, course, journal, replay
 from viridian_cli.aws.releases import Entry
 from viridian_cli.course import Course, Slice
 from viridian_cli.story import Hand, Happened, Piece, Side, Story
@@ -20,14 +20,6 @@ from viridian_cli.story import Hand, Happened, Piece, Side, Story
 SLICES = 180  # stretches of time at most, in which requests are drawn
 AFTER = timedelta(minutes=2)  # what is shown of the time after the end
 RUNBOOKS = "docs/runbooks.md"
-_BACK = 'viridian rollback {} {} --reason "..." --wait'
-# What one may type, by status; nothing is left to do for a release that isn't here.
-COMMANDS = {
-    "Releasing": (_BACK,),
-    "Promoted": (_BACK,),
-    "Held": (_BACK, 'viridian resume {} {} --reason "..." --wait'),
-    "RollbackIncomplete": (_BACK,),
-}
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +34,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """All that could be gathered of a release: each part may be gone, and `lacks` says which.
 
-    `measured` has the minutes of each side, by `blue_requests` and the like; `starters` who started which execution.
+    `measured` has the minutes of each side, by `blue_requests` and the like; `starters` who started which execution,
+    and `stopper` who stopped one.
     """
 
     now: datetime
@@ -51,16 +44,17 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     turns: Sequence[Turn] = ()
     measured: Measured = {}
     starters: Mapping[str, str] = {}
+    stopper: str | None = None
     lacks: Sequence[str] = ()
 
 
 def tell(record: Record, found: Found) -> Story:
     """The whole story; the value that leads to green before others is not in it, wherever it was quoted."""
     plan, entered = record.plan, _entered(found)
-    phases = replay.phases(record, found.journal, entered)
-    last, over = phases[-1], record.status in OVER
+    read = replay.read(record, found.journal, found.now, entered)
+    last, paused = read.come_to, journal.paused(found.journal, found.now)
     blue = _blue(record)
-    slices = _slices(record, found, blue, _until(record, found, entered))
+    slices = _slices(record, found, blue, _until(record, found))
     story = Story(
         service=plan.service,
         release=plan.release,
@@ -68,23 +62,23 @@ def tell(record: Record, found: Found) -> Story:
         blue=blue,
         status=record.status,
         what=last.what,
-        why=last.why,
-        next=last.next,
-        commands=tuple(each.format(plan.service, plan.release) for each in COMMANDS.get(record.status, ())),
-        runbook=f"{RUNBOOKS}#{record.status.lower()}" if over else None,
+        why=last.why if read.cause in last.why else f"{read.cause} {last.why}",
+        next=read.next,
+        orders=tuple(choices.of(record, found.now, paused=paused is not None)),
+        runbook=f"{RUNBOOKS}#{record.status.lower()}" if record.status in OVER else None,
         route=plan.route,
         execution=plan.execution,
         link=link(plan.execution),
         began=replay.began(record),
         ended=record.ended_at,
         steps=in_words(plan.profile),
-        happened=tuple(sorted(_happened(phases, found), key=lambda each: each.at)),
+        happened=tuple(sorted(_happened(read.phases, found), key=lambda each: each.at)),
         hands=tuple(sorted(_hands(record, found), key=lambda each: each.at)),
         sides=tuple(_side(version, slices) for version in (blue, plan.version)) if slices else (),
         evidence=tuple(_evidence(record, found)),
         cost=(*plan.cost, *_stood(record, found)),
         lacks=tuple(found.lacks),
-        course=_course(record, found, blue, slices, entered),
+        course=_course(record, found, blue, slices),
     )
     told = msgspec.json.encode(story).decode().replace(plan.standby.value, "(the standby value)")
     return msgspec.json.decode(told, type=Story)
@@ -97,20 +91,25 @@ def _happened(phases: Sequence[Telling], found: Found) -> Iterator[Happened]:
     """Of two at one moment the cause comes first; a reason is said once."""
     for turn in _red(found):
         yield Happened(at=turn.at, what=f"alarm {turn.alarm} goes off", why="")
-    for at, given, said in _said(found):
-        yield Happened(at=at, what=f"a person says {given}", why=f"{said.get('by')}: {said.get('why')}")
+    yield from journal.answers(found.journal)
+    for at, why in _stopped(found):
+        yield Happened(at=at, what="its execution is stopped", why=why)
+    known: list[str] = []
+    for each in map(replay.happened, phases):
+        why = each.why
+        for reason in known:
+            why = why.removesuffix(f"What came first: {reason}").replace(reason, "").strip()
+        known.append(why)
+        yield replace(each, why=why)
+
+
+def _stopped(found: Found) -> Iterator[tuple[datetime, str]]:
+    """When an execution was stopped, and the reason that was given."""
     for event in found.history:
         if event["type"] == "ExecutionAborted":
             told = event.get("executionAbortedEventDetails", {})
             why = ": ".join(filter(None, (told.get("error"), told.get("cause"))))
-            yield Happened(
-                at=event["timestamp"], what="its execution is stopped", why=why or "no reason given"
-            )
-    known = set[str]()
-    for phase in phases:
-        what = phase.what.removeprefix(f"{phase.service} {phase.version} ")
-        yield Happened(at=phase.at, what=what, why="" if phase.why in known else phase.why)
-        known.add(phase.why)
+            yield event["timestamp"], why or "no reason given"
 
 
 def _red(found: Found) -> list[Turn]:
@@ -118,29 +117,17 @@ def _red(found: Found) -> list[Turn]:
 
 
 def _hands(record: Record, found: Found) -> Iterator[Hand]:
-    plan, begun, turned = record.plan, record.plan.begun, turned_back(record)
-    who = found.starters.get(begun.execution)
-    yield Hand(at=begun.at, who=who, did=f"started {_name(begun.execution)}", why="")
-    if begun.execution != plan.execution:
-        who = found.starters.get(plan.execution)
-        yield Hand(at=replay.began(record), who=who, did=f"resumed it by {_name(plan.execution)}", why="")
-    if record.converger and record.converger != plan.execution and turned:
-        who = found.starters.get(record.converger)
-        yield Hand(at=turned, who=who, did=f"had it taken back by {_name(record.converger)}", why="")
-    for at, given, said in _said(found):
-        yield Hand(at=at, who=said.get("by"), did=f"said {given}", why=said.get("why") or "")
+    for worker in replay.workers(record):
+        who, did = found.starters.get(worker.execution), f"{worker.did} {_name(worker.execution)}"
+        yield Hand(at=worker.at, who=who, did=did, why=worker.why)
+    for at, why in _stopped(found):
+        yield Hand(at=at, who=found.stopper, did="stopped its execution", why=why)
+    for said in journal.said(found.journal):
+        yield Hand(at=said.at, who=said.by, did=f"said {said.given}", why=said.why)
 
 
 def _name(execution: str) -> str:
     return f"execution {execution.rsplit(':', 1)[1]}"
-
-
-def _said(found: Found) -> Iterator[tuple[datetime, str, dict[str, Any]]]:
-    """What people said to it while it ran: answers and orders, as the journal has them."""
-    for entry in found.journal:
-        kind, _, given = entry.call.partition(":")
-        if kind in ("Answer", "Order"):
-            yield datetime.fromisoformat(entry.at), given, json.loads(entry.after or "{}")
 
 
 # --- what it rests on -----------------------------------------------------------------------------------------
@@ -182,9 +169,9 @@ def _kept(evidence: str | None) -> Iterator[Piece]:
 
 def _stood(record: Record, found: Found) -> Iterator[str]:
     """How long it was in truth that both fleets stood."""
-    if record.green_at:
+    if stood := (record.past[0].green_at if record.past else None) or record.green_at:
         gone = record.status in ("RolledBack", "Retired") and record.ended_at
-        seconds = ((gone or record.emptied_at or found.now) - record.green_at).total_seconds()
+        seconds = ((gone or record.emptied_at or found.now) - stood).total_seconds()
         hours, minutes = divmod(round(seconds / 60), 60)
         still = "" if gone or record.emptied_at else " so far"
         yield f"in truth both have stood for {hours} h {minutes} min{still}"
@@ -207,16 +194,13 @@ def _entered(found: Found) -> list[tuple[datetime, str]]:
     ]
 
 
-def _until(record: Record, found: Found, entered: replay.Entered) -> datetime:
+def _until(record: Record, found: Found) -> datetime:
     """The end of what is drawn: blue's time after promotion isn't."""
-    stays = record.status in ("Promoted", "Retired")
-    over = (replay.promoted_at(record, entered) if stays else None) or record.ended_at
+    over = (record.promoted_at if record.status in ("Promoted", "Retired") else None) or record.ended_at
     return min(over + AFTER, found.now) if over else found.now
 
 
-def _course(
-    record: Record, found: Found, blue: str, slices: Sequence[Slice], entered: replay.Entered
-) -> Course:
+def _course(record: Record, found: Found, blue: str, slices: Sequence[Slice]) -> Course:
     plan = record.plan
     names = {plan.blue.target_group: blue, record.green_target_group or "": plan.version}
     states, turned = course.states(found.history), turned_back(record)
@@ -224,13 +208,13 @@ def _course(
     restored = record.restored_at if record.first_weight_at else None
     return Course(
         since=replay.began(record).timestamp(),
-        until=_until(record, found, entered).timestamp(),
+        until=_until(record, found).timestamp(),
         blue=blue,
         green=plan.version,
         states=states,
         weights=[
-            (datetime.fromisoformat(entry.at).timestamp(), course.percent(forward.weights, names))
-            for entry, forward in replay.writes(record, found.journal)
+            (journal.moment(entry).timestamp(), course.percent(forward.weights, names))
+            for entry, forward in journal.shares(record, found.journal)
         ],
         slices=slices,
         alarm=_seconds(red),

@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+_ENDLESS = 10_000  # columns
 console = Console(highlight=False, soft_wrap=True)
 _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -50,11 +51,13 @@ def screen() -> Console:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Rows under their names; columns that fit are not cut."""
-    shown = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    """Rows under their names; nothing is cut, and without a terminal a row is a line."""
+    shown = Table(box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        shown.add_column(name, overflow="fold")
     for row in rows:
         shown.add_row(*row)
-    console.print(shown)
+    (console if console.is_terminal else Console(highlight=False, width=_ENDLESS)).print(shown)
 
 
 def cell(value: Any) -> str:

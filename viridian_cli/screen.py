@@ -7,7 +7,10 @@ from rich.console import Console, ConsoleOptions, Group, OverflowMethod, Rendera
 from rich.table import Table
 from rich.text import Text
 
-from viridian_cli.picture import Alarm, Fleet, Picture, Stage, Wait, clock
+from viridian_cli.health import Alarm, Fleet
+from viridian_cli.picture import Picture
+from viridian_cli.plot import Stage
+from viridian_cli.waits import Wait, clock
 
 _WIDE = 76  # columns; what is narrower has its titles above, not beside
 _TITLE = 10
@@ -37,8 +40,9 @@ class Screen:
         draw = _Drawing(options.max_width, plain=options.ascii_only)
         parts, room = draw.parts(self._picture), _EVENTS
         if self._fits:
-            if _height(console, options, parts) >= options.max_height:
-                parts = draw.parts(self._picture, tight=True)
+            for urgent in (False, True):
+                if _height(console, options, parts) >= options.max_height:
+                    parts = draw.parts(self._picture, tight=True, urgent=urgent)
             room = min(room, options.max_height - _height(console, options, parts) - 1)
         yield Group(*parts, *(draw.titled("Lately", draw.events(self._picture, room)) if room > 0 else ()))
 
@@ -89,15 +93,16 @@ class _Drawing:
             lines.append(Text(f"HANDS OFF: {picture.hands_off}. Viridian writes nothing.", style="bold red"))
         return Group(*lines)
 
-    def parts(self, picture: Picture, *, tight: bool = False) -> list[RenderableType]:
-        """All but the events; where there is too little room for all of it, what may be typed comes before the figures."""
+    def parts(self, picture: Picture, *, tight: bool = False, urgent: bool = False) -> list[RenderableType]:
+        """All but the events; what may be typed comes before the figures where room is `tight`, else before the plot."""
         orders = ("You may", self._orders(picture))
         figures = (("Fleets", self._fleets(picture)), ("Alarms", self._alarms(picture)))
         titled = (
+            *((orders,) if urgent else ()),
             ("Plot", self._plot(picture, tight=tight)),
             ("Traffic", self._weights(picture)),
             ("Time", self._times(picture)),
-            *((orders, *figures) if tight else (*figures, orders)),
+            *(figures if urgent else (orders, *figures) if tight else (*figures, orders)),
         )
         gap = () if tight else (Text(),)
         return [
@@ -172,7 +177,8 @@ class _Drawing:
             cells += [Text(cell) for cell in _measures(fleet)]
             cells += [Text(self._trend(fleet), style=style)] if self.room >= 64 else []
             rows.add_row(*cells)
-        notes = [Text(f"{fleet.side}: {_zones(fleet)}", style="dim") for fleet in picture.fleets if not zones]
+        named = [fleet for fleet in picture.fleets if fleet.zones and not zones]
+        notes = [Text(f"{fleet.side}: {_zones(fleet)}", style="dim") for fleet in named]
         ails = [Text(f"{fleet.side}: {fleet.ails}", style="yellow") for fleet in picture.fleets if fleet.ails]
         return Group(rows, *notes, *ails, *lacks)
 

@@ -8,11 +8,12 @@ from viridian_cli.course import Course
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened, and why."""
+    """One thing that happened, and why; a `detail` is a write that moves no traffic."""
 
     at: datetime
     what: str
     why: str
+    detail: bool = False
 
 
 class Hand(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +41,15 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None
 
 
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What one may type now, and what it does."""
+
+    type: str
+    does: str
+
+
 class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """A release, told: `what` is where it has come to, `commands` what one may type now."""
+    """A release, told: `what` is where it has come to, `orders` what one may type now."""
 
     service: str
     release: str
@@ -51,7 +59,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     why: str
     next: str
-    commands: tuple[str, ...]
+    orders: tuple[Choice, ...]
     runbook: str | None
     route: str
     execution: str

@@ -9,14 +9,12 @@ from datetime import datetime
 import msgspec
 from botocore.exceptions import ClientError
 
-from viridian import tellings
 from viridian.aws import executions, ledger
 from viridian.record import OVER, Record
-from viridian.tellings import Write
-from viridian_cli import failures, picture
+from viridian_cli import failures, picture, replay
 from viridian_cli.aws import clock, look
 from viridian_cli.exits import OF_END, Exit, Stop
-from viridian_cli.picture import Planning
+from viridian_cli.seen import Planning
 
 LOOK_SECONDS = 5
 _JOINS = "WaitForRelease"  # the state of an execution whose release another one has begun
@@ -42,7 +40,6 @@ class Watched:
     def __init__(self, execution: str, before: Record | None) -> None:
         self.execution = execution
         self.record = before
-        self._looks = 0
         self._planning = set[str]()
 
     def phases(self) -> list[Phase]:
@@ -52,10 +49,9 @@ class Watched:
             return self._planned()
         if found == self.record:
             return []
-        self._looks += 1
-        write = Write(id="", sequence=str(self._looks), at=clock.now(), old=self.record, new=found)
-        self.record = found
-        return [msgspec.convert(telling, Phase, from_attributes=True) for telling in tellings.of(write)]
+        before, self.record = self.record, found
+        told = replay.between(before, found, clock.now())
+        return [msgspec.convert(telling, Phase, from_attributes=True) for telling in told]
 
     def _planned(self) -> list[Phase]:
         """That it is being planned, waits for its window, or joins another: each is said once."""
@@ -74,7 +70,7 @@ class Watched:
 
 
 def _plans(seen: Planning) -> Phase:
-    shown = picture.planned(seen)
+    shown = picture.drawn(seen)
     return Phase(at=shown.at, phase=shown.status, what=shown.what, why=shown.why, next=shown.next)
 
 
@@ -110,7 +106,7 @@ def until_over(execution: str, say: Say, before: Record | None = None) -> tuple[
             answer = json.loads(stands["output"])
             return str(answer.get("outcome") or answer["end"]), ""
         if stands["status"] == "FAILED" and stands.get("error") in OF_END:
-            return str(stands["error"]), str(stands.get("cause", ""))
+            return str(stands["error"]), failures.cause(stands)
         if stands["status"] != "RUNNING":
             record, patience = watched.record, patience - 1
             if record is None:

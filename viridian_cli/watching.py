@@ -7,11 +7,12 @@ from contextlib import ExitStack
 import msgspec
 from rich.live import Live
 
-from viridian_cli import exits, failures, picture, say
+from viridian_cli import exits, failures, picture, replay, say
 from viridian_cli.aws.look import Looker
 from viridian_cli.exits import Exit, Stop
-from viridian_cli.picture import Picture, Planning, Seen
+from viridian_cli.picture import Picture
 from viridian_cli.screen import Screen
+from viridian_cli.seen import Planning, Seen
 
 LOOK_SECONDS = 3
 LINE_SECONDS = 10  # lines go to a log, where a change a few seconds later is as good
@@ -35,7 +36,7 @@ class Views:
         while shown is None or shown.lost or not shown.over:
             try:
                 seen = self._looker.look()
-                drawn, at = _drawn(seen), time.time()
+                drawn, at = picture.drawn(seen), time.time()
                 self.lines = self._changes(seen, drawn, shown)
                 shown = drawn
             except Exception as error:
@@ -58,7 +59,7 @@ class Views:
         before, self._seen = self._seen, seen
         if before is None:
             return [*back, f"{moment}  {drawn.what}: {drawn.why}"]
-        told = picture.since(before.record, seen.record, seen.now)
+        told = replay.between(before.record, seen.record, seen.now)
         return [
             *back,
             *(f"{moment}  {telling.what}: {telling.why}" for telling in told),
@@ -99,13 +100,9 @@ def watch(looker: Looker, json: bool) -> Exit:
 
 def once(looker: Looker, json: bool) -> Exit:
     """Shows a release as it stands."""
-    drawn = _drawn(looker.look())
+    drawn = picture.drawn(looker.look())
     if json:
         say.document(drawn)
     else:
         say.screen().print(Screen(drawn))
     return Exit.PROMOTED
-
-
-def _drawn(seen: Seen | Planning) -> Picture:
-    return picture.planned(seen) if isinstance(seen, Planning) else picture.drawn(seen)

@@ -24,6 +24,10 @@ class Fenced(Exception):
     """The route's epoch has moved on: whoever holds this fence may not write any more."""
 
 
+# What a Refusal says where people want nothing written.
+HANDS_ON = "Once that is over, take it away: `viridian hands-off SERVICE --off`, or `--all --off`."
+
+
 class HandsOff(Exception):
     """People want nothing written to this route, or to any; the message says why."""
 

@@ -58,24 +58,16 @@ class Standby(msgspec.Struct, frozen=True, kw_only=True):
         return "preview listener" if self.port else "standby rule"
 
 
-class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """An execution, and when it was started."""
-
-    execution: str
-    at: datetime
-
-
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """One release, decided: copied into the record, and read from there by every later state.
 
-    `resumed` is what the rule showed when a Held release was resumed, and `first` the execution that had begun it.
-    `diff` is what green has otherwise than blue. `image` is the one that is ready, whatever its parameter says later;
-    `unchecked` is what could not be seen of it. `rate` is how many requests a minute blue had when its size was read,
-    0 if that isn't known. `key` is what whoever asks for this release again names it by. `gates` are those at which
-    something stands. `preview` says how a person reaches green before anybody else. `window` is what the service's
-    windows said as it was planned, if it was outside of them; then `started_at` is when they open, unless they are
-    overridden. `asked_at` is when its execution was started. `judge_seconds` lie between two looks at a green that
-    carries its share.
+    `resumed` is what the rule showed when a Held release was resumed, `resume_reason` why that was; `diff` is what green
+    has otherwise than blue. `image` is the one that is ready, whatever its parameter says later; `unchecked` is what
+    could not be seen of it. `rate` is how many requests a minute blue had when its size was read, 0 if that isn't known.
+    `key` is what whoever asks for this release again names it by. `gates` are those at which something stands. `preview`
+    says how a person reaches green before anybody else. `window` is what the service's windows said as it was planned, if
+    it was outside of them; then `started_at` is when they open, unless they are overridden. `asked_at` is when its
+    execution was started. `judge_seconds` lie between two looks at a green that carries its share.
     """
 
     service: str
@@ -106,7 +98,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     standby: Standby
     standby_before: Forward | None = None
     resumed: Forward | None = None
-    first: Begun | None = None
+    resume_reason: str = ""
     steps: tuple[str, ...] = ()
     makes: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
@@ -126,11 +118,6 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     override_window: OverrideWindow | None = None
     window: str = ""
     judge_seconds: int = 60
-
-    @property
-    def begun(self) -> Begun:
-        """What the release was started by, however often it has been resumed since."""
-        return self.first or Begun(execution=self.execution, at=self.asked_at or self.started_at)
 
     @property
     def ready(self) -> str:

@@ -16,6 +16,7 @@ from viridian.request import Step
 from viridian.traffic import WHOLE, Forward
 
 SCHEMA = 1
+_REMEMBERED = 20  # ends that were set aside: an item of the ledger holds 400 KB
 ENDED = ("Promoted", "Retired", "RolledBack")
 CLOSED = ("Retired", "RolledBack")
 KEEPS_LOCK = ("Held", "RollbackIncomplete")  # a person must decide first
@@ -42,6 +43,33 @@ FRESH = (
 )
 
 
+class Past(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An end that a release had come to until it was taken up again, as the record had it.
+
+    `execution` is its plan's then, which `began` at that moment; `then` is what was said as it was taken up again.
+    """
+
+    execution: str
+    began: datetime
+    then: str
+    status: str
+    ended_at: datetime | None = None
+    outcome: str | None = None
+    converger: str | None = None
+    failure: str | None = None
+    hold: bool = False
+    ordered: bool = False
+    resolved: bool = False
+    taken_back: bool = False
+    passages: tuple[Passage, ...] = ()
+    green_at: datetime | None = None
+    promoted_at: datetime | None = None
+    emptied_at: datetime | None = None
+    restored_at: datetime | None = None
+    rollback_by: datetime | None = None
+    steps: tuple[Step, ...] = ()
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """A release as the ledger has it; `written` are the weights it last wrote or was about to write, oldest first.
 
@@ -53,7 +81,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     image; `passages` are the gates it has come to; `change` is Route 53's id of the last change of weights, None until it is
     known, and `told_at` when all its servers were first seen to have it; `told` is what people were paged about last,
     `hands_off` why they want no writes. `last_order` is what a person told it last while it ran, `extended_to` its deadline
-    since then, and `ran_out` the end of the last pause that nobody ended.
+    since then, and `ran_out` the end of the last pause that nobody ended. `past` are the ends that it was taken up from
+    again, oldest first.
     """
 
     plan: Plan
@@ -87,6 +116,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     reinstated: tuple[str, ...] = ()
     evidence: str | None = None
     ended_at: datetime | None = None
+    promoted_at: datetime | None = None
     retire_at: datetime | None = None
     emptied_at: datetime | None = None
     launches_suspended: bool = False
@@ -98,6 +128,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     extended_to: datetime | None = None
     ran_out: datetime | None = None
     outcome: str | None = None
+    past: tuple[Past, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -108,6 +139,27 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def serves_green(self) -> str:
         """The load balancer before green: its own where the route is a name, else the one before both."""
         return self.green_load_balancer or self.plan.load_balancer
+
+    @property
+    def began(self) -> datetime:
+        """When it was asked for; of one that was resumed, when that was."""
+        return self.plan.asked_at or self.plan.started_at
+
+    @property
+    def starts(self) -> dict[str, datetime]:
+        """The execution that it was started by, each that has resumed it, and when those were asked for."""
+        return {past.execution: past.began for past in self.past} | {self.plan.execution: self.began}
+
+    @property
+    def waits_at(self) -> Passage | None:
+        """The gate that it stands at, or stood at as it failed."""
+        return next((each for each in self.passages if not each.passed and each.gate != gates.AFTER), None)
+
+    @property
+    def question(self) -> Passage | None:
+        """What it waits for a person to answer."""
+        asks = self.status == "Releasing" and self.waits_at is not None and self.waits_at.approval
+        return self.waits_at if asks else None
 
     @property
     def worker(self) -> str:
@@ -122,7 +174,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def green_percent(self) -> int:
         """Green's share, as it was last written or about to be."""
-        return round(WHOLE * self.written[-1].share(self.green_target_group or "")) if self.written else 0
+        return self.percent(self.written[-1]) if self.written else 0
 
     @property
     def step(self) -> int | None:
@@ -138,10 +190,23 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             return now
         return now - timedelta(minutes=self.plan.profile.steps[step].observe_minutes)
 
+    def percent(self, forward: Forward) -> int:
+        """Green's share of what a route shows."""
+        return round(WHOLE * forward.share(self.green_target_group or ""))
+
+    def left(self, then: str) -> tuple[Past, ...]:
+        """Its past once it is taken up again from where it stands."""
+        kept = {
+            name: getattr(self, name) for name in Past.__struct_fields__ if name in self.__struct_fields__
+        }
+        past = Past(execution=self.plan.execution, began=self.began, then=then, **kept)
+        return (*self.past, past)[-_REMEMBERED:]
+
     def resumed(self, plan: Plan, epoch: int, now: datetime) -> "Record":
         """A Held release as it begins again, under a new execution; what it made still stands."""
         shown = (plan.resumed,) if plan.resumed and plan.resumed not in self.written[-1:] else ()
         fresh = {field.name: field.default for field in msgspec.structs.fields(Record) if field.name in FRESH}
+        fresh |= {"past": self.left(plan.resume_reason)}
         kept = replace(self, plan=plan, epoch=epoch, taken_at=now, written=(*self.written, *shown), **fresh)
         return replace(kept, status="Releasing", green_at=now if self.green_at else None)
 

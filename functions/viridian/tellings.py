@@ -16,6 +16,7 @@ from viridian.traffic import WHOLE, Forward
 
 FORMAT = 1  # of an event: a reader may count on its fields, and new ones may come
 LONGEST = 2_000  # characters of a text: an event may have 256 KB in all
+ORDERED = "RollbackOrdered: "  # how a failure begins that is none
 _CONSOLES = {
     "aws": "{region}.console.aws.amazon.com",
     "aws-cn": "{region}.console.amazonaws.cn",
@@ -136,7 +137,7 @@ def _forward(record: Record) -> Forward:
 
 
 def _percent(record: Record) -> int:
-    return round(WHOLE * _forward(record).share(record.green_target_group or ""))
+    return record.percent(_forward(record))
 
 
 def _seconds_to_blue(record: Record) -> int | None:
@@ -195,9 +196,10 @@ def _resumed(record: Record) -> Words:
     if order := record.last_order:
         over = order.in_words() if order.order == "resume" else "its pause is over"
         return Words("goes on", _sentence(over), "Its share of the traffic, and the next step.")
+    why = f": {record.plan.resume_reason}" if record.plan.resume_reason else ""
     return Words(
         "goes on",
-        "It was held, and a person has resumed it.",
+        _sentence(f"It was held, and a person has resumed it{why}"),
         f"Its share of the traffic again, from the first step: {', '.join(in_words(record.plan.profile))}.",
     )
 
@@ -248,6 +250,10 @@ def _shifting(record: Record) -> Words:
 
 def _rolling_back(record: Record) -> Words:
     plan = record.plan
+    if record.resolved:
+        return Words(
+            "is being resolved", _cause(record), "Whoever serves alone stays, and the rest is seen to."
+        )
     if plan.profile.rollback == "hold" and not record.ordered:
         return Words(
             "has failed",
@@ -302,8 +308,8 @@ def _held(record: Record) -> Words:
         "is held: a person must decide",
         f"{_cause(record)} {_sentence(record.outcome)}",
         "Nothing more happens by itself, and the route stays locked.\n"
-        f"To go back: {_typed(record)}\n"
-        f"To go on: {_typed(record, 'resume')}",
+        f"To go back: {_typed(record)}"
+        + ("" if record.taken_back else f"\nTo go on: {_typed(record, 'resume')}"),
     )
 
 
@@ -342,10 +348,20 @@ def _retired(record: Record) -> Words:
 
 def _cause(record: Record) -> str:
     """What failed first, by the name that the pages about errors have for it; an order is no error."""
-    ordered = "RollbackOrdered: "
     failure = record.failure or "no cause is known"
-    told = f"a person ordered it: {failure.removeprefix(ordered)}" if failure.startswith(ordered) else failure
-    return _sentence(told)
+    first = failure.removeprefix(ORDERED)
+    if order := ordered(record):
+        told = f"a person {'has resolved' if record.resolved else 'ordered'} it: {order}"
+        return _sentence(told) + ("" if order == first else f" What came first: {_sentence(first)}")
+    return _sentence(first)
+
+
+def ordered(record: Record) -> str:
+    """The reason of the person who ordered this way back; empty if nobody did."""
+    before = record.past[-1] if record.past else None
+    held = before is not None and before.execution == record.plan.execution  # and not resumed since
+    said = before.then if before and held else record.failure or ""
+    return said.removeprefix(ORDERED) if said.startswith(ORDERED) else ""
 
 
 def _sentence(text: str | None) -> str:

@@ -1,4 +1,4 @@
-"""CloudTrail: who started which execution, some minutes after the fact. moto lacks LookupEvents.
+"""CloudTrail: who started or stopped which execution, some minutes after the fact. moto lacks LookupEvents.
 
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/how-cloudtrail-works.html
@@ -19,9 +19,11 @@ from local.control.session import ACCOUNT, REGION
 from local.hooks import Hooks
 from local.reality import Reality
 
+_HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
 
 class Trail:
-    """The management events of one cloud, as far as anything here looks for them: StartExecution."""
+    """The management events of one cloud, as far as anything here looks for them: StartExecution and StopExecution."""
 
     def __init__(self, clock: Clock, reality: Reality) -> None:
         self._clock, self._reality = clock, reality
@@ -29,29 +31,37 @@ class Trail:
         self._hooks = Hooks()
 
     def install(self) -> None:
-        self._hooks.wrap(StepFunctionResponse, "start_execution", self._note)
+        self._hooks.wrap(StepFunctionResponse, "start_execution", self._started)
+        self._hooks.wrap(StepFunctionResponse, "stop_execution", self._stopped)
         self._hooks.set(CloudTrailResponse, "lookup_events", lambda response: self._lookup(response))
 
     def uninstall(self) -> None:
         self._hooks.undo()
 
-    def _note(self, original: Any, response: Any) -> Any:
+    def _started(self, original: Any, response: Any) -> Any:
         answer = original(response)
+        asked = {name: response._get_param(name) for name in ("stateMachineArn", "name")}
+        asked |= {"input": _HIDDEN}
+        self._note(response, "StartExecution", asked, {"executionArn": answer.result["executionArn"]})
+        return answer
+
+    def _stopped(self, original: Any, response: Any) -> Any:
+        answer = original(response)
+        asked = {"executionArn": response._get_param("executionArn"), "error": _HIDDEN, "cause": _HIDDEN}
+        self._note(response, "StopExecution", asked, None)
+        return answer
+
+    def _note(self, response: Any, call: str, asked: dict[str, Any], answered: Any) -> None:
         told = {
             "eventVersion": "1.08",
             "userIdentity": _identity(response),
             "eventSource": "states.amazonaws.com",
-            "eventName": "StartExecution",
+            "eventName": call,
             "awsRegion": REGION,
-            "requestParameters": {
-                "stateMachineArn": response._get_param("stateMachineArn"),
-                "name": response._get_param("name"),
-                "input": "HIDDEN_DUE_TO_SECURITY_REASONS",
-            },
-            "responseElements": {"executionArn": answer.result["executionArn"]},
+            "requestParameters": asked,
+            "responseElements": answered,
         }
         self._events.append({"at": self._clock.now(), "id": str(uuid.uuid4()), "told": told})
-        return answer
 
     def _lookup(self, response: Any) -> str:
         asked = json.loads(response.body)

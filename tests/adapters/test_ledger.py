@@ -80,6 +80,30 @@ def test_taking_over_bumps_the_epoch_and_keeps_the_first_failure(account: Accoun
     assert (again.epoch, again.failure, again.hold, again.overwrite) == (3, "GreenFailed: a", False, True)
 
 
+def test_who_is_taken_up_again_from_an_end_keeps_it_with_what_was_said(account: Account) -> None:
+    record = account.before("bake_image").record()
+    rolling = ledger.take_over(record, "guard", "GreenFailed: a", hold=True)
+    assert rolling.past == ()
+    ledger.note(rolling.fence(), restored_at=datetime.now(UTC))
+    ledger.end(rolling.fence(), "Held", "all traffic is on blue")
+    held = account.record()
+    again = ledger.take_over(held, "person", "RollbackOrdered: b", ordered=True)
+    (past,) = again.past
+    assert (past.status, past.outcome, past.then) == ("Held", "all traffic is on blue", "RollbackOrdered: b")
+    assert (past.converger, past.failure, past.hold, past.ordered) == ("guard", "GreenFailed: a", True, False)
+    assert (past.ended_at, past.restored_at) == (held.ended_at, held.restored_at)
+    assert past.rollback_by == held.rollback_by
+    assert (again.ended_at, again.outcome, again.failure) == (None, None, "GreenFailed: a")
+
+
+def test_of_the_ends_that_a_release_left_the_last_twenty_are_kept(account: Account) -> None:
+    record = account.before("bake_image").record()
+    for n in range(22):
+        ledger.end(record.fence(), "RollbackIncomplete", f"{n} healthy")
+        record = ledger.take_over(account.record(), f"person-{n}", "RollbackOrdered: once more")
+    assert [past.outcome for past in record.past] == [f"{n} healthy" for n in range(2, 22)]
+
+
 def test_of_two_that_take_over_at_once_one_is_fenced(account: Account) -> None:
     record = account.before("shift_traffic").record()
     ledger.take_over(record, "guard", "", hold=False, overwrite=False)

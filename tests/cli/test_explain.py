@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ import pytest
 from local.control.calls import PERSON
 from tests.cli.conftest import Command
 from tests.workflow.test_tellings import heard, listen
-from tests.workflow.world import ROOT, World, opened
+from tests.workflow.world import ROOT, Release, World, opened
 from viridian_cli.app import main
 
 HOSTILE = "<script>alert('x')</script>"
@@ -65,7 +66,36 @@ def taken_back(world: World) -> None:
     world.rollback(release, reason="customers see old prices")
 
 
-PLAYS: tuple[Callable[[World], None], ...] = (promoted, red, aborted, held, smoke_failed, taken_back)
+def held_at_half(world: World) -> Release:
+    """Green fails, and its profile leaves the traffic as it is."""
+    release = world.half_way(fault="third", rollback="hold").wait()
+    assert release.end == "Held", release.cause
+    return release
+
+
+def braked(world: World) -> None:
+    """Held with its first share, and twenty minutes later a person gives blue everything."""
+    held_at_half(world)
+    world.pass_minutes(20)
+    with redirect_stdout(io.StringIO()):
+        assert main(["rollback", "shop", "--reason", "customers have waited long enough", "--wait"]) == 1
+
+
+def resumed(world: World) -> None:
+    """Held for want of requests, and resumed when there are some."""
+    held(world)
+    world.traffic(20)
+    world.pass_minutes(20)
+    with redirect_stdout(io.StringIO()):
+        assert main(["resume", "shop", "--reason", "the shop has opened by now", "--wait"]) == 0
+
+
+PLAYS: tuple[Callable[[World], None], ...] = (
+    promoted, red, aborted, held, smoke_failed, taken_back, braked, resumed
+)  # fmt: skip
+
+
+FAILING = ("red", "braked")
 
 
 @pytest.fixture(scope="module", params=PLAYS, ids=lambda play: play.__name__)
@@ -116,6 +146,16 @@ ENDS = {
         "shop 2.0.0 is rolled back",
         "A person ordered it: customers see old prices.",
     ),
+    "braked": (
+        "RolledBack",
+        "shop 2.0.0 is rolled back",
+        "A person ordered it: customers have waited long enough. What came first: GreenFailed: alarm viridian-shop-",
+    ),
+    "resumed": (
+        "Promoted",
+        "shop 2.0.0 is promoted",
+        "It carried all traffic, and was judged good at each step.",
+    ),
 }
 
 
@@ -135,8 +175,82 @@ def test_every_form_says_first_where_it_has_come_to_then_why_and_what_to_do(told
 def test_what_happened_is_what_was_told_while_it_ran(told: Told) -> None:
     phases = [each for each in told.story["happened"] if not re.match("alarm|its execution", each["what"])]
     assert [each["what"] for each in phases] == [what for what, _ in told.live]
-    reasons = dict(told.live)
-    assert all(reasons[each["what"]] == each["why"] for each in phases if each["why"])
+    whole = " ".join(why for _, why in told.live)
+    assert all(each["why"] in whole for each in phases)
+    said = [each["why"] for each in phases if each["why"]]
+    assert len(said) == len(set(said)), "a reason is said once"
+
+
+BACK = {
+    "braked": [
+        "gets 50% of the traffic",
+        "has failed",
+        "is held: a person must decide",
+        "is being rolled back",
+        "gives its traffic back",
+        "has no traffic",
+        "is rolled back",
+    ],
+    "resumed": [
+        "gets 50% of the traffic",
+        "is being rolled back",
+        "gives its traffic back",
+        "has no traffic",
+        "is held: a person must decide",
+        "goes on",
+        "gets 50% of the traffic",
+        "gets 100% of the traffic",
+        "is promoted",
+    ],
+}
+DECIDED = {
+    "braked": ("had it taken back", "customers have waited long enough"),
+    "resumed": ("resumed it", "the shop has opened by now"),
+}
+
+
+@pytest.mark.parametrize("told", [braked, resumed], indirect=True, ids=["braked", "resumed"])
+def test_a_hold_stays_in_the_story_with_its_cause_how_long_it_was_and_who_ended_it(told: Told) -> None:
+    phases = [each for each in told.story["happened"] if not each["what"].startswith("alarm")]
+    names = [each["what"] for each in phases]
+    assert names[-len(BACK[told.play]) :] == BACK[told.play]
+    at = {each["what"]: datetime.fromisoformat(each["at"]) for each in reversed(phases)}
+    again = at["is being rolled back"] if told.play == "braked" else at["goes on"]
+    assert timedelta(minutes=20) <= again - at["is held: a person must decide"] < timedelta(minutes=22)
+    did, why = DECIDED[told.play]
+    (hand,) = [each for each in told.story["hands"] if each["why"]]
+    assert (hand["who"], hand["why"]) == ("arn:aws:iam::123456789012:root", why)
+    assert hand["did"].startswith(did)
+    assert abs(datetime.fromisoformat(hand["at"]) - again) < timedelta(seconds=30)
+    assert told.story["began"].startswith("2026-01-05T09:04:00")
+    assert why in told.text
+
+
+@pytest.mark.parametrize("told", [aborted], indirect=True, ids=["aborted"])
+def test_who_stopped_an_execution_is_told_with_the_reason(told: Told) -> None:
+    (hand,) = [each for each in told.story["hands"] if each["did"] == "stopped its execution"]
+    assert (hand["who"], hand["why"]) == (
+        "arn:aws:iam::123456789012:root",
+        "AbortedByHand: checkout looks slow",
+    )
+
+
+def test_while_a_held_release_goes_back_its_story_says_what_it_goes_back_for(
+    world: World, viridian: Command
+) -> None:
+    release = held_at_half(world)
+    held_at = release.record["ended_at"]
+    world.start_rollback(release, reason="customers have waited long enough").until("Converge")
+    ran = viridian("explain", "shop", "--json")
+    told = ran.json
+    assert (told["status"], told["what"], told["ended"]) == ("RollingBack", "shop 2.0.0 has no traffic", None)
+    assert "customers have waited long enough" in told["why"]
+    assert "GreenFailed: alarm viridian-shop-" in told["why"]
+    held = [each for each in told["happened"] if each["what"] == "is held: a person must decide"]
+    assert [each["at"][:19] for each in held] == [held_at[:19]]
+    text = viridian("explain", "shop").out
+    assert "isn't over" in text
+    assert "No cause is known" not in text
 
 
 def test_every_form_has_what_happened_who_began_it_and_what_it_costs(told: Told) -> None:
@@ -150,25 +264,30 @@ def test_every_form_has_what_happened_who_began_it_and_what_it_costs(told: Told)
 def test_the_weights_and_the_requests_of_both_sides_are_drawn_over_time(told: Told) -> None:
     given = [weights for _, weights in told.story["course"]["weights"]]
     half, blue, green = {"1.0.0": 50, "2.0.0": 50}, {"1.0.0": 100}, {"2.0.0": 100}
-    expected = {"promoted": [half, green], "smoke_failed": [], "taken_back": [half, green, blue]}
+    expected = {
+        "promoted": [half, green], "smoke_failed": [], "taken_back": [half, green, blue],
+        "resumed": [half, blue, half, green],
+    }  # fmt: skip
     assert given == expected.get(told.play, [half, blue])
     sides = {side["version"]: side for side in told.story["sides"]}
     assert (sides["2.0.0"]["requests"] > 100) == (told.play not in ("held", "smoke_failed"))
-    assert (sides["2.0.0"]["errors"] > 0) == (told.play == "red")
+    assert (sides["2.0.0"]["errors"] > 0) == (told.play in FAILING)
     assert max(each["healthy"].get("1.0.0", 0) for each in told.story["course"]["slices"]) == 3
 
 
 def test_the_evidence_is_that_of_the_failure(told: Told) -> None:
     pieces = {piece["of"]: piece["text"] for piece in told.story["evidence"]}
     alarms = {of: text for of, text in pieces.items() if re.match("alarm viridian-shop-.*-errors at ", of)}
-    assert bool(alarms) == (told.play == "red")
+    assert bool(alarms) == (told.play in FAILING)
     assert all("1 datapoint [26.49" in text for text in alarms.values())
-    removed = told.play not in ("promoted", "held")
+    removed = told.play not in ("promoted", "held", "resumed")
     assert ("green's scaling activities, the last first" in pieces) == removed
 
 
 def test_the_page_needs_nothing_from_elsewhere_and_runs_nothing(told: Told) -> None:
-    assert not re.search(r"(src|href)=|url\(|@import|<script|https?:|\son\w+=", told.page)
+    link = f'<a href="{html.escape(told.story["link"])}">'
+    assert not re.search(r"(src|href)=|url\(|@import|<script|https?:|\son\w+=", told.page.replace(link, ""))
+    assert told.page.count(link) == 1
     (plot,) = re.findall(r"<svg.*?</svg>", told.page)
     ElementTree.fromstring(plot)
     assert "prefers-color-scheme: dark" in told.page

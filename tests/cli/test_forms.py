@@ -60,8 +60,9 @@ def test_in_the_page_it_is_text() -> None:
     assert "<script" not in shown
     assert "alert(&#x27;x&#x27;)" in shown
     body = shown[shown.index("<main>") : shown.index("</main>") + len("</main>")]
-    names = {element.tag for element in ElementTree.fromstring(body).iter()}
-    assert not names & {"a", "b", "script", "img"}
+    elements = list(ElementTree.fromstring(body).iter())
+    assert not {element.tag for element in elements} & {"b", "script", "img"}
+    assert [element.get("href") for element in elements if element.tag == "a"] == [hostile().link]
 
 
 @pytest.mark.parametrize(

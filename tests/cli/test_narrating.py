@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from tests.unit.test_record import PLAN, RECORD
 from viridian.gates import Passage
-from viridian.plan import Begun
 from viridian.record import Record
 from viridian_cli import narrating
 from viridian_cli.aws.releases import Entry
@@ -129,25 +128,71 @@ def test_the_ledger_alone_tells_each_phase_at_its_time(
     assert happened(story(record, journal=journal)) == [*FORWARD, *after]
 
 
-def test_only_its_execution_knows_when_a_release_was_promoted_that_was_taken_back_since() -> None:
-    record = back(taken_back=True, ordered=True)
-    history = entered((15, "Promoted"))
-    told = happened(story(record, history=history))
-    assert (15, "is promoted") in told
-    assert (20, "is being taken back") in told
-    assert "is promoted" not in [what for _, what in happened(story(record))]
+def test_a_promotion_stays_in_the_story_of_a_release_that_was_taken_back_since() -> None:
+    promoted = ended("Promoted", ended_at=at(15), promoted_at=at(15))
+    told = happened(story(back(taken_back=True, ordered=True, past=promoted.left("RollbackOrdered: slow"))))
+    assert told[len(FORWARD) - 1 :] == [
+        (15, "is promoted"),
+        (20, "is being taken back"),
+        (21, "has no traffic"),
+        (30, "is rolled back"),
+    ]
+    assert "is promoted" not in [what for _, what in happened(story(back(taken_back=True)))], (
+        "from before it was kept"
+    )
 
 
 def test_a_retired_release_was_promoted_emptied_and_retired() -> None:
-    told = happened(story(ended("Retired", emptied_at=at(25)), history=entered((15, "Promoted"))))
+    told = happened(story(ended("Retired", promoted_at=at(15), emptied_at=at(25))))
     after = [(15, "is promoted"), (25, "has its old blue at zero"), (30, "has no old blue any more")]
     assert told[-3:] == after
 
 
-def test_a_resumed_release_begins_with_that_and_what_was_before_is_not_told_anew() -> None:
-    plan = replace(RELEASED.plan, resumed=PLAN.before, asked_at=at(12), started_at=at(12))
-    told = happened(story(ended("Promoted", plan=plan), journal=[wrote(10, 50), wrote(14, 50, epoch=9)]))
-    assert told == [(12, "goes on"), (14, "gets 50% of the traffic"), (30, "is promoted")]
+HELD = replace(back("Held", ended_at=at(22)), outcome="blue carries 1 of 3")
+AGAIN = at(50) + timedelta(minutes=PLAN.profile.deadlines.rollback_minutes)
+WAS_HELD = [
+    *FORWARD,
+    (20, "is being rolled back"),
+    (21, "has no traffic"),
+    (22, "is held: a person must decide"),
+]
+
+
+def test_a_hold_and_the_person_who_ended_it_stay_in_the_story() -> None:
+    past = HELD.left("RollbackOrdered: nobody can buy")
+    on_its_way = replace(HELD, status="RollingBack", past=past, ended_at=None, restored_at=None, ordered=True)
+    record = replace(
+        on_its_way, converger="arn:aws:states:us-east-1:1:execution:Rollback:r-3", rollback_by=AGAIN
+    )
+    told = story(record, journal=[wrote(10, 50)])
+    assert happened(told) == [*WAS_HELD, (50, "is being rolled back")]
+    assert told.why == "A person ordered it: nobody can buy. What came first: GreenFailed: an alarm."
+    assert (told.ended, told.hands[-1].why) == (None, "nobody can buy")
+    resolved = story(
+        replace(record, status="RolledBack", resolved=True, ended_at=at(55)), journal=[wrote(10, 50)]
+    )
+    assert happened(resolved)[-2:] == [(50, "is being resolved"), (55, "is rolled back")]
+    assert resolved.hands[-1].did.startswith("had it resolved")
+
+
+def test_a_release_that_was_resumed_after_a_hold_is_told_from_its_first_beginning() -> None:
+    plan = replace(
+        PLAN,
+        execution=f"{PLAN.execution}-2",
+        asked_at=at(40),
+        resumed=PLAN.before,
+        resume_reason="it is open",
+    )
+    journal = [wrote(10, 50), wrote(20.5, 0, epoch=8), wrote(41, 50, epoch=9)]
+    told = story(HELD.resumed(plan, 9, at(40)), journal=journal, starters={plan.execution: "mara"})
+    gave = (20.5, "gives its traffic back")
+    assert happened(told) == [
+        *WAS_HELD[:-2], gave, *WAS_HELD[-2:], (40, "goes on"), (41, "gets 50% of the traffic"),
+    ]  # fmt: skip
+    assert [(hand.who, hand.did.split(" execution ")[0], hand.why) for hand in told.hands] == [
+        (None, "started", ""), ("mara", "resumed it by", "it is open"),
+    ]  # fmt: skip
+    assert (told.began, told.what) == (BEGAN, "shop 2.0.0 gets 50% of the traffic")
 
 
 def test_a_question_to_people_and_their_answer_are_told_with_who_and_why() -> None:
@@ -160,24 +205,23 @@ def test_a_question_to_people_and_their_answer_are_told_with_who_and_why() -> No
     ]
 
 
+def test_a_pause_its_end_and_what_was_said_are_told_as_they_were_while_it_ran() -> None:
+    until = json.dumps({"by": "mara", "why": "checkout looks slow", "until": at(16).isoformat()})
+    pause = replace(said(11, "Order:pause"), after=until)
+    told = story(RELEASED, journal=[wrote(10, 50), pause, said(17, "Order:promote")])
+    assert happened(told)[-3:] == [
+        (11, "is paused at 50% of the traffic"), (16, "goes on"), (17, "is to be promoted"),
+    ]  # fmt: skip
+    assert [hand.did for hand in told.hands[1:]] == ["said pause", "said promote"]
+    assert told.happened[-3].why.endswith("checkout looks slow.")
+
+
 def test_who_started_it_and_its_rollback_is_told_where_cloudtrail_knows() -> None:
     record = back(converger="arn:aws:states:us-east-1:1:execution:Rollback:r-2")
     starters = {record.plan.execution: "arn:aws:iam::1:user/ada"}
     first, second = story(record, starters=starters).hands
     assert first.who == "arn:aws:iam::1:user/ada"
     assert (second.at, second.who, second.did) == (at(20), None, "had it taken back by execution r-2")
-
-
-def test_who_resumed_it_is_told_beside_who_started_it() -> None:
-    first = Begun(execution="arn:aws:states:us-east-1:1:execution:Release:r-1", at=at(0))
-    plan = replace(RELEASED.plan, first=first, resumed=PLAN.before, asked_at=at(12), started_at=at(12))
-    starters = {first.execution: "arn:aws:iam::1:user/ada", plan.execution: "arn:aws:iam::1:user/joe"}
-    told = story(ended("Promoted", plan=plan), starters=starters).hands
-    resumed = f"resumed it by execution {plan.execution.rpartition(':')[2]}"
-    assert [(hand.at, hand.who, hand.did) for hand in told] == [
-        (at(0), "arn:aws:iam::1:user/ada", "started execution r-1"),
-        (at(12), "arn:aws:iam::1:user/joe", resumed),
-    ]
 
 
 def test_a_cause_comes_before_what_it_caused_and_a_reason_is_said_once() -> None:
@@ -250,12 +294,12 @@ def test_the_value_that_leads_to_green_is_nowhere() -> None:
 @pytest.mark.parametrize(
     ("status", "runbook", "commands"),
     [
-        ("Releasing", None, ["rollback"]),
+        ("Releasing", None, ["pause", "rollback"]),
         ("Promoted", "docs/runbooks.md#promoted", ["rollback"]),
         ("RolledBack", "docs/runbooks.md#rolledback", []),
-        ("Held", "docs/runbooks.md#held", ["rollback", "resume"]),
-        ("RollbackIncomplete", "docs/runbooks.md#rollbackincomplete", ["rollback"]),
-        ("Retired", "docs/runbooks.md#retired", []),
+        ("Held", "docs/runbooks.md#held", ["rollback", "resume", "resolve"]),
+        ("RollbackIncomplete", "docs/runbooks.md#rollbackincomplete", ["rollback", "resolve"]),
+        ("Retired", "docs/runbooks.md#retired", ["history"]),
     ],
 )
 def test_each_end_says_what_to_type_and_where_to_read_on(
@@ -263,9 +307,8 @@ def test_each_end_says_what_to_type_and_where_to_read_on(
 ) -> None:
     told = story(ended(status))
     assert told.runbook == runbook
-    assert [each.split(f" shop {PLAN.release} ")[0] for each in told.commands] == [
-        f"viridian {name}" for name in commands
-    ]
+    assert [order.type.split()[1] for order in told.orders] == commands
+    assert told.next.count("viridian") == 0, "what to type is said once"
 
 
 # --- over time ----------------------------------------------------------------------------------------------
@@ -320,15 +363,25 @@ def test_without_measurements_nothing_is_counted_and_the_weights_are_drawn_all_t
 
 def test_the_drawing_ends_after_the_promotion_not_with_the_retirement() -> None:
     record = ended("Retired", ended_at=at(500))
-    told = story(record, now=at(600), history=entered((30, "Promoted")))
+    told = story(replace(record, promoted_at=at(30)), now=at(600))
     assert told.course.until == (at(30) + narrating.AFTER).timestamp()
 
 
 def test_the_brake_gave_blue_everything() -> None:
     brake = Entry(
-        at=at(20).isoformat(), call="Restore", resource=PLAN.route, epoch=8, after="all traffic on x"
+        at=at(20).isoformat(),
+        call="Restore",
+        resource=PLAN.route,
+        epoch=8,
+        after="all traffic on x",
+        outcome="done",
     )
     assert story(back(), journal=[wrote(10, 50), brake]).course.weights[-1][1] == {"1.0.0": 100}
+    kept = replace(brake, outcome="never answered")
+    assert story(back(), journal=[wrote(10, 50), kept]).course.weights[-1][1] == {
+        "1.0.0": 50,
+        PLAN.version: 50,
+    }
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,12 @@ from viridian.record import Record
 from viridian.request import Approval, Step, Waiver
 from viridian.traffic import Forward
 from viridian.verdict import AlarmState
-from viridian_cli import journal, picture
+from viridian_cli import journal, picture, waits
 from viridian_cli.app import found as commands
 from viridian_cli.aws.releases import Entry
-from viridian_cli.picture import STAGES, Picture, Planning, Seen, State
+from viridian_cli.picture import Picture
+from viridian_cli.plot import STAGES
+from viridian_cli.seen import Planning, Seen, State
 
 _PLAN = msgspec.convert(json.loads((stack.ROOT / "events" / "acquire_lock.json").read_text())["plan"], Plan)
 STEPS = (Step(weight=10, observe_minutes=10), Step(weight=100, observe_minutes=5))
@@ -110,6 +112,7 @@ ASKED = Passage(gate="before_traffic", reached_at=at(2), approval="ab" * 12, unt
 ASKING = replace(
     PLAN, gates=("before_traffic",), profile=replace(PLAN.profile, approval=Approval(before_traffic=True))
 )
+LAST = replace(ASKED, gate="before_promote")
 GATED = [*FORTH[:4], "AwaitApproval", *FORTH[4:]]
 
 
@@ -228,7 +231,7 @@ UP: dict[str, Any] = {"blue": side("shop-1", *["healthy"] * 3), "green": side("g
 def test_every_long_wait_says_how_much_of_it_is_over(
     now: Seen, expected: list[tuple[str, float, str]]
 ) -> None:
-    found = [(wait.what, round(wait.done, 3), wait.words) for wait in picture.waits(now)]
+    found = [(wait.what, round(wait.done, 3), wait.words) for wait in waits.of(now)]
     assert found == [(what, round(done, 3), words) for what, done, words in expected]
 
 
@@ -327,19 +330,38 @@ def test_what_has_happened_is_told_in_its_order_phases_and_writes_and_people() -
         ),
         wrote(10, 3),
         paused(4, 64),
+        entry("ModifyRule", PLAN.route, 5, outcome="unknown"),
         entry("Restore", PLAN.route, 5, f"all traffic on {BLUE}"),
     )
+    until = f"{at(64):%Y-%m-%dT%H:%M:%SZ}"
     events = picture.drawn(seen(back(restored_at=at(6)), 7, entries=entries)).events
-    assert [(event.what, event.why, event.detail) for event in events[2:]] == [
+    assert [(event.what, event.why, event.detail) for event in events[3:]] == [
         ("put metric alarm errors and 1 more", "", True),
         ("create target group shop-12 (unknown)", "", True),
-        ("green gets 10% of the traffic", "", False),
-        ("pause by mara", "checkout looks slow", False),
-        ("blue gets all traffic", "", False),
+        ("gets 10% of the traffic", "Step 1 of 2.", False),
+        ("is paused at 10% of the traffic", f"Paused by mara until {until}: checkout looks slow.", False),
         ("is being rolled back", "GreenFailed: 9% errors.", False),
+        ("write the route (unknown)", "", False),
+        ("blue gets all traffic", "", False),
         ("has no traffic", f"{PLAN.blue.group} serves alone, 60 s after the way back began.", False),
     ]
-    assert [event.what for event in events[:2]] == ["is being released", "gets its green fleet"]
+    assert [event.what for event in events[:3]] == [
+        "is being released",
+        "has its image",
+        "gets its green fleet",
+    ]
+
+
+def test_a_paused_release_says_so_first_and_a_question_comes_before_everything() -> None:
+    held = picture.drawn(seen(carrying(10), 8, entries=(wrote(10, 3), paused(4, 64))))
+    assert held.what.endswith("is paused at 10% of the traffic")
+    asking = made(plan=ASKING, passages=(ASKED,))
+    assert picture.drawn(seen(asking, 8, entries=(paused(4, 64),))).what.endswith("a person's approval")
+
+
+def test_without_the_journal_the_record_says_where_it_is() -> None:
+    assert picture.drawn(seen(carrying(10), 8)).what.endswith("gets 10% of the traffic")
+    assert picture.drawn(seen(back(), 8)).what.endswith("is being rolled back")
 
 
 def test_what_turned_it_back_stays_in_sight() -> None:
@@ -347,6 +369,27 @@ def test_what_turned_it_back_stays_in_sight() -> None:
     assert drawn.what.endswith("has no traffic")
     assert drawn.cause == "GreenFailed: 9% errors."
     assert picture.drawn(seen(carrying(10), 7)).cause == ""
+
+
+@pytest.mark.parametrize(
+    ("minutes", "following"),
+    [(7, "The load balancer settles; then green is removed."), (9, "Green is removed.")],
+)
+def test_what_comes_next_is_said_no_longer_once_it_has_come(minutes: float, following: str) -> None:
+    assert picture.drawn(seen(back(restored_at=at(6)), minutes)).next == following
+
+
+@pytest.mark.parametrize(("failure", "shown"), [("GreenFailed: 9%", "x10%"), ("RollbackOrdered: no", "+10%")])
+def test_a_step_that_failed_stays_so_whoever_ordered_the_way_back(failure: str, shown: str) -> None:
+    drawn = picture.drawn(seen(back(failure=failure, ordered=True), 7))
+    assert shown in marks(drawn).split()
+
+
+def test_at_the_last_gate_nothing_is_left_to_skip() -> None:
+    waits_there = carrying(100, plan=replace(ASKING, gates=("before_promote",)), passages=(LAST,))
+    types = [order.type.split()[1] for order in picture.drawn(seen(waits_there, 30)).orders]
+    assert types == ["approve", "reject", "pause", "rollback", "brake"]
+    assert picture.drawn(seen(waits_there, 30)).orders[2].does == "no promotion, for an hour"
 
 
 def test_a_resumed_release_is_paused_no_more() -> None:
@@ -394,7 +437,7 @@ def test_a_promoted_release_says_until_when_it_can_be_taken_back_at_once() -> No
 
 
 def test_a_release_that_waits_for_its_window_says_until_when_and_holds_nothing() -> None:
-    drawn = picture.planned(
+    drawn = picture.drawn(
         Planning(
             now=at(30), service="shop", version="2.0.0", execution=EXECUTION, began=at(0), opens_at=at(60),
             why="outside its windows",
@@ -403,7 +446,7 @@ def test_a_release_that_waits_for_its_window_says_until_when_and_holds_nothing()
     assert (drawn.what, drawn.why) == ("shop 2.0.0 waits for its window", "Outside its windows.")
     assert [(wait.what, wait.done) for wait in drawn.waits] == [("window", 0.5)]
     assert marks(drawn).startswith("*PlanRelease  BakeImage")
-    assert drawn.orders[0].type.endswith(EXECUTION)
+    assert drawn.orders[0].type == f"viridian abort shop {drawn.release} -m WHY"
 
 
 def test_time_and_measurements_alone_are_no_change() -> None:

@@ -60,7 +60,7 @@ def test_a_release_that_fails_ends_with_the_code_of_its_end_and_says_why(
 def test_a_refused_one_is_refused_with_its_field(world: World, viridian: Command) -> None:
     ran = viridian("release", "shop", "2.0.0", "--ami", "ami-0123456789abcdef0", "--wait")
     assert ran.code == 3
-    assert "ami-0123456789abcdef0" in ran.out
+    assert ran.out.splitlines()[-1].startswith("Refused. source.image_id: ami-0123456789abcdef0. ")
 
 
 def test_a_plan_touches_nothing_and_shows_everything(world: World, viridian: Command, tmp_path: Path) -> None:

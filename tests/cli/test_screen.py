@@ -55,7 +55,7 @@ def test_everything_is_there_at_any_width_and_nothing_beyond_it(width: int) -> N
     for part in (
         "gets 10% of the traffic", "09:08:00 UTC", "● 10%", "○ 100%", "blue 90%", "10% green", "observe step 1", "5:00 of 10:00, then step 2 of 2, 100%",
         "3/3 ●●●", "2/3 ●●○", "us-east-1a 2/2", "i-2 initial", "600", "60", "20 ms", "shop-5xx OK since 09:00",
-        "viridian promote shop", "viridian brake shop -m WHY", "green gets 10% of the",
+        "viridian promote shop", "viridian brake shop -m WHY", "gets 10% of the traffic: Step 1 of 2.",
     ):  # fmt: skip
         assert part in flat(text), part
 
@@ -97,6 +97,18 @@ def test_a_low_terminal_keeps_what_may_be_typed_and_loses_what_is_past() -> None
     assert len(high.splitlines()) > 24
 
 
+def test_the_lowest_terminal_still_shows_all_that_may_be_typed() -> None:
+    lowest = shown(OBSERVED, 60, 18).splitlines()[:18]
+    typed = [line for line in lowest if line.startswith("  viridian ")]
+    assert len(typed) == len(OBSERVED.orders)
+
+
+def test_a_fleet_of_which_nobody_stands_has_no_line_of_zones() -> None:
+    empty = replace(OBSERVED, fleets=(replace(OBSERVED.fleets[1], zones=(), healthy=0),))
+    assert "green: \n" not in shown(empty, 60).replace(" \n", "\n")
+    assert "green: us-east-1a" in shown(OBSERVED, 60)
+
+
 def test_what_is_not_known_says_why_in_its_place() -> None:
     unknown = {part: f"no {part}" for part in ("state", "route", "fleets", "measures", "alarms", "events")}
     text = shown(picture.drawn(seen(carrying(10), 8, unknown=unknown)))
@@ -133,5 +145,7 @@ def test_the_newest_event_comes_first() -> None:
     entries = (wrote(10, 3), entry("UpdateAutoScalingGroup", "shop-1", 4), paused(5, 65))
     text = shown(picture.drawn(seen(carrying(10), 8, entries=entries)))
     past = text[text.index("Lately") :]
-    assert past.index("pause by mara: checkout looks slow") < past.index("update auto scaling group shop-1")
-    assert past.index("update auto scaling group shop-1") < past.index("green gets 10% of the traffic")
+    assert past.index("is paused at 10% of the traffic: Paused by mara") < past.index(
+        "update auto scaling group shop-1"
+    )
+    assert past.index("update auto scaling group shop-1") < past.index("gets 10% of the traffic: Step 1")

@@ -75,7 +75,9 @@ def test_a_bad_release_from_its_image_to_its_end(world: World, viridian: Command
     ]
     assert {alarm["state"] for alarm in observed["alarms"]} == {"OK"}
     assert may(observed) == ["pause", "promote", "rollback", "brake"]
-    assert "green gets 50% of the traffic" in [event["what"] for event in observed["events"]]
+    assert [event["what"] for event in observed["events"] if not event["detail"]] == [
+        "is being released", "has its image", "gets its green fleet", "gets 50% of the traffic",
+    ]  # fmt: skip
     assert observed["unknown"] == {}
 
     world.redden(world.shop.guard_alarm, "too many 5xx")

@@ -89,9 +89,13 @@ def test_the_fence_is_the_right_to_write_as_the_record_saw_it() -> None:
     assert RECORD.fence() == wanted
 
 
-def test_a_release_was_begun_by_what_first_did_however_often_it_is_resumed() -> None:
-    again = PLAN
+def test_a_release_was_started_by_its_first_execution_and_by_each_that_resumed_it() -> None:
+    record = RECORD
     for execution in ("second", "third"):
-        later = {"execution": execution, "started_at": PLAN.deadline, "asked_at": PLAN.deadline}
-        again = msgspec.structs.replace(again, first=again.begun, **later)
-    assert (again.begun.execution, again.begun.at) == (PLAN.execution, PLAN.started_at)
+        plan = msgspec.structs.replace(PLAN, execution=execution, asked_at=PLAN.deadline)
+        record = record.resumed(plan, epoch=record.epoch + 1, now=PLAN.deadline)
+    assert record.starts == {
+        PLAN.execution: PLAN.started_at,
+        "second": PLAN.deadline,
+        "third": PLAN.deadline,
+    }

@@ -9,6 +9,7 @@ import pytest
 from tests.account import RELEASE, TABLE, Account
 from tests.ledger import items
 from viridian.aws import ledger
+from viridian.errors import HANDS_ON
 
 MARA = "arn:aws:iam::123456789012:user/mara"
 JOE = "arn:aws:iam::123456789012:user/joe"
@@ -124,7 +125,7 @@ def test_a_route_that_people_want_no_writes_to_takes_no_order(running: Account) 
     running.take_hands_off("the auditors are here", running.record().plan.route)
     assert order(running) == (
         409,
-        "hands_off: the auditors are here. Take it off the route's item in the ledger.",
+        f"hands_off: the auditors are here. {HANDS_ON}",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventsBackend
 
+from tests import aws_cli
 from tests.workflow.test_break_glass import Pager, over_http
 from tests.workflow.world import ONE_STEP, ROOT, World
 from viridian.tellings import PHASES
@@ -232,8 +233,8 @@ SUBSCRIBE, FOLLOW = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTI
 
 def test_the_pages_commands_bring_what_the_page_shows(world: World, tmp_path: Path) -> None:
     queue = "arn:aws:sqs:us-east-1:123456789012:heard"
-    with over_http() as endpoint:
-        shell = Pager(endpoint, tmp_path)
+    with aws_cli.on_path() as aws, over_http() as endpoint:
+        shell = Pager(aws, endpoint, tmp_path)
         given = {"TELLINGS_TOPIC_ARN": world.outputs["TellingsTopicArn"], "QUEUE_ARN": queue}
         exports = "".join(f"export {name}={value}\n" for name, value in given.items())
         shell.types(exports + SUBSCRIBE)

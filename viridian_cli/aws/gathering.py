@@ -1,8 +1,10 @@
 """All that AWS still knows of a release: what is gone by now, or not allowed to be seen, is named instead."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,7 +13,6 @@ from viridian.acts import evidence
 from viridian.aws import clients, trail
 from viridian.record import Record
 from viridian.signals import Measured
-from viridian.tellings import turned_back
 from viridian_cli import failures, replay
 from viridian_cli.aws import clock, measuring, releases
 from viridian_cli.narrating import Found, Turn
@@ -35,34 +36,35 @@ def gather(record: Record) -> Found:
 
     until = min(record.ended_at or now, now) + timedelta(minutes=5)
     since = replay.began(record)
+    worked = {each.execution: each.at for each in replay.workers(record)}
+    history: list[dict[str, Any]] = had(
+        "the executions' histories (kept for 90 days)", lambda: _history(worked), []
+    )
+    stopped = [event["timestamp"] for event in history if event["type"] == "ExecutionAborted"]
     return Found(
         now=now,
         journal=releases.journal(record),
-        history=had("the executions' histories (kept for 90 days)", lambda: _history(record), []),
+        history=history,
         turns=_turns(record, since, until, had),
         measured=had("CloudWatch's minutes (kept for 15 days)", lambda: _measured(record, since, until), {}),
-        starters=had("who started it (CloudTrail, kept for 90 days)", lambda: _starters(record), {}),
+        starters=had("who started it (CloudTrail, kept for 90 days)", lambda: _starters(worked), {}),
+        stopper=had(
+            "who stopped it (CloudTrail)", lambda: _stopper(worked, stopped), None, always=bool(stopped)
+        ),
         lacks=lacks,
     )
 
 
-def _executions(record: Record) -> dict[str, datetime]:
-    """Those that worked for it, and about when they were started."""
-    found = {record.plan.execution: replay.began(record)}
-    if record.converger and (turned := turned_back(record)):
-        found.setdefault(record.converger, turned)
-    return found
-
-
-def _history(record: Record) -> list[dict[str, Any]]:
-    events = [event for execution in _executions(record) for event in _events(execution)]
-    return sorted(events, key=lambda event: event["timestamp"])
+def _history(worked: Iterable[str]) -> list[dict[str, Any]]:
+    return sorted(chain.from_iterable(map(_events, worked)), key=lambda event: event["timestamp"])
 
 
 def _events(execution: str) -> Iterator[dict[str, Any]]:
-    pages = clients.reader("stepfunctions").get_paginator("get_execution_history")
-    for page in pages.paginate(executionArn=execution, includeExecutionData=False):
-        yield from page["events"]
+    client = clients.reader("stepfunctions")
+    pages = client.get_paginator("get_execution_history")
+    with suppress(client.exceptions.ExecutionDoesNotExist):  # a brake that found a hold has started none
+        for page in pages.paginate(executionArn=execution, includeExecutionData=False):
+            yield from page["events"]
 
 
 def _turns(record: Record, since: datetime, until: datetime, had: Callable[..., Any]) -> list[Turn]:
@@ -99,8 +101,11 @@ def _measured(record: Record, since: datetime, until: datetime) -> Measured:
     return measured if any(measured.values()) else {}
 
 
-def _starters(record: Record) -> Mapping[str, str]:
-    begun = record.plan.begun
-    worked = {begun.execution: begun.at, **_executions(record)}
+def _starters(worked: Mapping[str, datetime]) -> Mapping[str, str]:
     found = {execution: trail.starter(execution, at) for execution, at in worked.items()}
     return {execution: who for execution, who in found.items() if who}
+
+
+def _stopper(worked: Iterable[str], stopped: Iterable[datetime]) -> str | None:
+    asked = ((execution, at) for at in stopped for execution in worked)
+    return next((who for execution, at in asked if (who := trail.stopper(execution, at))), None)

@@ -13,7 +13,7 @@ from viridian.signals import Measured
 from viridian_cli import exits, failures
 from viridian_cli.aws import clock, machines, measuring, releases
 from viridian_cli.exits import Stop
-from viridian_cli.picture import Planning, Seen, State
+from viridian_cli.seen import Planning, Seen, State
 
 MEASURED_BACK = timedelta(minutes=15)
 _MEASURED_EACH = timedelta(seconds=30)  # a metric costs something, and has nothing new before a minute
@@ -125,9 +125,7 @@ def planned(execution: str, now: datetime) -> Planning:
     stands = machines.described(execution)
     if stands["status"] != "RUNNING":
         code = exits.code(stands.get("error", ""))
-        raise Stop(
-            str(stands.get("cause") or f"It ended {stands['status']} before it touched anything."), code
-        )
+        raise Stop(failures.cause(stands) or f"It ended {stands['status']} before it touched anything.", code)
     asked, entered = json.loads(stands["input"]), _entered(execution)
     waits = (_told(entered).get("waits") if entered else None) or {}
     return Planning(

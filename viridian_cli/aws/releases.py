@@ -7,6 +7,7 @@ from viridian.record import Record
 from viridian_cli.exits import Stop
 
 SEARCHED = 100  # releases back
+NEVER = "never answered"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +20,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     before: str | None = None
     after: str | None = None
     shown: str | None = None
-    outcome: str = "never answered"
+    outcome: str = NEVER
 
 
 def newest(service: str, count: int) -> list[Record]:

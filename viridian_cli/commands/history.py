@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from viridian.record import Record
-from viridian_cli import options, say
+from viridian_cli import options, replay, say
 from viridian_cli.aws import releases, stack
 
 PANEL = "Look"
@@ -34,7 +34,7 @@ def _shown(record: Record) -> dict[str, Any]:
         "release": record.plan.release,
         "version": record.plan.version,
         "status": record.status,
-        "began": record.plan.started_at,
+        "began": replay.began(record),
         "ended": record.ended_at,
         "failure": (record.failure or "").split(":")[0] or None,
     }

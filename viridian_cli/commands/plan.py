@@ -6,7 +6,7 @@ import time
 import typer
 
 from viridian.aws import executions, profiles
-from viridian_cli import asking, exits, options, say
+from viridian_cli import asking, exits, failures, options, say
 from viridian_cli.aws import machines, stack
 from viridian_cli.exits import Exit, Stop
 
@@ -37,7 +37,7 @@ def command(
         time.sleep(LOOK_SECONDS)
     if stands["status"] != "SUCCEEDED":
         code = exits.code(stands.get("error", ""))
-        raise Stop(stands.get("cause") or f"The execution ended {stands['status']}: {execution}", code)
+        raise Stop(failures.cause(stands) or f"The execution ended {stands['status']}: {execution}", code)
     planned = json_.loads(stands["output"])
     if json:
         say.document(planned)

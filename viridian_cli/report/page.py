@@ -64,6 +64,8 @@ def told(story: Story) -> Iterator[str]:
     yield _section("Cost", *map(paragraph, story.cost))
     if story.lacks:
         yield _section("Not to be had", *map(paragraph, story.lacks))
+    if story.link:
+        yield f'<p><a href="{text(story.link)}">The execution in the console</a></p>'
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "words") -> str:

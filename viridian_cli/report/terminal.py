@@ -21,7 +21,8 @@ def show(story: Story) -> None:
     _table("Who", words.hands(story))
     if story.sides:
         _table("Requests meanwhile, as CloudWatch has them", words.sides(story), words.SIDES)
-    _section("Evidence")
+    if story.evidence:
+        _section("Evidence")
     for piece in story.evidence:
         say.line(f"  {piece.of}", style="bold")
         for line in piece.text.splitlines():

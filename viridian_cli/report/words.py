@@ -39,7 +39,8 @@ def _clock(story: Story, at: datetime) -> str:
 
 def leads_on(story: Story) -> tuple[str, ...]:
     """What one may type now, and the page to read."""
-    return (*story.commands, *((story.runbook,) if story.runbook else ()))
+    orders = (f"{order.type}  # {order.does}" for order in story.orders)
+    return (*orders, *((story.runbook,) if story.runbook else ()))
 
 
 def happened(story: Story) -> Iterator[tuple[str, str, str]]:

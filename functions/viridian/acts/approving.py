@@ -59,15 +59,13 @@ def _refused(question: Question, said: Answered, now: datetime) -> Replied | Non
 
 
 def _not_theirs(record: Record, by: str) -> str:
-    """Why this caller may not approve, if whoever started the release may not."""
+    """Why this caller may not approve, if whoever started the release, or resumed it, may not."""
     if not record.plan.profile.approval.not_by_starter:
         return ""
-    begun = record.plan.begun
-    starter = trail.starter(begun.execution, begun.at)
-    if starter is None:
-        return (
-            "CloudTrail doesn't show yet who started the release; that takes some minutes: say it again then"
-        )
-    if approval.same_person(by, starter):
-        return f"{starter} started the release: somebody else has to approve it"
+    for execution, at in record.starts.items():
+        starter = trail.starter(execution, at)
+        if starter is None:
+            return "CloudTrail doesn't show yet who started the release; that takes some minutes: say it again then"
+        if approval.same_person(by, starter):
+            return f"{starter} started the release, or resumed it: somebody else has to approve it"
     return ""

@@ -201,8 +201,9 @@ def promote(record: Record, green: Side) -> Record:
     # The last look before it is over: somebody may have written since the one before.
     traffic.ensure_alone(router.forward(plan.route), green.target_group)
     alarms.delete((alarm.name for alarm in wanted_alarms(record, green.target_group)), fence)
-    retire_at = datetime.now(UTC) + timedelta(minutes=plan.profile.keep_minutes)
-    told = {"retire_at": retire_at, "emptied_at": None, "taken_back": False}
+    now = datetime.now(UTC)
+    retire_at = now + timedelta(minutes=plan.profile.keep_minutes)
+    told = {"promoted_at": now, "retire_at": retire_at, "emptied_at": None, "taken_back": False}
     ledger.end(fence, "Promoted", f"{plan.version} serves alone", **told)
     return ledger.find(plan.service, plan.release) or record
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from viridian import orders, verdict, windows
 from viridian.aws import ledger
 from viridian.door import Replied
-from viridian.errors import Fenced, Refusal
+from viridian.errors import HANDS_ON, Fenced, Refusal
 from viridian.moment import at
 from viridian.orders import Given, Taken
 from viridian.record import Record
@@ -76,7 +76,7 @@ def _not_now(record: Record) -> Refusal | None:
     """Why the release takes no orders as it stands."""
     id_ = record.plan.release
     if record.hands_off:
-        return Refusal("hands_off", record.hands_off, "Take it off the route's item in the ledger.")
+        return Refusal("hands_off", record.hands_off, HANDS_ON)
     if record.status == "Held":
         fix = "To let it go on, start the release machine with service, resume and reason: `viridian resume` does."
         return Refusal("release", f"{id_} is Held", fix)

@@ -12,7 +12,7 @@ from viridian.arns import own
 from viridian.aws import alarms, auto_scaling, executions, functions, images, ledger, router, target_groups
 from viridian.aws.load_balancer import Route
 from viridian.aws.target_groups import TargetGroup
-from viridian.errors import Refusal
+from viridian.errors import HANDS_ON, Refusal
 from viridian.moment import at
 from viridian.plan import LaunchTemplate, Plan
 from viridian.preflight import Lent
@@ -154,7 +154,7 @@ def plan_again(wanted: Resume, execution: str, started_at: datetime) -> Plan:
         asked_at=started_at,
         deadline=deadline,
         resumed=shown,
-        first=record.plan.begun,
+        resume_reason=wanted.reason,
         timetable=timetable.in_words(phases, profile, deadline),
     )
 
@@ -173,7 +173,7 @@ def _version_of(image: dict[str, Any]) -> str | None:
 
 def _ensure_hands_on(route: str) -> None:
     if why := ledger.hands_off(route):
-        raise Refusal("hands_off", why, "Take the hands_off attribute off the route's item in the ledger.")
+        raise Refusal("hands_off", why, HANDS_ON)
 
 
 def _ensure_hooks_lent(profile: Profile, execution: str, service: str) -> None:

@@ -3,7 +3,7 @@
 from viridian.acts import green
 from viridian.aws import images, ledger, router
 from viridian.converge import Errand
-from viridian.errors import Refusal
+from viridian.errors import HANDS_ON, Refusal
 from viridian.fleet import Side
 from viridian.plan import LaunchTemplate
 from viridian.record import Record
@@ -13,7 +13,7 @@ def reopen(record: Record, errand: Errand) -> Record:
     """Makes a promoted release one that is rolling back, or refuses with how to go forward instead; touches nothing else."""
     plan = record.plan
     if record.hands_off:
-        raise Refusal("hands_off", record.hands_off, "Take it off the route's item in the ledger.")
+        raise Refusal("hands_off", record.hands_off, HANDS_ON)
     if record.status == "Retired":
         raise Refusal("release", f"the blue of {plan.release} is retired", _forward(record))
     shown = router.forward(plan.route)

@@ -26,7 +26,7 @@ from viridian.watch import Watch
 OPEN = "open"  # the key of the index that lists what isn't over yet
 _FREE = "(attribute_not_exists(#release) OR #release = :release)"
 EVERY_ROUTE = "*"  # hands off all of them
-_DOCUMENTS = ("plan", "written", "overtaken", "passages", "steps", "last_order")
+_DOCUMENTS = ("plan", "written", "overtaken", "passages", "steps", "last_order", "past")
 
 
 class Entry(msgspec.Struct):
@@ -215,6 +215,8 @@ def take_over(record: Record, converger: str, failure: str, **how: Any) -> Recor
     told = {"failure": record.failure or failure, "rollback_by": until, **how}
     if not rolling:
         told["restored_at"] = None
+    if record.status in KEEPS_LOCK:
+        told |= {"past": record.left(failure), "ended_at": None, "outcome": None}
     _transact(record.fence(), *_taken_over(record.fence(), converger, now, told))
     taken = find(record.plan.service, record.plan.release)
     assert taken is not None
@@ -271,6 +273,7 @@ def reopen(record: Record, errand: Errand, need: int, shown: Forward) -> Record:
         "steps": errand.steps,
         "need": need,
         "written": (*record.written, shown),
+        "past": record.left(errand.failure),
         "rollback_by": now + timedelta(minutes=minutes),
         **({"change": None} if dns.is_name(plan.route) else {}),  # Route 53 forgets old ones
     }
