@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 import yaml
-from awscli.clidriver import create_clidriver  # type: ignore[import-untyped]
+from awscli.clidriver import create_clidriver
 from policy_sentry.querying.actions import get_action_data
 from typer.main import get_group
 
