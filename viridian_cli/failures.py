@@ -67,10 +67,11 @@ def cause(execution: Mapping[str, Any]) -> str:
 
 
 def passes(error: Exception) -> bool:
-    """Whether the same question may be answered a moment later: the network, or too many questions."""
+    """Whether the same question may be answered a moment later: the network, AWS's own trouble, or too many questions."""
     if isinstance(error, ClientError):
-        return error.response.get("Error", {}).get("Code") in THROTTLED
-    return isinstance(error, HTTPClientError | exceptions.ConnectionError)
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or error.response.get("Error", {}).get("Code") in THROTTLED
+    return isinstance(error, HTTPClientError | exceptions.ConnectionError | ResponseParserError)
 
 
 def _refused_by_aws(error: ClientError) -> Stop:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from typing import Any, TypeVar
 
 import msgspec
 from botocore.exceptions import ClientError
@@ -32,6 +33,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Say = Callable[[Phase], None]
+T = TypeVar("T")
 
 
 class Watched:
@@ -84,24 +86,33 @@ def _joins(seen: Planning) -> Phase:
     )
 
 
+def patiently(look: Callable[[], T], looks: int = _PATIENCE) -> T:
+    """What a look shows; it is made again, so often, where the network or AWS is in the way for now."""
+    for _ in range(looks):
+        try:
+            return look()
+        except Exception as error:
+            if not failures.passes(error):
+                raise
+            time.sleep(LOOK_SECONDS)
+    return look()
+
+
 def until_over(execution: str, say: Say, before: Record | None = None) -> tuple[str, str]:
     """How an execution of the release or the rollback machine ends, and why; says each phase on the way there.
 
     `before` is the release as it was when it was ordered; None if it begins with this. One that was stopped has written no end: the guard or the sweeper takes the release over, and its record has it.
     """
     watched, patience = Watched(execution, before), _PATIENCE
+
+    def look() -> tuple[dict[str, Any], list[Phase]]:
+        # First how the execution stands: what it wrote before it ended is then seen below.
+        return executions.outcome(execution), watched.phases()
+
     while True:
-        try:
-            # First how the execution stands: what it wrote before it ended is then seen below.
-            stands = executions.outcome(execution)
-            for phase in watched.phases():
-                say(phase)
-        except Exception as error:
-            if not failures.passes(error) or not patience:
-                raise
-            patience -= 1
-            time.sleep(LOOK_SECONDS)
-            continue
+        stands, phases = patiently(look)
+        for phase in phases:
+            say(phase)
         if stands["status"] == "SUCCEEDED":
             answer = json.loads(stands["output"])
             return str(answer.get("outcome") or answer["end"]), ""

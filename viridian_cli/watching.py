@@ -9,7 +9,7 @@ from rich.live import Live
 
 from viridian_cli import exits, failures, picture, replay, say
 from viridian_cli.aws.look import Looker
-from viridian_cli.exits import Exit, Stop
+from viridian_cli.exits import Exit
 from viridian_cli.picture import Picture
 from viridian_cli.screen import Screen
 from viridian_cli.seen import Planning, Seen
@@ -21,7 +21,7 @@ LINE_SECONDS = 10  # lines go to a log, where a change a few seconds later is as
 class Views:
     """What a watcher sees, one look after the other, until the release is over.
 
-    A look that fails once there was a picture leaves that one, with the reason and its age.
+    A look that AWS or the network is in the way of, once there was a picture, leaves that one, with the reason and its age.
     """
 
     def __init__(self, looker: Looker, seconds: int) -> None:
@@ -41,7 +41,7 @@ class Views:
                 shown = drawn
             except Exception as error:
                 stop = failures.told(error)
-                if shown is None or (isinstance(error, Stop) and shown.status == "Planning"):
+                if shown is None or not failures.passes(error):
                     raise
                 age = round(time.time() - at)
                 self.lines = [] if shown.lost else [f"{stop} What is known is from {say.moment(shown.at)}."]

@@ -1,6 +1,7 @@
 """Whatever is wrong with the account, the stack or the release: one line that says what to do, and a code."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -245,18 +246,39 @@ def test_whoever_stops_looking_is_told_that_it_goes_on(
     assert (ran.code, ran.err) == (4, "Stopped looking. What was begun in AWS goes on.\n")
 
 
-def test_a_wait_survives_a_lost_connection(world: World, viridian: Command) -> None:
-    lost = iter([True] * 3)
+@pytest.mark.parametrize(
+    "words", ["release shop 2.0.0 --ami {image} --wait", "plan shop 2.0.0 --ami {image}"]
+)
+def test_a_wait_survives_a_lost_connection(world: World, viridian: Command, words: str) -> None:
+    with lost("DescribeExecution", 3) as left:
+        assert viridian(*words.format(image=world.ami()["image_id"]).split()).code == 0
+    assert next(left, None) is None
+
+
+def test_the_brake_survives_a_lost_connection_and_says_so_after_a_minute(
+    world: World, viridian: Command
+) -> None:
+    world.half_way()
+    with lost("DescribeExecution", 100):  # each look asks several times
+        ran = viridian("brake", "shop", "-m", "checkout is slow")
+    assert (ran.code, ran.err.startswith("AWS can't be reached: ")) == (4, True)
+    with lost("DescribeExecution", 3) as left:
+        assert viridian("brake", "shop", "-m", "checkout is slow").code == 0
+    assert next(left, None) is None
+
+
+@contextmanager
+def lost(call: str, times: int) -> Iterator[Iterator[bool]]:
+    """So many calls of Step Functions that get no answer; what is left of them."""
+    left = iter([True] * times)
 
     def lose(**_: object) -> None:
-        if next(lost, False):
+        if next(left, False):
             raise EndpointConnectionError(endpoint_url="https://states.us-east-1.amazonaws.com")
 
-    image = world.ami()["image_id"]
-    reader = clients.reader("stepfunctions")
-    reader.meta.events.register_first("before-send.sfn.DescribeExecution", lose)
+    events = clients.reader("stepfunctions").meta.events
+    events.register_first(f"before-send.sfn.{call}", lose)
     try:
-        assert viridian("release", "shop", "2.0.0", "--ami", image, "--wait").code == 0
+        yield left
     finally:
-        reader.meta.events.unregister("before-send.sfn.DescribeExecution", lose)
-    assert next(lost, None) is None
+        events.unregister(f"before-send.sfn.{call}", lose)

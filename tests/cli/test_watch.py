@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.control.calls import PERSON, current_principal
 from tests.cli.conftest import Command
@@ -31,14 +31,16 @@ def may(picture: dict[str, Any]) -> list[str]:
 
 
 @contextmanager
-def unreachable(world: World, service: str, after: float = 0, minutes: float = 1e9) -> Iterator[None]:
+def unreachable(
+    world: World, service: str, after: float = 0, minutes: float = 1e9, error: Exception | None = None
+) -> Iterator[None]:
     """Nobody reaches a service of AWS with a command from a moment on, for so long."""
     begins = world.cloud.clock.now() + 60 * after
 
     def fail(**_: Any) -> None:
         asks = current_principal() == PERSON
         if asks and begins <= world.cloud.clock.now() < begins + 60 * minutes:
-            raise EndpointConnectionError(endpoint_url=f"https://{service}.us-east-1.amazonaws.com/")
+            raise error or EndpointConnectionError(endpoint_url=f"https://{service}.us-east-1.amazonaws.com/")
 
     events = clients.reader(service).meta.events
     events.register(f"before-send.{service}", fail)
@@ -160,6 +162,14 @@ def test_a_lost_connection_is_said_once_and_the_end_is_seen_all_the_same(
     )
 
 
+def test_credentials_that_expire_end_the_watch(world: World, viridian: Command) -> None:
+    world.start(source=world.ami()).until("Observe")
+    expired = ClientError({"Error": {"Code": "ExpiredTokenException"}}, "GetItem")
+    with unreachable(world, "dynamodb", after=1, error=expired):
+        ran = viridian("watch", "shop")
+    assert (ran.code, ran.err) == (4, "The AWS credentials have expired: log in again (`aws sso login`).\n")
+
+
 def test_what_cannot_be_seen_leaves_the_rest(world: World, viridian: Command) -> None:
     world.start(source=world.ami()).until("JudgeGreen")
     with unreachable(world, "cloudwatch"):
@@ -223,6 +233,9 @@ def test_a_version_that_is_planned_anew_is_not_taken_for_its_older_release(
     assert (ran.code, ran.out) == (3, "")
     assert f"release: 2.0.0. It is {older.id}, which is Promoted, and one that is being planned" in ran.err
     assert [viridian("explain", "shop", *named).code for named in ((), (older.id,))] == [0, 0]
+    ran = viridian("rollback", "shop", "2.0.0", "-m", "to see")
+    assert (ran.code, "Name that id; the other is shown by" in ran.err) == (3, True)
+    assert older.record["status"] == "Promoted"
 
 
 def test_the_time_is_that_of_whatever_answer_came_last(world: World, viridian: Command) -> None:

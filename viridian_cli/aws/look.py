@@ -30,6 +30,17 @@ def anew(record: Record, named: str) -> str | None:
     return None if execution == record.plan.execution else execution
 
 
+def meant(service: str, named: str) -> Record:
+    """The release of this id or version, or the last; Stop if a version could be one that is being planned as well."""
+    record = releases.pick(service, named)
+    if named and anew(record, named):
+        raise Stop(
+            f"release: {named}. It is {record.plan.release}, which is {record.status}, and one that is being planned. "
+            f"Name that id; the other is shown by `viridian watch {service} {named}`."
+        )
+    return record
+
+
 class Looker:
     """Looks at one release again and again, from its plan on."""
 

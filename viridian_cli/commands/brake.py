@@ -7,12 +7,14 @@ import typer
 
 from viridian import dns, traffic
 from viridian.aws import executions, pages, router
+from viridian.traffic import Forward
 from viridian_cli import exits, failures, options, ordering, say, waiting
 from viridian_cli.aws import by_hand, clock, releases, services, stack
 from viridian_cli.aws.by_hand import Sides
 from viridian_cli.exits import Exit, Stop
 
 PANEL = "Stop"
+_PATIENCE = 12  # looks: a minute, then whoever brakes must know that nobody knows
 
 
 def command(
@@ -51,9 +53,13 @@ def _ordered(stack_: str, service: str, reason: str) -> dict[str, Any]:
     began = clock.now()
     record = releases.pick(service)
     plan, execution = record.plan, ordering.rollback(record, reason)
+
+    def look() -> tuple[dict[str, Any], Forward]:
+        return executions.outcome(execution), router.forward(plan.route)
+
     while True:
-        stands = executions.outcome(execution)
-        if router.forward(plan.route).alone(plan.blue.target_group):
+        stands, forward = waiting.patiently(look, looks=_PATIENCE)
+        if forward.alone(plan.blue.target_group):
             return {
                 "service": service,
                 "release": plan.release,

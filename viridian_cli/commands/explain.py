@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from viridian_cli import narrating, options, say
-from viridian_cli.aws import gathering, look, releases, stack
+from viridian_cli.aws import gathering, look, stack
 from viridian_cli.exits import Stop
 from viridian_cli.report import markdown, page, terminal
 
@@ -25,12 +25,7 @@ def command(
 ) -> None:
     """Tells a release's whole story: when what happened and why, who had a say, the evidence, the cost, and what to do."""
     stack.find(context.obj)
-    record = releases.pick(service, release)
-    if release and look.anew(record, release):
-        raise Stop(
-            f"release: {release}. It is {record.plan.release}, which is {record.status}, and one that is being planned. "
-            f"Name that id; the other is shown by `viridian watch {service} {release}`."
-        )
+    record = look.meant(service, release)
     told = narrating.tell(record, gathering.gather(record))
     if html is not None:
         _write(html, page.render(told))

@@ -6,7 +6,7 @@ import time
 import typer
 
 from viridian.aws import executions, profiles
-from viridian_cli import asking, exits, failures, options, say
+from viridian_cli import asking, exits, failures, options, say, waiting
 from viridian_cli.aws import machines, stack
 from viridian_cli.exits import Exit, Stop
 
@@ -33,7 +33,7 @@ def command(
     stack.find(context.obj)
     profiles.find(service)  # refuses one that isn't registered, before anything is started
     execution = machines.start("release", {**asked, "dry_run": True})
-    while (stands := executions.outcome(execution))["status"] == "RUNNING":
+    while (stands := waiting.patiently(lambda: executions.outcome(execution)))["status"] == "RUNNING":
         time.sleep(LOOK_SECONDS)
     if stands["status"] != "SUCCEEDED":
         code = exits.code(stands.get("error", ""))

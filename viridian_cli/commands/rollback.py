@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from viridian_cli import asking, following, options, ordering
-from viridian_cli.aws import releases, stack
+from viridian_cli.aws import look, stack
 from viridian_cli.exits import Exit, Stop
 
 PANEL = "Stop"
@@ -27,7 +27,7 @@ def command(
     """Takes a release back: one that runs, one that is held, or a promoted one for as long as its blue is kept."""
     shares = asking.parsed("steps", steps)
     stack.find(context.obj)
-    record = releases.pick(service, release)
+    record = look.meant(service, release)
     if record.status == "Promoted" and not release:
         named = f"viridian rollback {service} {record.plan.release}"
         raise Stop(
