@@ -139,6 +139,7 @@ def test_on_a_terminal_it_is_one_screen_and_the_last_picture_stays(
     }.items():
         monkeypatch.setenv(name, value)
     world.start(source=world.ami()).until("ShiftTraffic", times=2)
+    world.pass_minutes(3)
     ran = viridian("watch", "shop")
     screen, _, after = ran.out.partition("\x1b[?1049l")
     assert "\x1b[?1049h" in screen
