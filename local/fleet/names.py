@@ -113,8 +113,9 @@ class Names:
         self._coming = [each for each in self._coming if each[0] > now]
 
     def _is_healthy(self, target: str) -> bool:
-        if target not in self._health:
+        found = self._health.get(target)  # a tick may forget it meanwhile
+        if found is None:
             balancer = zones.balancer_of(target)
             backend = elbv2_backends[ACCOUNT][REGION]
-            self._health[target] = balancer is not None and zones.is_healthy(backend, balancer)
-        return self._health[target]
+            found = self._health[target] = balancer is not None and zones.is_healthy(backend, balancer)
+        return found
