@@ -26,7 +26,7 @@ help:
 	@echo "make local         the local cloud, left up for the AWS CLI and a browser; APP='COMMAND {port}' runs your app in it"
 	@echo "make test          all tests"
 	@echo "make check         linters, types, and the build of the stack"
-	@echo "make faults        everything that can go wrong, at every call, and what came of it; half an hour (JOBS=$(JOBS))"
+	@echo "make faults        everything that can go wrong, at every call, and what came of it; an hour (JOBS=$(JOBS))"
 	@echo "make mutate        the modules that decide, each line of them broken in turn: a test must see it"
 	@echo "make bench         what a release takes: calls, states, events, bytes, time, dollars; some ten minutes"
 	@echo "make bench-rollback  from a red alarm to blue: the seconds, part by part"

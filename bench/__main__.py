@@ -97,7 +97,7 @@ def firsts(invocations: Sequence[Invocation]) -> dict[str, Invocation | None]:
 
 def started(cold: Mapping[str, package.Cold]) -> list[Row]:
     """The slowest start among the handlers, and the usual one."""
-    how = "measured: fresh processes by turns, processor time, boto3 with a client of each same service = 1"
+    how = "measured: the least of some fresh processes by turns, processor time, boto3 with a client of each same service = 1"
     slowest = max(cold, key=lambda module: cold[module].importing)
     first = [each.first for each in cold.values() if each.first is not None]
     return [
@@ -166,7 +166,7 @@ def main() -> int:
     parser.add_argument(
         "--at-once", type=int, nargs="+", default=AT_ONCE, help="how many releases at once, rising from 1"
     )
-    parser.add_argument("--runs", type=int, default=3, help="fresh processes for each handler's start")
+    parser.add_argument("--runs", type=int, default=5, help="fresh processes for each handler's start")
     given = parser.parse_args()
     rows = measure(given.at_once, given.runs)
     text = json.dumps({"figures": [asdict(row) for row in rows]}, indent=2) + "\n"

@@ -134,7 +134,8 @@ def _fleet(service: str, found: Behind) -> str:
 
 def _role(stack_: Stack, found: Behind) -> str:
     profile = diff.profile(images.template_data(found.launches))
-    return checking.handed(profile, launches.role(profile), stack_.parameters["InstanceRoleArns"].split(","))
+    known = [arn.strip() for arn in stack_.parameters["InstanceRoleArns"].split(",")]
+    return checking.handed(profile, launches.role(profile), known)
 
 
 def _guards(profile: Profile, found: Behind) -> str:

@@ -61,7 +61,7 @@ def errand(order: Any, execution: str, error: str, cause: str, stumble: str = ""
         ordered=told and asked.epoch is None,
         resolved=asked.resolve,
         steps=asked.steps,
-        stumble=stumble,
+        stumble=_brief(stumble),
     )
 
 
@@ -254,10 +254,14 @@ def whole_cause(failure: str | None, reason: str | None) -> str:
 
 def first_error(error: str, cause: str) -> str:
     """The name and words of what failed; Lambda wraps the words in JSON, Step Functions doesn't."""
-    cause = cause.encode("utf-8", "replace").decode()  # half a character can't be written down
     try:
         told = msgspec.json.decode(cause)
     except msgspec.DecodeError:
         told = None
     words = told.get("errorMessage", cause) if isinstance(told, dict) else cause
-    return f"{error}: {words}"[:1000].rstrip(": ")
+    return _brief(f"{error}: {words}").rstrip(": ")
+
+
+def _brief(words: str) -> str:
+    """What the ledger has room for; half a character can't be written down."""
+    return words.encode("utf-8", "replace").decode()[:1000]

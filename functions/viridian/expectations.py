@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from jsonata.jsonata import Jsonata
-from jsonata.parser import Parser
 
 from viridian.errors import Refusal
 from viridian.request import SmokeTest
@@ -131,8 +129,12 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
-def _read(expression: str) -> Jsonata:
-    """An expression that may be evaluated within the next second; an exception, if it is none that we take."""
+def _read(expression: str) -> Any:
+    """A Jsonata that may be evaluated within the next second; an exception, if it is none that we take."""
+    from jsonata.jsonata import (
+        Jsonata,  # a good part of a cold start, for the few tests that have an expression
+    )
+
     read = Jsonata(expression, _no_pattern, 1000 * EVALUATION_SECONDS, 100)
     for symbol in _symbols(read.ast):
         name = symbol.value
@@ -152,6 +154,8 @@ def _no_pattern(pattern: str, _: Any) -> Any:
 
 def _symbols(part: Any) -> Iterator[Any]:
     """Every symbol of a parsed expression."""
+    from jsonata.parser import Parser
+
     if isinstance(part, Parser.Symbol):
         yield part
         part = list(vars(part).values())

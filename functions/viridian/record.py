@@ -1,5 +1,6 @@
 """What the ledger keeps of a release, and who may still act for it."""
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 import msgspec
@@ -194,19 +195,24 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         """Green's share of what a route shows."""
         return round(WHOLE * forward.share(self.green_target_group or ""))
 
-    def left(self, then: str) -> tuple[Past, ...]:
+    def set_aside(self, then: str) -> tuple[Past, ...]:
         """Its past once it is taken up again from where it stands."""
         kept = {
             name: getattr(self, name) for name in Past.__struct_fields__ if name in self.__struct_fields__
         }
-        past = Past(execution=self.plan.execution, began=self.began, then=then, **kept)
-        return (*self.past, past)[-_REMEMBERED:]
+        past = [*self.past, Past(execution=self.plan.execution, began=self.began, then=then, **kept)]
+        while (
+            len(past) > _REMEMBERED
+        ):  # the oldest goes, but the only one of an execution: who started that is asked
+            known = Counter(each.execution for each in past)
+            past.remove(next((each for each in past if known[each.execution] > 1), past[0]))
+        return tuple(past)
 
     def resumed(self, plan: Plan, epoch: int, now: datetime) -> "Record":
         """A Held release as it begins again, under a new execution; what it made still stands."""
         shown = (plan.resumed,) if plan.resumed and plan.resumed not in self.written[-1:] else ()
         fresh = {field.name: field.default for field in msgspec.structs.fields(Record) if field.name in FRESH}
-        fresh |= {"past": self.left(plan.resume_reason)}
+        fresh |= {"past": self.set_aside(plan.resume_reason)}
         kept = replace(self, plan=plan, epoch=epoch, taken_at=now, written=(*self.written, *shown), **fresh)
         return replace(kept, status="Releasing", green_at=now if self.green_at else None)
 

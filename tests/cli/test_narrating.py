@@ -130,7 +130,9 @@ def test_the_ledger_alone_tells_each_phase_at_its_time(
 
 def test_a_promotion_stays_in_the_story_of_a_release_that_was_taken_back_since() -> None:
     promoted = ended("Promoted", ended_at=at(15), promoted_at=at(15))
-    told = happened(story(back(taken_back=True, ordered=True, past=promoted.left("RollbackOrdered: slow"))))
+    told = happened(
+        story(back(taken_back=True, ordered=True, past=promoted.set_aside("RollbackOrdered: slow")))
+    )
     assert told[len(FORWARD) - 1 :] == [
         (15, "is promoted"),
         (20, "is being taken back"),
@@ -159,7 +161,7 @@ WAS_HELD = [
 
 
 def test_a_hold_and_the_person_who_ended_it_stay_in_the_story() -> None:
-    past = HELD.left("RollbackOrdered: nobody can buy")
+    past = HELD.set_aside("RollbackOrdered: nobody can buy")
     on_its_way = replace(HELD, status="RollingBack", past=past, ended_at=None, restored_at=None, ordered=True)
     record = replace(
         on_its_way, converger="arn:aws:states:us-east-1:1:execution:Rollback:r-3", rollback_by=AGAIN

@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.control.calls import PERSON
 from tests.cli.conftest import Command
@@ -11,6 +12,7 @@ from tests.cli.test_init import Person
 from tests.cli.test_watch import unreachable
 from tests.workflow.test_by_name import opened as named
 from tests.workflow.world import World
+from viridian.aws import clients
 
 WHY = ("--reason", "checkout is slow")
 
@@ -60,6 +62,16 @@ def test_a_release_that_waits_for_its_window_is_aborted_before_it_touched_anythi
     world.pass_minutes(1)
     assert release.execution.status == "ABORTED"
     assert world.holder() is None
+
+
+def test_a_release_that_was_resumed_is_aborted(world: World, viridian: Command) -> None:
+    world.traffic(0)
+    held = world.release(inconclusive={"minutes": 1, "then": "hold"}, source=world.ami())
+    world.traffic(20)
+    assert viridian("resume", "shop", held.id, *WHY).code == 0
+    world.pass_minutes(1)
+    ran = viridian("abort", "shop", *WHY, "--wait")
+    assert (ran.code, world.weights()) == (1, {"shop-1": 100}), ran.err
 
 
 def test_a_promoted_release_is_taken_back_by_its_version(world: World, viridian: Command) -> None:
@@ -172,6 +184,28 @@ def test_by_name_blue_is_found_though_green_alone_has_a_record(viridian: Command
         assert ran.code == 0, ran.err
         assert world.weights() == {"shop": 100}
         assert "Resolvers keep what they know for another 60 s." in ran.out
+
+
+def test_by_name_the_brake_knows_both_sides_while_an_older_blue_is_kept(viridian: Command) -> None:
+    """And goes on where somebody writes between its look and its own write."""
+    with named() as world:
+        first = world.start("2.0.0")
+        assert world.cloud.wait(first).status == "SUCCEEDED"
+        blue = next(iter(world.weights()))
+        world.start("3.0.0")
+        assert world.cloud.until(lambda: len(world.weights()) == 2 and all(world.weights().values()), 7200)
+        raced = iter([True])
+
+        def overtake(**_: object) -> None:
+            if next(raced, False):
+                raise ClientError({"Error": {"Code": "InvalidChangeBatch"}}, "ChangeResourceRecordSets")
+
+        events = clients.writer("route53").meta.events
+        events.register_first("before-send.route53.ChangeResourceRecordSets", overtake)
+        ran = viridian("brake", "shop", *WHY, "--without-ledger", "--route", world.shop.route_arn, "--yes")
+        events.unregister("before-send.route53.ChangeResourceRecordSets", overtake)
+        assert ran.code == 0, ran.err
+        assert (next(raced, None), world.weights()) == (None, {blue: 100})
 
 
 def test_without_the_ledger_it_asks_first(

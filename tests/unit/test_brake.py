@@ -52,6 +52,15 @@ def test_the_rest_is_the_rollback_machines_under_the_epochs_name(account: Accoun
     assert record.failure == f"GreenFailed: alarm viridian-shop-{RELEASE}-errors is in ALARM: {crossed}"
 
 
+def test_a_way_back_that_was_given_up_before_it_began_leaves_no_end_behind(account: Account) -> None:
+    account.shifted(2)
+    account.run("page_person")
+    account.later(minutes=10)
+    brake(account)
+    record = account.record()
+    assert (record.status, record.ended_at, record.outcome) == ("RollingBack", None, None)
+
+
 def test_it_stays_until_no_late_writer_is_left(account: Account) -> None:
     account.shifted(2)
     before = account.now()

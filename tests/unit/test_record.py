@@ -89,6 +89,17 @@ def test_the_fence_is_the_right_to_write_as_the_record_saw_it() -> None:
     assert RECORD.fence() == wanted
 
 
+def test_of_many_ends_the_newest_are_kept_and_one_of_each_execution() -> None:
+    record = msgspec.structs.replace(RECORD, past=RECORD.set_aside("it was held"))
+    plan = msgspec.structs.replace(PLAN, execution="second", asked_at=PLAN.deadline)
+    record = record.resumed(plan, epoch=2, now=PLAN.deadline)
+    for end in range(40):
+        record = msgspec.structs.replace(record, past=record.set_aside(f"order {end}"))
+    assert len(record.past) == 20
+    assert [past.then for past in record.past[-2:]] == ["order 38", "order 39"]
+    assert list(record.starts) == [PLAN.execution, "second"]
+
+
 def test_a_release_was_started_by_its_first_execution_and_by_each_that_resumed_it() -> None:
     record = RECORD
     for execution in ("second", "third"):

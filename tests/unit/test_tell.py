@@ -97,9 +97,9 @@ WORDS: list[tuple[Record | None, Record, str, str, str, str]] = [
     (ROLLING, HELD, "Held", "is held: a person must decide", "9% errors. Blue carries 1 of 3.", 'viridian resume shop 2.0.0-'),
     (ROLLING, replace(HELD, status="RollbackIncomplete"), "RollbackIncomplete", "a person is needed now",
      "9% errors. Blue carries 1 of 3.", "once more"),
-    (HELD, replace(ROLLING, past=HELD.left("RollbackOrdered: nobody can buy")), "RollingBack", "is being rolled back",
+    (HELD, replace(ROLLING, past=HELD.set_aside("RollbackOrdered: nobody can buy")), "RollingBack", "is being rolled back",
      "A person ordered it: nobody can buy. What came first: GreenFailed: 9% errors.", "then green is removed"),
-    (HELD, replace(ROLLING, past=HELD.left("RollbackOrdered: it is as it should be"), resolved=True), "RollingBack",
+    (HELD, replace(ROLLING, past=HELD.set_aside("RollbackOrdered: it is as it should be"), resolved=True), "RollingBack",
      "is being resolved", "A person has resolved it: it is as it should be. What came first:", "serves alone stays"),
     (HELD, replace(RELEASING, plan=replace(PLAN, resume_reason="the shop is open")), "Resumed", "goes on",
      "a person has resumed it: the shop is open.", "from the first step"),
@@ -323,5 +323,5 @@ def test_one_that_was_promoted_before_it_was_held_can_not_go_on() -> None:
 
 def test_whoever_resumed_it_has_nothing_to_do_with_how_it_fails_then() -> None:
     again = replace(rolling(status="RolledBack"), plan=replace(PLAN, execution=f"{PLAN.execution}-2"))
-    failed = replace(again, past=HELD.left("the shop is open"))
+    failed = replace(again, past=HELD.set_aside("the shop is open"))
     assert words(replace(failed, status="RollingBack"), failed)[2] == "GreenFailed: 9% errors."

@@ -52,6 +52,7 @@ def test_nothing_is_left_of_a_release_that_was_taken_back(world: World) -> None:
     assert world.holder() is None
     assert (world.group().minimum, world.group().desired) == (2, 3)
     assert "evidence" in release.record
+    assert "promoted_at" not in release.record  # its past has it
     world.pass_minutes(30)
     assert retirements(world) == []
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 import boto3
-from botocore.exceptions import ProfileNotFound
+from botocore.exceptions import BotoCoreError
 from botocore.parsers import ResponseParserError
 
 from viridian_cli.aws import clock
@@ -13,7 +13,7 @@ from viridian_cli.aws import clock
 def listen() -> None:
     """From now on every answer is heard that a client of the default session gets, if it is made after this."""
     if boto3.DEFAULT_SESSION is None:
-        with suppress(ProfileNotFound):  # whoever asks for a client is told so
+        with suppress(BotoCoreError):  # whoever asks for a client is told so
             boto3.setup_default_session()
     if boto3.DEFAULT_SESSION is not None:
         boto3.DEFAULT_SESSION.events.register("before-parse", _heard, unique_id="viridian")
@@ -30,5 +30,5 @@ def ensure_aws(status: int, body: Any) -> None:
 
 
 def _heard(response_dict: dict[str, Any], **_: Any) -> None:
-    clock.hear(response_dict["headers"].get("date"))
     ensure_aws(response_dict["status_code"], response_dict["body"])
+    clock.hear(response_dict["headers"].get("date"))

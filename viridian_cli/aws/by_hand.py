@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import msgspec
+from botocore.exceptions import ClientError
 
 from viridian import dns, names, traffic
 from viridian.aws import auto_scaling, clients, load_balancer, route53, router, target_groups
@@ -37,7 +38,7 @@ class Sides(msgspec.Struct, frozen=True, kw_only=True):
 def sides(route: str, service: str) -> Sides:
     """The fleets of a route: those it names, and the one that stands by while one alone is named."""
     now = router.forward(route)
-    targets = dict.fromkeys((*now.weights, *_standing_by(route, service)))
+    targets = dict.fromkeys((*now.weights, *_standing_by(route, service, now)))
     if not 1 <= len(targets) <= 2:
         raise Stop(
             f"route: {route} shows {traffic.describe(now)}. Set it by hand: docs/break-glass.md has the calls."
@@ -50,9 +51,14 @@ def sides(route: str, service: str) -> Sides:
     return Sides(forward=now, blue=found[0], green=found[1] if found[1:] else None)
 
 
-def _standing_by(route: str, service: str) -> tuple[str, ...]:
+def _standing_by(route: str, service: str, now: Forward) -> tuple[str, ...]:
     if dns.is_name(route):
-        return tuple(_behind_balancers(service))
+        alone = len(now.weights) == 1
+        others = (
+            [target for target in _behind_balancers(service) if target not in now.weights] if alone else []
+        )
+        # An older one may still be kept, from a release before.
+        return tuple(sorted(others, key=lambda target: auto_scaling.attached(target)["CreatedTime"])[-1:])
     standby = router.standby_forward(load_balancer.find_route(route).listener, service)
     return tuple(standby.weights) if standby else ()
 
@@ -80,7 +86,7 @@ def restore(route: str, found: Sides) -> datetime:
                 _write(route, found)
                 alone_since = clock.now() if _alone(route, found) else None
         except Exception as error:
-            if over or not failures.passes(error):
+            if over or not (failures.passes(error) or _was_overtaken(error)):
                 raise
         if alone_since and kept and clock.now() - began >= _LATE_WRITER:
             return alone_since
@@ -91,6 +97,11 @@ def restore(route: str, found: Sides) -> datetime:
                 Exit.HELD,
             )
         time.sleep(LOOK_SECONDS)
+
+
+def _was_overtaken(error: Exception) -> bool:
+    """Whether Route 53 refused a change of records that aren't any more as they were read."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "InvalidChangeBatch"
 
 
 def _alone(route: str, found: Sides) -> bool:

@@ -1,7 +1,9 @@
 """The time as AWS has it: what is left of a step is counted by the clock that began it, not by this machine's."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from viridian.aws import clients
 
@@ -13,10 +15,10 @@ def now() -> datetime:
     return datetime.now(UTC) + _ahead
 
 
-def hear(date: str | None) -> None:
+def hear(date: Any) -> None:
     """Takes the Date that an answer carries: the moment at which it was given."""
     global _ahead
-    if date:
+    with suppress(TypeError, ValueError):  # it has none, or one that nobody can read
         _ahead = parsedate_to_datetime(date).astimezone(UTC) - datetime.now(UTC)
 
 

@@ -2,8 +2,11 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
 
 from viridian.acts import evidence, green
 from viridian.aws import alarms, clients, ledger, router
@@ -32,8 +35,10 @@ def anew(record: Record, named: str) -> str | None:
 
 def meant(service: str, named: str) -> Record:
     """The release of this id or version, or the last; Stop if a version could be one that is being planned as well."""
-    record = releases.pick(service, named)
-    if named and anew(record, named):
+    record, twice = releases.pick(service, named), None
+    with suppress(ClientError):  # whoever may not ask that still means the one that the ledger has
+        twice = named and anew(record, named)
+    if twice:
         raise Stop(
             f"release: {named}. It is {record.plan.release}, which is {record.status}, and one that is being planned. "
             f"Name that id; the other is shown by `viridian watch {service} {named}`."

@@ -5,7 +5,7 @@ import json as json_
 import typer
 
 from viridian import names
-from viridian.aws import ledger
+from viridian.aws import executions, ledger
 from viridian_cli import following, options
 from viridian_cli.aws import machines, releases, stack
 from viridian_cli.exits import Exit, Stop
@@ -24,12 +24,15 @@ def command(
     """Stops a release's execution; the guard then takes the release back. `rollback` does it within seconds."""
     stack.find(context.obj)
     execution = machines.underway(service, release)
-    if execution is None:
+    if execution is None:  # one that was resumed has no version in its input
         record = releases.pick(service, release)
-        raise Stop(f"release: {record.plan.release} is {record.status}, and no execution of it runs.")
-    version = json_.loads(machines.described(execution)["input"])["version"]
+        execution = record.plan.execution
+        if record.status != "Releasing" or executions.outcome(execution)["status"] != "RUNNING":
+            raise Stop(f"release: {record.plan.release} is {record.status}, and no execution of it runs.")
     before = ledger.find_by_execution(execution)
+    if before:
+        id_ = before.plan.release
+    else:
+        id_ = names.release(json_.loads(machines.described(execution)["input"])["version"], execution)
     machines.stop(execution, reason)
-    return following.follow(
-        service, names.release(version, execution), execution, wait=wait, json=json, before=before
-    )
+    return following.follow(service, id_, execution, wait=wait, json=json, before=before)

@@ -62,10 +62,12 @@ def _not_theirs(record: Record, by: str) -> str:
     """Why this caller may not approve, if whoever started the release, or resumed it, may not."""
     if not record.plan.profile.approval.not_by_starter:
         return ""
-    for execution, at in record.starts.items():
-        starter = trail.starter(execution, at)
-        if starter is None:
-            return "CloudTrail doesn't show yet who started the release; that takes some minutes: say it again then"
-        if approval.same_person(by, starter):
-            return f"{starter} started the release, or resumed it: somebody else has to approve it"
+    starters = [trail.starter(execution, at) for execution, at in record.starts.items()]
+    if theirs := next((each for each in starters if each and approval.same_person(by, each)), None):
+        return f"{theirs} started the release, or resumed it: somebody else has to approve it"
+    if None in starters:
+        return (
+            "CloudTrail doesn't show who started the release; that takes some minutes: say it again then. "
+            "After 90 days it never will: take the release back, and start another"
+        )
     return ""

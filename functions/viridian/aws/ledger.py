@@ -216,7 +216,7 @@ def take_over(record: Record, converger: str, failure: str, **how: Any) -> Recor
     if not rolling:
         told["restored_at"] = None
     if record.status in KEEPS_LOCK:
-        told |= {"past": record.left(failure), "ended_at": None, "outcome": None}
+        told |= {"past": record.set_aside(failure), "ended_at": None, "outcome": None}
     _transact(record.fence(), *_taken_over(record.fence(), converger, now, told))
     taken = find(record.plan.service, record.plan.release)
     assert taken is not None
@@ -232,6 +232,7 @@ def seize(watch: Watch, converger: str, failure: str) -> Fence:
     fence = msgspec.structs.replace(watch.fence, epoch=watch.fence.epoch + 1, hands_off=None)
     intent = intent_of(fence, "Restore", fence.route, None, f"all traffic on {watch.blue}")
     told = {"failure": failure, "rollback_by": now + timedelta(minutes=watch.rollback_minutes)}
+    told |= {"ended_at": None, "outcome": None}  # those of a way back that was given up before it began
     bump, *rest = _taken_over(watch.fence, converger, now, told, "attribute_not_exists(#hands_off)")
     _transact(watch.fence, bump, *rest, items.put(intent))
     return msgspec.structs.replace(fence, intent=intent["sk"])
@@ -273,12 +274,12 @@ def reopen(record: Record, errand: Errand, need: int, shown: Forward) -> Record:
         "steps": errand.steps,
         "need": need,
         "written": (*record.written, shown),
-        "past": record.left(errand.failure),
+        "past": record.set_aside(errand.failure),
         "rollback_by": now + timedelta(minutes=minutes),
         **({"change": None} if dns.is_name(plan.route) else {}),  # Route 53 forgets old ones
     }
     told = {name: items.text(value) if name in _DOCUMENTS else value for name, value in fields.items()}
-    gone = tuple({*FRESH, "retire_at", "emptied_at"} - fields.keys())
+    gone = tuple({*FRESH, "retire_at", "emptied_at", "promoted_at"} - fields.keys())
     key, promoted = _record(plan.service, plan.release), {":promoted": "Promoted"}
     opened = items.update(key, told, "#status = :promoted", promoted, remove=gone)
     try:
