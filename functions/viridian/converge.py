@@ -27,6 +27,7 @@ End = Literal["RolledBack", "Held", "RollbackIncomplete", "Refused", "Promoted",
 # However late a write is that an earlier epoch let through, its function has been stopped by then: longer than the
 # time-out of any function that writes routes.
 LATE_WRITER_SECONDS = 60
+_ROOM = 1000  # characters that the ledger has for what failed
 
 
 class Errand(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +62,7 @@ def errand(order: Any, execution: str, error: str, cause: str, stumble: str = ""
         ordered=told and asked.epoch is None,
         resolved=asked.resolve,
         steps=asked.steps,
-        stumble=_brief(stumble),
+        stumble=_writable(stumble)[:_ROOM],
     )
 
 
@@ -254,14 +255,15 @@ def whole_cause(failure: str | None, reason: str | None) -> str:
 
 def first_error(error: str, cause: str) -> str:
     """The name and words of what failed; Lambda wraps the words in JSON, Step Functions doesn't."""
+    cause = _writable(cause)
     try:
         told = msgspec.json.decode(cause)
     except msgspec.DecodeError:
         told = None
     words = told.get("errorMessage", cause) if isinstance(told, dict) else cause
-    return _brief(f"{error}: {words}").rstrip(": ")
+    return f"{error}: {words}"[:_ROOM].rstrip(": ")
 
 
-def _brief(words: str) -> str:
-    """What the ledger has room for; half a character can't be written down."""
-    return words.encode("utf-8", "replace").decode()[:1000]
+def _writable(words: str) -> str:
+    """The same without halves of characters, which can't be written down."""
+    return words.encode("utf-8", "replace").decode()

@@ -301,7 +301,7 @@ def test_the_value_that_leads_to_green_is_nowhere() -> None:
         ("RolledBack", "docs/runbooks.md#rolledback", []),
         ("Held", "docs/runbooks.md#held", ["rollback", "resume", "resolve"]),
         ("RollbackIncomplete", "docs/runbooks.md#rollbackincomplete", ["rollback", "resolve"]),
-        ("Retired", "docs/runbooks.md#retired", ["history"]),
+        ("Retired", "docs/runbooks.md#promoted", ["history"]),
     ],
 )
 def test_each_end_says_what_to_type_and_where_to_read_on(
