@@ -228,15 +228,17 @@ def _path(course: Course, band: Band, version: str, height: float) -> str:
 
 
 def _marks(course: Course, bottom: float) -> Iterator[str]:
-    for at, words, anchor in (
-        (course.alarm, "alarm", "end"),
-        (course.aborted, "aborted", "end"),
-        (course.ordered, "ordered back", "end"),
-        (course.all_blue, f"all on {course.blue}", "start"),
-        (course.all_green, f"all on {course.green}", "start"),
-    ):
-        if at is not None:
-            yield from _mark(course, at, words, anchor, bottom)
+    marks = (
+        (course.alarm, "alarm"),
+        (course.aborted, "aborted"),
+        (course.ordered, "ordered back"),
+        (course.all_blue, f"all on {course.blue}"),
+        (course.all_green, f"all on {course.green}"),
+    )
+    known = sorted((at, words) for at, words in marks if at is not None)
+    for n, (at, words) in enumerate(known, start=1):
+        # Seconds may lie between them: the last is written to its right, those before to their left.
+        yield from _mark(course, at, words, "start" if n == len(known) else "end", bottom)
 
 
 def _mark(course: Course, at: float, words: str, anchor: str, bottom: float) -> Iterator[str]:
