@@ -11,7 +11,7 @@ from viridian.errors import Drifted, Refusal
 from viridian.record import ENDED, KEEPS_LOCK, Record
 from viridian.traffic import Forward
 from viridian.verdict import AlarmState
-from viridian_cli import failures
+from viridian_cli import failures, runbooks
 from viridian_cli.exits import Exit
 
 _ALARMS = ("DeadLettersAlarm", "SweeperSilentAlarm")
@@ -183,4 +183,4 @@ def needs(outputs: Mapping[str, str], near: str) -> dict[str, Any]:
 
 def _runbook(title: str) -> str:
     """Where it is said what a finding means, what to look at, and what to type."""
-    return f"docs/runbooks.md#{title.lower()} says what to do."
+    return f"{runbooks.of(title)} says what to do."

@@ -12,15 +12,13 @@ from viridian.plan import in_words
 from viridian.record import OVER, Record
 from viridian.signals import PERIOD, Measured
 from viridian.tellings import LONGEST, Telling, link, turned_back
-from viridian_cli import choices, course, journal, replay
+from viridian_cli import choices, course, journal, replay, runbooks
 from viridian_cli.aws.releases import Entry
 from viridian_cli.course import Course, Slice
 from viridian_cli.story import Hand, Happened, Piece, Side, Story
 
 SLICES = 180  # stretches of time at most, in which requests are drawn
 AFTER = timedelta(minutes=2)  # what is shown of the time after the end
-RUNBOOKS = "docs/runbooks.md"
-_RUNBOOK_OF = {"Retired": "Promoted"}
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,9 +64,7 @@ def tell(record: Record, found: Found) -> Story:
         why=last.why if read.cause in last.why else f"{read.cause} {last.why}",
         next=read.next,
         orders=tuple(choices.of(record, found.now, paused=paused is not None)),
-        runbook=f"{RUNBOOKS}#{_RUNBOOK_OF.get(record.status, record.status).lower()}"
-        if record.status in OVER
-        else None,
+        runbook=runbooks.of(record.status) if record.status in OVER else None,
         route=plan.route,
         execution=plan.execution,
         link=link(plan.execution),

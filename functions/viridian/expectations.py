@@ -131,9 +131,8 @@ def _shown(value: Any) -> str:
 
 def _read(expression: str) -> Any:
     """A Jsonata that may be evaluated within the next second; an exception, if it is none that we take."""
-    from jsonata.jsonata import (
-        Jsonata,  # a good part of a cold start, for the few tests that have an expression
-    )
+    # Here, since it is a good part of a cold start, and few tests have an expression.
+    from jsonata.jsonata import Jsonata
 
     read = Jsonata(expression, _no_pattern, 1000 * EVALUATION_SECONDS, 100)
     for symbol in _symbols(read.ast):

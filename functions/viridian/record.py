@@ -201,9 +201,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             name: getattr(self, name) for name in Past.__struct_fields__ if name in self.__struct_fields__
         }
         past = [*self.past, Past(execution=self.plan.execution, began=self.began, then=then, **kept)]
-        while (
-            len(past) > _REMEMBERED
-        ):  # the oldest goes, but the only one of an execution: who started that is asked
+        # The oldest goes, but for the only one of an execution: who started that is asked for an approval.
+        while len(past) > _REMEMBERED:
             known = Counter(each.execution for each in past)
             past.remove(next((each for each in past if known[each.execution] > 1), past[0]))
         return tuple(past)
